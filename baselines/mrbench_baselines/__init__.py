@@ -1,0 +1,1 @@
+"""Classical methods, by task. Imports mrbench; never the learned methods."""

@@ -1,0 +1,34 @@
+"""What can go wrong, as types. Each message is one sentence: what, where, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MrbenchError(Exception):
+    """A fault that the user can mend; the command line prints it and exits with code 2."""
+
+
+class RequestError(MrbenchError):
+    """The request itself is wrong: an unknown name, a bad parameter, a path that is not there."""
+
+
+class DataError(MrbenchError):
+    """A data file is missing, corrupt or malformed."""
+
+
+class PredictionError(MrbenchError):
+    """A method returned something that its task cannot score."""
+
+
+class MethodSkipped(MrbenchError):
+    """A method cannot run here; the message is the reason that its row shows."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> RequestError:
+    """Build the error for a name that is not known, with a suggestion where one is close."""
+    choices = sorted(known)
+    close = get_close_matches(name, choices, n=1, cutoff=0.5)
+    hint = f"did you mean '{close[0]}'?" if close else f"choose from: {', '.join(choices) or 'none'}."
+    return RequestError(f"unknown {kind} '{name}': {hint}")

@@ -1,0 +1,122 @@
+"""Method: anything that predicts. A class with ``predict``, or one function with a decorator."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any, ClassVar, Literal
+
+from mrbench.core.errors import MethodSkipped, RequestError, unknown_name
+
+Kind = Literal["classical", "learned"]
+
+
+class Method(ABC):
+    """Base of every method, with scikit-learn's conventions.
+
+    Parameters are keyword arguments of ``__init__`` and are stored untouched under the same name.
+    """
+
+    task: ClassVar[str]
+    kind: ClassVar[Kind] = "classical"
+    reference: ClassVar[str] = ""
+    """Citation, as it should stand in a paper."""
+    needs: ClassVar[Mapping[str, str]] = {}
+    """Import name of each optional package to the command that installs it."""
+    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """The parameter settings that a run without ``--method`` puts on the board."""
+
+    @classmethod
+    def parameters(cls) -> dict[str, Any]:
+        """Names and defaults of the parameters."""
+        signature = inspect.signature(cls.__init__)
+        return {
+            name: None if p.default is inspect.Parameter.empty else p.default
+            for name, p in signature.parameters.items()
+            if name != "self" and p.kind is not inspect.Parameter.VAR_KEYWORD
+        }
+
+    @classmethod
+    def build(cls, **parameters: Any) -> Method:
+        """Make an instance, refusing unknown parameters with a suggestion."""
+        for name in parameters:
+            if name not in cls.parameters():
+                raise unknown_name(f"parameter of {cls.__name__}", name, cls.parameters())
+        return cls(**parameters)
+
+    @classmethod
+    def why_not(cls) -> str | None:
+        """Return why this method cannot run here, or None."""
+        for package, install in cls.needs.items():
+            if find_spec(package) is None:
+                return install
+        return None
+
+    def setup(self, threads: int) -> None:
+        """Import, load weights and warm up: run once a process, timed apart from `predict`."""
+        return
+
+    @abstractmethod
+    def predict(self, inputs: Any) -> Any:
+        """Predict one case from what the task documents as its inputs."""
+
+
+class LearnedMethod(Method):
+    """A method with weights.
+
+    ``weights`` is a name shipped with the method, a path, or ``auto``: those trained for the data set.
+    """
+
+    kind: ClassVar[Kind] = "learned"
+    network: ClassVar[str]
+    """Weights belong to a network; several methods may share one."""
+
+    weights: str
+
+    @abstractmethod
+    def training_recipe(self, subjects: Any, *, seed: int) -> Any:
+        """Return the network, batches and loss for `mrbench.training`; never called in a run."""
+
+
+def method(*, task: str, reference: str = "", kind: Kind = "classical") -> Callable[[Callable[..., Any]], type[Method]]:
+    """Turn a function ``f(inputs, **parameters) -> prediction`` into a method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> @method(task="registration", reference="nobody, 2026")
+    ... def stay(inputs):
+    ...     return np.zeros((3, *inputs.fixed.shape), np.float32)
+    >>> stay.task
+    'registration'
+    """
+
+    def decorate(function: Callable[..., Any]) -> type[Method]:
+        first, *rest = inspect.signature(function).parameters.values()
+        defaults = {p.name: p.default for p in rest}
+        if inspect.Parameter.empty in defaults.values():
+            raise RequestError(f"method '{function.__name__}': every parameter after '{first.name}' needs a default.")
+
+        class FunctionMethod(Method):
+            def __init__(self, **parameters: Any) -> None:
+                self._chosen = parameters
+
+            @classmethod
+            def parameters(cls) -> dict[str, Any]:
+                return dict(defaults)
+
+            def predict(self, inputs: Any) -> Any:
+                return function(inputs, **self._chosen)
+
+        FunctionMethod.__name__ = FunctionMethod.__qualname__ = function.__name__
+        FunctionMethod.__doc__ = function.__doc__
+        FunctionMethod.__module__ = function.__module__
+        FunctionMethod.task, FunctionMethod.reference, FunctionMethod.kind = task, reference, kind
+        return FunctionMethod
+
+    return decorate
+
+
+__all__ = ["Kind", "LearnedMethod", "Method", "MethodSkipped", "method"]

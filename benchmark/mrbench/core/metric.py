@@ -1,0 +1,49 @@
+"""Metric: what a number means, so that tables, plots and rankings need not be told again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Name, unit, direction and bounds of one score.
+
+    Attributes
+    ----------
+    name : str
+        Column name; carries its unit where it has one (``hd95_mm``).
+    label : str
+        Name in tables and figures.
+    unit : str
+        ``""`` for a pure number.
+    higher_is_better : bool
+    bounds : tuple of float
+        Smallest and largest possible value. A failed case counts as the worst bound, or, where that is
+        infinite, as the worst value that any method reached on the same case.
+    decimals : int
+        Digits shown in tables.
+    description : str
+        One sentence for `mrbench list metrics`, with its source.
+    ranked : bool
+        False for a number that is shown but that no test should call better or worse.
+    """
+
+    name: str
+    label: str
+    unit: str
+    higher_is_better: bool
+    bounds: tuple[float, float] = (-inf, inf)
+    decimals: int = 3
+    description: str = ""
+    ranked: bool = True
+
+    @property
+    def worst(self) -> float:
+        """The bound that a failed case counts as; infinite where the metric has no such bound."""
+        return self.bounds[0] if self.higher_is_better else self.bounds[1]
+
+    @property
+    def arrow(self) -> str:
+        return "↑" if self.higher_is_better else "↓"

@@ -1,0 +1,98 @@
+"""Task: what goes in, what comes out, how it is scored. One file a task under `mrbench.tasks`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.metric import Metric
+from mrbench.core.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What scoring one prediction gives.
+
+    Attributes
+    ----------
+    metrics : mapping of str to float
+        One value for each of the task's metrics; absent where the case has no truth for it.
+    details : mapping
+        Finer numbers for figures, for example Dice by structure. JSON values.
+    """
+
+    metrics: Mapping[str, float]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a qualitative panel shows of one case and one method (2-D arrays, first axis upwards).
+
+    ``difference`` is signed and in the units of ``reference``, so that one colour scale serves a figure.
+    ``grid`` is ``(2, rows, columns)``: where each pixel's line of a drawn grid lies, or None.
+    """
+
+    reference: np.ndarray
+    source: np.ndarray
+    prediction: np.ndarray
+    difference: np.ndarray
+    grid: np.ndarray | None = None
+
+
+class Task(ABC):
+    """The contract between datasets, methods and scores."""
+
+    name: str
+    tracks: Mapping[str, str]
+    metrics: tuple[Metric, ...]
+    breakdown: str | None = None
+    """Name of the per-case detail that a report may draw by key (``dice_by_structure``)."""
+
+    @property
+    def default_track(self) -> str:
+        return next(iter(self.tracks))
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that ranks: the first one."""
+        return self.metrics[0]
+
+    @abstractmethod
+    def cases(self, dataset: Any, split: str, track: str) -> list[CaseId]:
+        """List the cases of a split, cheaply and always in the same order."""
+
+    @abstractmethod
+    def load(self, dataset: Any, case: CaseId, track: str) -> Case:
+        """Load the arrays of one case."""
+
+    @abstractmethod
+    def protocol(self, dataset: Any, track: str) -> Protocol:
+        """Return the frozen settings of scoring."""
+
+    @abstractmethod
+    def check(self, case: Case, prediction: Any) -> np.ndarray:
+        """Return the prediction as the canonical array.
+
+        Raises
+        ------
+        PredictionError
+            Names what is wrong: shape, dtype, NaN, units.
+        """
+
+    @abstractmethod
+    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
+        """Return a warning where the prediction looks like a convention mix-up, else None."""
+
+    @abstractmethod
+    def score(self, case: Case, prediction: np.ndarray) -> Scores:
+        """Score one checked prediction."""
+
+    @abstractmethod
+    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+        """Return the images that a panel shows."""

@@ -1,0 +1,1 @@
+"""Plan, predict, score, rows."""

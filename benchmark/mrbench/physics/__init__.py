@@ -1,0 +1,1 @@
+"""How MR data come about."""

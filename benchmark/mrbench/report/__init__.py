@@ -1,0 +1,1 @@
+"""Takes rows and tables, writes files. Computes no statistic."""

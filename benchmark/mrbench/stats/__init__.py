@@ -1,0 +1,1 @@
+"""Takes rows, returns tables. Knows no file and no figure."""

@@ -1,0 +1,233 @@
+"""Registration: bring a moving brain onto a fixed one, both already affinely aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import PredictionError
+from mrbench.core.metric import Metric
+from mrbench.core.protocol import Protocol
+from mrbench.core.task import Picture, Scores, Task
+from mrbench.data.dataset import Dataset, Subject
+from mrbench.metrics.deformation import (
+    compose,
+    endpoint_error_mm,
+    folds_percent,
+    jacobian_determinant,
+    non_diffeomorphic_volume_percent,
+    sd_log_jacobian,
+    warp,
+)
+from mrbench.metrics.overlap import dice_per_label, hd95_per_label, merge_labels
+
+CONTRAST = "T1"
+
+
+@dataclass(frozen=True)
+class RegistrationInputs:
+    """What a registration method sees.
+
+    Attributes
+    ----------
+    fixed, moving : ndarray of float32, shape ``(z, y, x)``
+        Skull-stripped, affinely aligned, scaled to [0, 1].
+    fixed_mask, moving_mask : ndarray of bool
+        Brain or region of interest.
+    spacing : tuple of float
+        mm, order ``(z, y, x)``.
+    """
+
+    fixed: np.ndarray
+    moving: np.ndarray
+    fixed_mask: np.ndarray
+    moving_mask: np.ndarray
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class RegistrationReference:
+    """What only the scorer sees: labels, the structures to score, and the true field where it is known."""
+
+    fixed_labels: np.ndarray
+    moving_labels: np.ndarray
+    structures: Mapping[str, tuple[int, ...]]
+    displacement: np.ndarray | None
+
+
+class Registration(Task):
+    """Deformable registration between subjects.
+
+    A prediction is a displacement field ``(3, z, y, x)``, in voxels of the fixed grid, pull-back:
+    ``warped(p) = moving(p + u(p))``. The harness alone warps labels (nearest) and images (linear).
+
+    Cases are the ring of a split: each subject is moved onto the next, so each is fixed once and moving once.
+    """
+
+    name = "registration"
+    tracks: Mapping[str, str] = {"inter-subject": "each brain of the split onto the next, T1 to T1"}
+    breakdown = "dice_by_structure"
+    metrics = (
+        Metric("dice", "Dice", "", True, (0, 1), 4, "Mean Dice over the major structures, labels warped nearest."),
+        Metric("dice_all", "Dice, all labels", "", True, (0, 1), 4, "Mean Dice over every label in both images."),
+        Metric("dice30", "Dice30", "", True, (0, 1), 4,
+               "Mean Dice over the 30 % of structures that overlap least before registration."),
+        Metric("hd95_mm", "HD95", "mm", False, (0, inf), 2,
+               "95 % Hausdorff distance, mean over the major structures: larger directed 95th percentile."),
+        Metric("folds_percent", "|J| ≤ 0", "%", False, (0, 100), 3,
+               "Brain voxels with a non-positive Jacobian determinant: central differences, no shift."),
+        Metric("ndv_percent", "NDV", "%", False, (0, inf), 3,
+               "Non-diffeomorphic volume in percent of the brain (Liu et al., IJCV 2024)."),
+        Metric("sdlogj", "SD log|J|", "", False, (0, inf), 3,
+               "Standard deviation of the log Jacobian determinant in the brain; floor 1e-9, no shift."),
+        Metric("epe_mm", "EPE", "mm", False, (0, inf), 2,
+               "Mean distance to the true displacement in the brain; simulated cohorts only."),
+    )  # fmt: skip
+
+    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
+        ring = dataset.subjects(split)
+        pairs = zip(ring, (*ring[1:], ring[0]), strict=True)
+        return [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs]
+
+    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
+        moving, fixed = (_recent_subject(dataset, subject) for subject in case.subjects)
+        inputs = RegistrationInputs(
+            fixed.images[CONTRAST], moving.images[CONTRAST], fixed.mask, moving.mask, fixed.spacing
+        )
+        if fixed.labels is None or moving.labels is None:
+            raise PredictionError(f"case '{case.id}' has no labels; registration cannot be scored on {dataset.name}.")
+        reference = RegistrationReference(
+            fixed.labels, moving.labels, dataset.structures, _true_displacement(moving, fixed)
+        )
+        return Case(case.id, case.subjects, inputs, reference, fixed.spacing)
+
+    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+        return Protocol(
+            f"registration/{track}",
+            version=1,
+            settings={
+                "dataset": dataset.name,
+                "contrast": CONTRAST,
+                "pairs": "ring",
+                "structures": {name: list(labels) for name, labels in dataset.structures.items()},
+                "label_warp": "nearest",
+                "absent_label": "left out where absent from the fixed or the moving image",
+                "mask": "fixed brain mask",
+                "jacobian": "central differences, unshifted",
+                "hd95": "max of directed 95th percentiles, voxel surfaces, mm",
+            },
+        )
+
+    def check(self, case: Case, prediction: Any) -> np.ndarray:
+        expected = (3, *case.inputs.fixed.shape)
+        if not isinstance(prediction, np.ndarray):
+            raise PredictionError(
+                f"the method returned {type(prediction).__name__}; return a numpy array of shape {expected}."
+            )
+        if prediction.shape != expected:
+            raise PredictionError(
+                f"the field has shape {prediction.shape}; {expected} is needed: components first, axes (z, y, x)."
+            )
+        if not np.issubdtype(prediction.dtype, np.floating):
+            raise PredictionError(f"the field has dtype {prediction.dtype}; return floating-point voxels.")
+        if not np.isfinite(prediction).all():
+            raise PredictionError("the field holds NaN or infinite values; the method diverged or divided by zero.")
+        largest = float(np.abs(prediction).max())
+        if largest > max(expected):
+            raise PredictionError(
+                f"the field reaches {largest:.0f} voxels, farther than the image is wide; check its units."
+            )
+        return np.ascontiguousarray(prediction, dtype=np.float32)
+
+    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
+        """Warn where another convention for the same field fits the labels clearly better."""
+        spacing = np.asarray(case.spacing, np.float32)[:, None, None, None]
+        variants = {
+            "with its sign flipped": -prediction,
+            "with its components in the order (x, y, z) reversed to (z, y, x)": prediction[::-1],
+            "with sign flipped and components reversed": -prediction[::-1],
+            "divided by the spacing (it looks like millimetres)": prediction / spacing,
+        }
+        own = _label_agreement(case, prediction)
+        best = max(variants, key=lambda name: _label_agreement(case, variants[name]))
+        if (better := _label_agreement(case, variants[best])) > own + 0.02:
+            return f"the field fits better {best}: {better:.2f} of sampled labels agree instead of {own:.2f}"
+        return None
+
+    def score(self, case: Case, prediction: np.ndarray) -> Scores:
+        reference, mask = case.reference, case.inputs.fixed_mask
+        warped = warp(reference.moving_labels, prediction, order=0)
+        everything = _labels_in_both(reference.fixed_labels, reference.moving_labels)
+        dice_all = dice_per_label(reference.fixed_labels, warped, everything)
+
+        names = list(reference.structures)
+        groups = list(reference.structures.values())
+        fixed, moving, moved = (merge_labels(m, groups) for m in (reference.fixed_labels, reference.moving_labels, warped))
+        present = _labels_in_both(fixed, moving)
+        dice = dice_per_label(fixed, moved, present)
+        initial = dice_per_label(fixed, moving, present)
+        hardest = np.argsort(initial, kind="stable")[: max(1, round(0.3 * len(present)))]
+        hd95 = hd95_per_label(fixed, moved, present, spacing=case.spacing)
+
+        determinant = jacobian_determinant(prediction)
+        metrics = {
+            "dice": float(dice.mean()),
+            "dice_all": float(dice_all.mean()),
+            "dice30": float(dice[hardest].mean()),
+            "hd95_mm": float(hd95.mean()),
+            "folds_percent": folds_percent(determinant, mask),
+            "ndv_percent": non_diffeomorphic_volume_percent(prediction, mask),
+            "sdlogj": sd_log_jacobian(determinant, mask),
+        }
+        if reference.displacement is not None:
+            metrics["epe_mm"] = endpoint_error_mm(
+                reference.displacement, prediction, mask=mask, spacing=case.spacing
+            )
+        by_structure = {names[label - 1]: float(value) for label, value in zip(present, dice, strict=True)}
+        return Scores(metrics, {"dice_by_structure": by_structure})
+
+    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+        middle = case.inputs.fixed.shape[0] // 2
+        warped = warp(case.inputs.moving, prediction, order=1)[middle]
+        fixed, moving = case.inputs.fixed[middle], case.inputs.moving[middle]
+        plane = np.indices(fixed.shape) + prediction[1:, middle]
+        return Picture(fixed, moving, warped, warped - fixed, plane)
+
+
+def _true_displacement(moving: Subject, fixed: Subject) -> np.ndarray | None:
+    """Field that carries ``fixed`` to ``moving`` through the template that both were made from."""
+    if "to_template" not in fixed.truth or "from_template" not in moving.truth:
+        return None
+    to_template = fixed.truth["to_template"].astype(np.float32)
+    return compose(moving.truth["from_template"].astype(np.float32), to_template)
+
+
+def _labels_in_both(a: np.ndarray, b: np.ndarray) -> list[int]:
+    counts = [np.bincount(labels.ravel(), minlength=256) for labels in (a, b)]
+    size = min(len(count) for count in counts)
+    shared = np.flatnonzero((counts[0][:size] > 0) & (counts[1][:size] > 0))
+    return [int(label) for label in shared if label > 0]
+
+
+def _label_agreement(case: Case, displacement: np.ndarray, step: int = 3) -> float:
+    """Share of sampled foreground voxels whose warped label is the fixed one."""
+    reference = case.reference
+    fixed = reference.fixed_labels[::step, ::step, ::step]
+    inside = fixed > 0
+    grid = np.indices(reference.fixed_labels.shape, dtype=np.float32)[:, ::step, ::step, ::step]
+    target = np.rint(grid[:, inside] + displacement[:, ::step, ::step, ::step][:, inside]).astype(int)
+    limits = np.asarray(reference.moving_labels.shape)[:, None]
+    target = np.clip(target, 0, limits - 1)
+    return float(np.mean(reference.moving_labels[tuple(target)] == fixed[inside]))
+
+
+@lru_cache(maxsize=4)
+def _recent_subject(dataset: Dataset, subject: str) -> Subject:
+    """Load a subject, keeping the last few: neighbours in the ring share one."""
+    return dataset.load(subject)

@@ -1,0 +1,171 @@
+"""The training loop of all learned methods: resumable, validated under the scoring protocol."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mrbench.core.errors import RequestError
+from mrbench.core.random import rng_for
+from mrbench.data.cache import write_atomically
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Recipe(Protocol):
+    """What a learned method brings to the loop."""
+
+    network: torch.nn.Module
+    settings: Mapping[str, Any]
+    """Hyperparameters, for the manifest."""
+
+    def loss(self, rng: np.random.Generator) -> torch.Tensor:
+        """Draw one batch and return its loss."""
+        ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Attributes
+    ----------
+    steps : int
+    learning_rate : float
+        Peak of a linear warm-up (2 % of the steps) followed by a cosine to zero.
+    validate_every : int
+        Steps between validations; the best weights are kept.
+    checkpoint_seconds : float
+    """
+
+    steps: int
+    learning_rate: float
+    validate_every: int = 500
+    checkpoint_seconds: float = 60.0
+
+    def rate(self, step: int) -> float:
+        warmup = max(1, round(0.02 * self.steps))
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        progress = (step - warmup) / max(1, self.steps - warmup)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass
+class Progress:
+    """Where a training stands; all of it survives a resume."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_score: float = -math.inf
+    best_step: int = 0
+
+    @property
+    def as_dict(self) -> dict[str, float]:
+        return dict(vars(self))
+
+
+Report = Callable[[Progress, float, float | None], None]
+
+
+def train(
+    recipe: Recipe,
+    schedule: Schedule,
+    *,
+    validate: Callable[[], float],
+    checkpoint: Path,
+    seed: int = 0,
+    report: Report = lambda progress, loss, score: None,
+) -> tuple[dict[str, torch.Tensor], Progress]:
+    """Train a recipe's network, resuming from ``checkpoint`` if it is there.
+
+    Batches are drawn by step number, so a resumed training sees what an uninterrupted one would have.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    schedule : Schedule
+    validate : callable
+        Returns the validation score of the network as it is; higher is better.
+    checkpoint : Path
+        Written about once a minute.
+    seed : int
+    report : callable
+        Called after each step with the progress, the loss, and the score if one was just measured.
+
+    Returns
+    -------
+    best : dict of str to Tensor
+        Weights with the best validation score.
+    progress : Progress
+    """
+    import torch
+
+    optimiser = torch.optim.Adam(recipe.network.parameters(), lr=schedule.learning_rate)
+    progress, best = Progress(), _copy(recipe.network)
+    if checkpoint.is_file():
+        progress, best = _resume(checkpoint, recipe.network, optimiser)
+        if progress.step > schedule.steps:
+            raise RequestError(f"{checkpoint} is already at step {progress.step}; ask for more --steps or delete it.")
+    saved = started = time.monotonic()
+    before = progress.seconds
+    while progress.step < schedule.steps:
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate(progress.step)
+        recipe.network.train()
+        loss = recipe.loss(rng_for(f"step {progress.step}", "training", seed))
+        if not torch.isfinite(loss):
+            raise RequestError(f"the loss is {loss.item()} at step {progress.step}; lower --learning-rate.")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        progress.step += 1
+        progress.seconds = before + time.monotonic() - started
+        score = None
+        if progress.step % schedule.validate_every == 0 or progress.step == schedule.steps:
+            recipe.network.eval()
+            score = validate()
+            if score > progress.best_score:
+                progress.best_score, progress.best_step, best = score, progress.step, _copy(recipe.network)
+        report(progress, loss.item(), score)
+        if time.monotonic() - saved > schedule.checkpoint_seconds or progress.step == schedule.steps:
+            _save(checkpoint, recipe.network, optimiser, progress, best)
+            saved = time.monotonic()
+    return best, progress
+
+
+def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _save(
+    path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, best: dict[str, Any]
+) -> None:
+    import torch
+
+    state = {
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "progress": progress.as_dict,
+        "best": best,
+    }
+    with write_atomically(path) as file:
+        torch.save(state, file)
+
+
+def _resume(
+    path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[Progress, dict[str, torch.Tensor]]:
+    import torch
+
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    return Progress(**state["progress"]), state["best"]

@@ -1,0 +1,80 @@
+"""Weights on disk: half-precision safetensors beside a JSON manifest that says how they came about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.data.cache import sha256_of, write_atomically
+
+if TYPE_CHECKING:
+    import torch
+
+
+def manifest_path(weights: Path) -> Path:
+    """The manifest that belongs to a weights file."""
+    return weights.with_suffix(".json")
+
+
+def save_weights(path: Path, state: Mapping[str, torch.Tensor], manifest: Mapping[str, Any]) -> None:
+    """Write ``state`` in half precision and its manifest, completed with the file's sha256."""
+    from safetensors.torch import save
+
+    import torch
+
+    half = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in state.items()}
+    with write_atomically(path) as file:
+        file.write(save(half))
+    with write_atomically(manifest_path(path)) as file:
+        file.write(json.dumps({**manifest, "sha256": sha256_of(path)}, indent=1).encode() + b"\n")
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read weights as float32, checking them against their manifest.
+
+    Raises
+    ------
+    RequestError
+        If the file or its manifest is missing, or the two do not belong together.
+    """
+    from safetensors.torch import load_file
+
+    import torch
+
+    if not path.is_file() or not manifest_path(path).is_file():
+        raise RequestError(f"no weights at {path} with a manifest beside them; train them with `mrbench train`.")
+    manifest = json.loads(manifest_path(path).read_text())
+    if manifest["sha256"] != sha256_of(path):
+        raise RequestError(f"{path} is not the file its manifest describes (sha256 differs); restore or retrain it.")
+    return {name: tensor.to(torch.float32) for name, tensor in load_file(path).items()}
+
+
+def resolve_weights(folder: Path, network: str, weights: str) -> Path:
+    """Find weights by name in a method's folder, or by path.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the method ships its weights, as ``<network>.<name>.safetensors``.
+    network : str
+    weights : str
+        A name such as ``ixi-hh-2mm``, or the path of a ``.safetensors`` file.
+
+    Raises
+    ------
+    MethodSkipped
+        If there are none: the row says so and how to train them.
+    """
+    if weights.endswith(".safetensors"):
+        return Path(weights).expanduser()
+    path = folder / f"{network}.{weights}.safetensors"
+    if not path.is_file():
+        shipped = sorted(p.name.split(".")[1] for p in folder.glob(f"{network}.*.safetensors"))
+        raise MethodSkipped(
+            f"no weights of {network} for {weights}: choose weights={' or '.join(shipped) or 'PATH'}, "
+            f"or train with `mrbench train --dataset {weights}`"
+        )
+    return path

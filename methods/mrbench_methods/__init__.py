@@ -1,0 +1,1 @@
+"""Learned methods, by task. Imports mrbench; never the baselines."""
