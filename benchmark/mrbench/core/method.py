@@ -5,12 +5,22 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mrbench.core.errors import MethodSkipped, RequestError, unknown_name
+from mrbench.core.errors import RequestError, unknown_name
 
 Kind = Literal["classical", "learned"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a method may use: number of CPU threads, and ``cpu`` or ``cuda``."""
+
+    threads: int = 1
+    device: str = "cpu"
 
 
 class Method(ABC):
@@ -28,6 +38,9 @@ class Method(ABC):
     board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """The parameter settings that a run without ``--method`` puts on the board."""
 
+    resources: Resources = Resources()
+    """What the engine lends; set by `setup`."""
+
     @classmethod
     def parameters(cls) -> dict[str, Any]:
         """Names and defaults of the parameters."""
@@ -35,7 +48,7 @@ class Method(ABC):
         return {
             name: None if p.default is inspect.Parameter.empty else p.default
             for name, p in signature.parameters.items()
-            if name != "self" and p.kind is not inspect.Parameter.VAR_KEYWORD
+            if name != "self" and p.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
     @classmethod
@@ -54,9 +67,9 @@ class Method(ABC):
                 return install
         return None
 
-    def setup(self, threads: int) -> None:
+    def setup(self, resources: Resources) -> None:
         """Import, load weights and warm up: run once a process, timed apart from `predict`."""
-        return
+        self.resources = resources
 
     @abstractmethod
     def predict(self, inputs: Any) -> Any:
@@ -70,10 +83,17 @@ class LearnedMethod(Method):
     """
 
     kind: ClassVar[Kind] = "learned"
-    network: ClassVar[str]
-    """Weights belong to a network; several methods may share one."""
-
     weights: str
+
+    @property
+    @abstractmethod
+    def network(self) -> str:
+        """Name of the network that the weights belong to; several settings of a method may share one."""
+
+    @property
+    @abstractmethod
+    def weights_path(self) -> Path:
+        """The file of weights; raises `MethodSkipped` where there is none for what was asked."""
 
     @abstractmethod
     def training_recipe(self, subjects: Any, *, seed: int) -> Any:
@@ -117,6 +137,3 @@ def method(*, task: str, reference: str = "", kind: Kind = "classical") -> Calla
         return FunctionMethod
 
     return decorate
-
-
-__all__ = ["Kind", "LearnedMethod", "Method", "MethodSkipped", "method"]

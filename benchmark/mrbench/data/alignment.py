@@ -35,18 +35,33 @@ def align_to_template(volume: Volume, mask: np.ndarray) -> Any:
     -------
     SimpleITK.AffineTransform
     """
-    import SimpleITK as sitk
     from scipy.ndimage import binary_dilation
 
     template = template_2mm()
-    fixed = to_sitk(template, GRID_SPACING, GRID_ORIGIN_MM)
-    fixed_mask = to_sitk(binary_dilation(template > 0.05).astype(np.uint8), GRID_SPACING, GRID_ORIGIN_MM)
-    moving = to_sitk(np.where(mask, volume.array, 0).astype(np.float32), volume.spacing, (0.0, 0.0, 0.0))
+    stripped = np.where(mask, volume.array, 0).astype(np.float32)
+    return register_affine(
+        to_sitk(template, GRID_SPACING, GRID_ORIGIN_MM),
+        to_sitk(stripped, volume.spacing, (0.0, 0.0, 0.0)),
+        to_sitk(binary_dilation(template > 0.05).astype(np.uint8), GRID_SPACING, GRID_ORIGIN_MM),
+        threads=1,  # the sum order, and so the last digits, depend on it
+    )
+
+
+def register_affine(fixed: Any, moving: Any, fixed_mask: Any, *, threads: int) -> Any:
+    """Affine registration of SimpleITK images: Mattes mutual information, three resolutions.
+
+    Returns
+    -------
+    SimpleITK.AffineTransform
+        From positions in ``fixed`` to positions in ``moving``.
+    """
+    import SimpleITK as sitk
+
     affine = sitk.CenteredTransformInitializer(
         fixed, moving, sitk.AffineTransform(3), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
     registration = sitk.ImageRegistrationMethod()
-    registration.SetGlobalDefaultNumberOfThreads(1)  # the sum order, and so the last digits, depend on it
+    registration.SetNumberOfThreads(threads)
     registration.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
     registration.SetMetricSamplingStrategy(registration.RANDOM)
     registration.SetMetricSamplingPercentage(0.2, seed=1)

@@ -179,8 +179,7 @@ def check_subject(subject: Subject) -> None:
             )
         if not np.isfinite(array).all():
             raise DataError(
-                f"subject '{subject.id}': {name} holds NaN or infinite values; "
-                "replace them in the source file."
+                f"subject '{subject.id}': {name} holds NaN or infinite values; replace them in the source file."
             )
     if not subject.mask.any():
         raise DataError(f"subject '{subject.id}': the mask is empty; check the label file.")

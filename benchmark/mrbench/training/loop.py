@@ -146,7 +146,11 @@ def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _save(
-    path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, best: dict[str, Any]
+    path: Path,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    progress: Progress,
+    best: dict[str, Any],
 ) -> None:
     import torch
 

@@ -21,9 +21,8 @@ def manifest_path(weights: Path) -> Path:
 
 def save_weights(path: Path, state: Mapping[str, torch.Tensor], manifest: Mapping[str, Any]) -> None:
     """Write ``state`` in half precision and its manifest, completed with the file's sha256."""
-    from safetensors.torch import save
-
     import torch
+    from safetensors.torch import save
 
     half = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in state.items()}
     with write_atomically(path) as file:
@@ -40,9 +39,8 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     RequestError
         If the file or its manifest is missing, or the two do not belong together.
     """
-    from safetensors.torch import load_file
-
     import torch
+    from safetensors.torch import load_file
 
     if not path.is_file() or not manifest_path(path).is_file():
         raise RequestError(f"no weights at {path} with a manifest beside them; train them with `mrbench train`.")

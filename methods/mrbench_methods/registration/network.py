@@ -32,7 +32,11 @@ def sample(volume: torch.Tensor, displacement: torch.Tensor, grid: torch.Tensor,
     position = (grid + displacement) * (2 / (sizes - 1)) - 1
     # grid_sample wants x first, as its last axis
     return F.grid_sample(
-        volume, position.flip(1).permute(0, 2, 3, 4, 1), mode="bilinear", padding_mode=padding, align_corners=True
+        volume,
+        position.flip(1).permute(0, 2, 3, 4, 1),
+        mode="bilinear",
+        padding_mode=padding,
+        align_corners=True,
     )
 
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mrbench.core.method import LearnedMethod
+from mrbench.core.method import LearnedMethod, Resources
 from mrbench.data.dataset import Subject
 from mrbench.tasks.registration import CONTRAST, RegistrationInputs
 from mrbench.training.weights import load_weights, resolve_weights
 
 if TYPE_CHECKING:
     import torch
+
+    from mrbench_methods.registration.network import FieldNetwork
 
 WINDOW = 9
 """Side in voxels of the cross-correlation window, as published."""
@@ -78,18 +80,19 @@ class VoxelMorph(LearnedMethod):
     def weights_path(self) -> Path:
         return resolve_weights(Path(__file__).parent / "weights", self.network, self.weights)
 
-    def setup(self, threads: int) -> None:
+    def setup(self, resources: Resources) -> None:
+        super().setup(resources)
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(resources.threads)
         self.network_ = self._new_network()
         self.network_.load_state_dict(load_weights(self.weights_path))
-        self.network_.eval()
+        self.network_.to(resources.device).eval()
         with torch.no_grad():
-            blank = torch.zeros(1, 1, 32, 32, 32)
+            blank = torch.zeros(1, 1, 32, 32, 32, device=resources.device)
             self.network_.displacement(self.network_(blank, blank))
 
-    def _new_network(self) -> Any:
+    def _new_network(self) -> FieldNetwork:
         from mrbench_methods.registration.network import FieldNetwork
 
         return FieldNetwork(integration_steps=SQUARINGS if self.diffeomorphic else 0)
@@ -104,7 +107,8 @@ class VoxelMorph(LearnedMethod):
         shape = inputs.fixed.shape
         margin = [(0, -size % STRIDE) for size in shape]
         fixed, moving = (
-            torch.from_numpy(np.pad(image, margin))[None, None] for image in (inputs.fixed, inputs.moving)
+            torch.from_numpy(np.pad(image, margin))[None, None].to(self.resources.device)
+            for image in (inputs.fixed, inputs.moving)
         )
         with torch.no_grad():
             raw = self.network_(moving, fixed)
@@ -114,7 +118,7 @@ class VoxelMorph(LearnedMethod):
                 steps=self.instance_steps, rate=self.learning_rate, smooth=self.smooth, window=WINDOW,
             )  # fmt: skip
         with torch.no_grad():
-            field = upsample(self.network_.displacement(raw))[0].numpy()
+            field = upsample(self.network_.displacement(raw))[0].cpu().numpy()
         return field[:, : shape[0], : shape[1], : shape[2]]
 
     def training_recipe(self, subjects: Sequence[Subject], *, seed: int) -> VoxelMorphRecipe:
@@ -129,7 +133,7 @@ class VoxelMorph(LearnedMethod):
 class VoxelMorphRecipe:
     """Batches and loss of the training; augmentation is a left-right flip and a shared gamma curve."""
 
-    def __init__(self, network: torch.nn.Module, images: Sequence[np.ndarray], smooth: float) -> None:
+    def __init__(self, network: FieldNetwork, images: Sequence[np.ndarray], smooth: float) -> None:
         import torch
 
         self.network = network
@@ -154,6 +158,9 @@ class VoxelMorphRecipe:
             raw = self.network(moving, fixed)
         raw = raw.float()
         warped = sample(
-            moving, upsample(self.network.displacement(raw)), identity_grid(fixed.shape[2:], fixed.device), "zeros"
+            moving,
+            upsample(self.network.displacement(raw)),
+            identity_grid(fixed.shape[2:], fixed.device),
+            "zeros",
         )
         return LocalCrossCorrelation(fixed, WINDOW)(warped) + self.smooth * smoothness(raw)

@@ -1,0 +1,18 @@
+"""Identity: what the affine alignment of the data set alone gives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrbench.core.method import Method
+from mrbench.tasks.registration import RegistrationInputs
+
+
+class Identity(Method):
+    """No motion: the score before registration."""
+
+    task = "registration"
+    reference = "none: the data set's own affine alignment"
+
+    def predict(self, inputs: RegistrationInputs) -> np.ndarray:
+        return np.zeros((3, *inputs.fixed.shape), np.float32)

@@ -1,0 +1,129 @@
+"""What a run has to do: methods with their parameters, cases, and the key of each row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mrbench.core.case import CaseId
+from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.core.method import LearnedMethod, Method
+from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec, source_hash
+from mrbench.core.task import Task
+from mrbench.data.cache import sha256_of
+from mrbench.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a table is about: rows that differ in any of these never share one."""
+
+    task: Task
+    track: str
+    dataset: Dataset
+    split: str
+    seed: int = 0
+
+    @property
+    def protocol(self) -> str:
+        return self.task.protocol(self.dataset, self.track).hash
+
+    def cases(self, limit: int | None = None) -> list[CaseId]:
+        """The cases, or the first ``limit`` of them."""
+        return self.task.cases(self.dataset, self.split, self.track)[:limit]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One method of a board.
+
+    Attributes
+    ----------
+    spec : MethodSpec
+        As shown: what was asked for.
+    resolved : MethodSpec
+        As built: ``weights=auto`` replaced by a name.
+    skipped : str or None
+        Why it cannot run here.
+    """
+
+    spec: MethodSpec
+    resolved: MethodSpec
+    kind: str
+    source: str
+    weights: str | None
+    skipped: str | None
+
+    def prediction_key(self, board: Board, case: CaseId) -> str:
+        """Hash of all that a prediction depends on, and nothing else."""
+        return _hash(
+            board.task.name, board.track, board.dataset.name, board.dataset.fingerprint, case.id, board.seed,
+            self.resolved.name, sorted(self.resolved.parameters.items()), self.source, self.weights,
+        )  # fmt: skip
+
+    def row_key(self, board: Board, case: CaseId) -> str:
+        """Hash of all that a row depends on: its prediction, the split and the protocol."""
+        return _hash(self.prediction_key(board, case), board.split, board.protocol)
+
+
+def _hash(*facts: Any) -> str:
+    canonical = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+
+
+def entries(board: Board, requested: Sequence[str] = ()) -> list[Entry]:
+    """Resolve the requested methods, or every method of the task with its board settings.
+
+    Raises
+    ------
+    RequestError
+        If a name or a parameter is wrong.
+    """
+    task = board.task.name
+    if requested:
+        specs = [parse_spec(text) for text in requested]
+    else:
+        specs = [
+            MethodSpec(name, settings) for name in method_names(task) for settings in find_method(name, task).board
+        ]
+    made = [_entry(board, spec) for spec in specs]
+    doubled = {str(entry.spec) for entry in made if sum(e.spec == entry.spec for e in made) > 1}
+    if doubled:
+        raise RequestError(f"method '{doubled.pop()}' was asked for twice; name it once.")
+    # quick ones first: a table soon shows something to compare with
+    return made
+
+
+def _entry(board: Board, spec: MethodSpec) -> Entry:
+    method = find_method(spec.name, board.task.name)
+    resolved = spec
+    if "weights" in method.parameters() and spec.parameters.get("weights", "auto") == "auto":
+        resolved = replace(spec, parameters={**spec.parameters, "weights": board.dataset.name})
+    instance = build(resolved, board.task)
+    skipped, weights = method.why_not(), None
+    if isinstance(instance, LearnedMethod):
+        try:
+            weights = sha256_of(instance.weights_path)
+        except MethodSkipped as reason:
+            skipped = skipped or str(reason)
+        except FileNotFoundError:
+            raise RequestError(f"method '{spec}': {instance.weights_path} is not there; check the path.") from None
+    return Entry(spec, resolved, method.kind, source_hash(method), weights, skipped)
+
+
+def build(spec: MethodSpec, task: Task) -> Method:
+    """Make the method of a spec.
+
+    Raises
+    ------
+    RequestError
+        If a parameter is unknown or its value is of no use.
+    """
+    method = find_method(spec.name, task.name)
+    try:
+        return method.build(**spec.parameters)
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"method '{spec}': {error}; see `mrbench list methods`.") from error

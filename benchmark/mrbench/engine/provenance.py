@@ -1,0 +1,74 @@
+"""``run.json``: all that is needed to make a board again."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import mrbench
+from mrbench.data.cache import write_atomically
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, memory, operating system."""
+    import psutil
+
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def package_versions() -> dict[str, str]:
+    """Every installed distribution and its version."""
+    return dict(sorted((d.metadata["Name"].lower(), d.version) for d in distributions()))
+
+
+def git_revision() -> str | None:
+    """Commit of the checkout that mrbench itself runs from, ``+`` if it was changed; None if installed."""
+    folder = Path(mrbench.__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        if "benchmark/mrbench" not in git("ls-files", "--full-name", "__init__.py"):
+            return None  # some other repository happens to contain the environment
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def record_run(path: Path, run: str, facts: dict[str, Any]) -> None:
+    """Add or renew one run in ``run.json``, which keeps every run that made rows of the board."""
+    runs = json.loads(path.read_text())["runs"] if path.is_file() else {}
+    runs[run] = {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "mrbench": mrbench.__version__,
+        "git": git_revision(),
+        "machine": describe_machine(),
+        **facts,
+        "packages": package_versions(),
+    }
+    with write_atomically(path) as file:
+        file.write(json.dumps({"schema": 1, "runs": runs}, indent=1).encode() + b"\n")

@@ -1,0 +1,241 @@
+"""Run a board: predict what is missing, score it, append its rows."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import CaseId
+from mrbench.core.method import Resources
+from mrbench.core.row import Row, Status
+from mrbench.engine.plan import Board, Entry
+from mrbench.engine.provenance import record_run
+from mrbench.engine.store import RowStore
+from mrbench.engine.timing import CONTENDED_CORES, pin_threads
+from mrbench.engine.worker import Job, Outcome, predict_case, prediction_path
+
+Listener = Callable[[Entry, CaseId, Row | None], None]
+"""Called when a case starts (row None) and when its row is written."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, which never changes a score."""
+
+    resources: Resources = field(default_factory=Resources)
+    workers: int = 1
+    timeout: float | None = None
+    retry: bool = False
+
+
+@dataclass
+class Ledger:
+    """Where the wall time of a run went, in seconds."""
+
+    data: float = 0.0
+    setup: float = 0.0
+    methods: float = 0.0
+    scoring: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+
+    def as_dict(self) -> dict[str, float]:
+        total = time.perf_counter() - self.started
+        spent = {"data": self.data, "setup": self.setup, "methods": self.methods, "scoring": self.scoring}
+        harness = max(0.0, total - sum(spent.values()))
+        return {name: round(value, 3) for name, value in {**spent, "harness": harness, "total": total}.items()}
+
+
+def folder_of(out: Path, board: Board) -> Path:
+    """Where a board's files lie: ``<out>/<task>/<track>/<dataset>``, the split added unless it is the test."""
+    folder = out / board.task.name / board.track / board.dataset.name
+    return folder if board.split == "test" else folder / board.split
+
+
+def missing(board: Board, entry: Entry, cases: list[CaseId], rows: dict[str, Row], retry: bool) -> list[CaseId]:
+    """The cases of a method that have no row yet. Skipped rows are tried anew; failed ones with ``retry``."""
+    found = []
+    for case in cases:
+        row = rows.get(entry.row_key(board, case))
+        if row is None or (row.status == "skipped" and entry.skipped is None) or (retry and row.failed):
+            found.append(case)
+    return found
+
+
+def run_board(
+    board: Board,
+    entries: list[Entry],
+    *,
+    folder: Path,
+    limit: int | None = None,
+    options: Options = Options(),
+    listen: Listener = lambda entry, case, row: None,
+) -> list[Row]:
+    """Compute every missing row of a board, in the order of the entries.
+
+    Rows are on disk as soon as they are known, so an interruption costs at most the cases in flight.
+
+    Returns
+    -------
+    list of Row
+        The rows of these entries and cases, old and new.
+
+    Raises
+    ------
+    DataError
+        If a data file is bad or the disk is full; what was computed stays.
+    """
+    store = RowStore(folder / "rows.jsonl")
+    with store.locked():
+        rows = {row.key: row for row in store.read()}
+        cases = board.cases(limit)
+        work = [(entry, todo) for entry in entries if (todo := missing(board, entry, cases, rows, options.retry))]
+        if work:
+            recorder = _Recorder(board, store, folder, options, listen)
+            try:
+                for entry, todo in work:
+                    rows |= {row.key: row for row in recorder.run_entry(entry, todo)}
+            finally:
+                recorder.close(limit)
+    wanted = [entry.row_key(board, case) for entry in entries for case in cases]
+    return [rows[key] for key in wanted if key in rows]
+
+
+class _Recorder:
+    """Turns outcomes into scored rows on disk."""
+
+    def __init__(self, board: Board, store: RowStore, folder: Path, options: Options, listen: Listener) -> None:
+        self.board, self.store, self.folder, self.options, self.listen = board, store, folder, options, listen
+        self.run = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
+        self.ledger = Ledger()
+
+    def close(self, limit: int | None) -> None:
+        board, options = self.board, self.options
+        facts: dict[str, Any] = {
+            "task": board.task.name, "track": board.track, "dataset": board.dataset.name, "split": board.split,
+            "limit": limit, "seed": board.seed, "fingerprint": board.dataset.fingerprint,
+            "protocol": board.task.protocol(board.dataset, board.track).as_dict(), "protocol_hash": board.protocol,
+            "threads": options.resources.threads, "device": options.resources.device,
+            "workers": options.workers, "timeout_s": options.timeout, "seconds": self.ledger.as_dict(),
+        }  # fmt: skip
+        record_run(self.folder / "run.json", self.run, facts)
+
+    def run_entry(self, entry: Entry, cases: list[CaseId]) -> Iterator[Row]:
+        if entry.skipped is not None:
+            for case in cases:
+                yield self._finish(entry, case, Outcome("skipped", entry.skipped))
+            return
+        cached = [case for case in cases if prediction_path(entry.prediction_key(self.board, case)).is_file()]
+        timed = {row.prediction: row for row in self.store.read()} if cached else {}
+        for case in cached:
+            earlier = timed.get(entry.prediction_key(self.board, case))
+            if earlier is not None:
+                yield self._finish(entry, case, _as_measured(earlier))
+        todo = [case for case in cases if case not in cached or entry.prediction_key(self.board, case) not in timed]
+        with _own_process(self.options) as pool:
+            yield from self._predict(pool, entry, todo)
+
+    def _predict(self, pool: Any, entry: Entry, cases: list[CaseId]) -> Iterator[Row]:
+        """Keep each worker busy with one case; score between cases, so that scoring disturbs no timing."""
+        waiting = list(cases)
+        flying: dict[Any, CaseId] = {}
+        while waiting or flying:
+            while waiting and len(flying) < self.options.workers:
+                case = waiting.pop(0)
+                self.listen(entry, case, None)
+                flying[pool.schedule(predict_case, args=[self._job(entry, case)], timeout=self.options.timeout)] = case
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                case = flying.pop(future)
+                yield self._finish(entry, case, self._outcome(future))
+
+    def _job(self, entry: Entry, case: CaseId) -> Job:
+        board = self.board
+        return Job(
+            entry.resolved, board.task.name, board.track, board.dataset.name, case, board.seed,
+            self.options.resources, entry.prediction_key(board, case),
+            (self.folder / "logs" / f"{_file_name(str(entry.spec))}.log").resolve(),
+        )  # fmt: skip
+
+    def _outcome(self, future: Any) -> Outcome:
+        from pebble import ProcessExpired
+
+        try:
+            outcome: Outcome = future.result()
+        except TimeoutError:
+            limit = self.options.timeout or 0.0
+            self.ledger.methods += limit
+            return Outcome("timeout", f"killed after {limit:g} s; raise --timeout to give it longer.", limit)
+        except ProcessExpired as error:
+            code = error.exitcode
+            status: Status = "out-of-memory" if code in (-9, 137) else "error"
+            return Outcome(status, f"the method's process died (exit code {code}); see its log in {self.folder}/logs.")
+        self.ledger.methods += outcome.seconds or 0.0
+        self.ledger.data += outcome.data_seconds
+        self.ledger.setup += outcome.new_setup_seconds
+        return outcome
+
+    def _finish(self, entry: Entry, case: CaseId, outcome: Outcome) -> Row:
+        board, key = self.board, entry.prediction_key(self.board, case)
+        status, message, metrics, details = outcome.status, outcome.message, {}, {}
+        if status == "ok":
+            started = time.perf_counter()
+            loaded = board.task.load(board.dataset, case, board.track)
+            self.ledger.data += time.perf_counter() - started
+            started = time.perf_counter()
+            prediction = np.load(prediction_path(key))
+            scores = board.task.score(loaded, prediction)
+            message = board.task.diagnose(loaded, prediction) or ""
+            metrics, details = dict(scores.metrics), dict(scores.details)
+            self.ledger.scoring += time.perf_counter() - started
+        load = outcome.other_load_cores
+        row = Row(
+            key=entry.row_key(board, case), task=board.task.name, track=board.track, dataset=board.dataset.name,
+            simulated=board.dataset.simulated, fingerprint=board.dataset.fingerprint, split=board.split,
+            protocol=board.protocol, method=str(entry.spec), kind=entry.kind, source=entry.source,
+            weights=entry.weights, seed=board.seed, case=case.id, subjects=list(case.subjects), status=status,
+            run=self.run, device=self.options.resources.device, threads=self.options.resources.threads,
+            message=message, metrics=metrics, details=details, seconds=outcome.seconds,
+            cpu_seconds=outcome.cpu_seconds, setup_seconds=outcome.setup_seconds, other_load_cores=load,
+            contended=self.options.workers > 1 or (load or 0.0) > CONTENDED_CORES,
+            prediction=key if status == "ok" else None,
+        )  # fmt: skip
+        self.store.append(row)
+        self.listen(entry, case, row)
+        return row
+
+
+def _as_measured(row: Row) -> Outcome:
+    """A cached prediction keeps the time it was measured with."""
+    return Outcome("ok", "", row.seconds, row.cpu_seconds, row.setup_seconds, row.other_load_cores)
+
+
+def _file_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+
+
+@contextmanager
+def _own_process(options: Options) -> Iterator[Any]:
+    """A pool whose processes belong to one method and die with it, whatever it does."""
+    from pebble import ProcessPool
+
+    pin_threads(options.resources.threads)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mrbench.engine.worker"])
+    pool = ProcessPool(max_workers=options.workers, context=context)
+    try:
+        yield pool
+        pool.close()
+    except BaseException:
+        pool.stop()
+        raise
+    finally:
+        pool.join()

@@ -1,0 +1,101 @@
+"""The rows of one board on disk: appended and flushed as they come, repaired after a kill."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mrbench.core.errors import DataError, RequestError
+from mrbench.core.row import Row
+from mrbench.data.cache import write_atomically
+
+
+class RowStore:
+    """``rows.jsonl`` of a board.
+
+    Parameters
+    ----------
+    path : Path
+        Need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> list[Row]:
+        """Return the rows, the last one of each key; a torn last line is cut off the file.
+
+        Raises
+        ------
+        DataError
+            If a line other than the last cannot be read.
+        """
+        if not self.path.is_file():
+            return []
+        raw = self.path.read_bytes()
+        lines = raw.decode(errors="replace").splitlines(keepends=True)
+        rows: dict[str, Row] = {}
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = Row.from_json(line)
+            except ValueError as error:
+                if number == len(lines) and not line.endswith("\n"):
+                    self._rewrite(list(rows.values()))
+                    break
+                raise DataError(
+                    f"{self.path}, line {number} is not a row that this version of mrbench reads; "
+                    "delete the line, or move the file away and run again."
+                ) from error
+            rows[row.key] = row
+        if len(rows) < len(lines) or not raw.endswith(b"\n"):
+            self._rewrite(list(rows.values()))
+        return list(rows.values())
+
+    def append(self, row: Row) -> None:
+        """Add one row and force it to the disk.
+
+        Raises
+        ------
+        DataError
+            If the disk is full; the file is then as it was before.
+        """
+        line = (row.to_json() + "\n").encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            length = file.tell()
+            try:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError as error:
+                os.ftruncate(file.fileno(), length)
+                raise DataError(
+                    f"cannot write {self.path}: {error.strerror}; the rows so far are intact, "
+                    "so free space and run the same command again."
+                ) from error
+
+    def _rewrite(self, rows: list[Row]) -> None:
+        with write_atomically(self.path) as file:
+            file.writelines((row.to_json() + "\n").encode() for row in rows)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the board, so that two runs never write it at once.
+
+        Raises
+        ------
+        RequestError
+            If another run holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with (self.path.parent / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RequestError(
+                    f"another run is writing {self.path.parent}; wait for it, or give another --out."
+                ) from None
+            yield

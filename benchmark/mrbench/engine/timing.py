@@ -1,0 +1,67 @@
+"""Honest time: wall, CPU, and what else kept the machine busy."""
+
+from __future__ import annotations
+
+import os
+import time
+from types import TracebackType
+
+import psutil
+
+CONTENDED_CORES = 0.5
+"""Other processes using more than this many cores make a time contended."""
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
+
+
+def pin_threads(threads: int) -> None:
+    """Set the environment by which numerical libraries choose their number of threads, for child processes."""
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+
+
+class Stopwatch:
+    """Context manager that measures its body.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall time.
+    cpu_seconds : float
+        User and system time of this process and of children that ended.
+    other_load_cores : float
+        Mean number of cores that everything else on the machine used meanwhile.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    other_load_cores: float
+
+    def __enter__(self) -> Stopwatch:
+        self._busy, self._own = _machine_busy(), _own_cpu()
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.seconds = time.perf_counter() - self._start
+        self.cpu_seconds = _own_cpu() - self._own
+        others = _machine_busy() - self._busy - self.cpu_seconds
+        self.other_load_cores = max(0.0, others / self.seconds) if self.seconds > 0.05 else 0.0
+
+
+def _own_cpu() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _machine_busy() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.system + times.nice)

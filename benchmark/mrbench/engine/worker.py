@@ -1,0 +1,130 @@
+"""What happens in a method's own process: load a case, time its prediction, put it in the cache."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import CaseId
+from mrbench.core.errors import DataError, MrbenchError, PredictionError
+from mrbench.core.method import Method, Resources
+from mrbench.core.random import seed_for
+from mrbench.core.registry import MethodSpec
+from mrbench.core.row import Status
+from mrbench.data.cache import cache_root, write_atomically
+from mrbench.data.catalog import find_dataset
+from mrbench.engine.plan import build
+from mrbench.engine.timing import Stopwatch
+from mrbench.tasks.catalog import find_task
+
+
+@dataclass(frozen=True)
+class Job:
+    """One prediction to make; small enough to send to any process."""
+
+    spec: MethodSpec
+    task: str
+    track: str
+    dataset: str
+    case: CaseId
+    seed: int
+    resources: Resources
+    key: str
+    log: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job; the prediction itself lies in the cache under the job's key.
+
+    ``setup_seconds`` is that of the process, ``new_setup_seconds`` what of it fell into this job.
+    """
+
+    status: Status
+    message: str = ""
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    setup_seconds: float | None = None
+    other_load_cores: float | None = None
+    data_seconds: float = 0.0
+    new_setup_seconds: float = 0.0
+
+
+def prediction_path(key: str) -> Path:
+    """Where the prediction of a key is cached."""
+    return cache_root() / "predictions" / key[:2] / f"{key}.npy"
+
+
+_ready: tuple[MethodSpec, Method, float] | None = None
+"""The method of this process, built and set up once, and how long that took."""
+
+
+def predict_case(job: Job) -> Outcome:
+    """Predict one case and cache it; every fault of the method becomes an `Outcome`."""
+    _quieten(job.log)
+    try:
+        fresh = _ready is None
+        method, setup_seconds = _method(job)
+        started = time.perf_counter()
+        task, dataset = find_task(job.task), find_dataset(job.dataset)
+        case = task.load(dataset, job.case, job.track)
+        data_seconds = time.perf_counter() - started
+        _seed_everything(seed_for(job.case.id, str(job.spec), job.seed))
+        with Stopwatch() as watch:
+            prediction = method.predict(case.inputs)
+        checked = task.check(case, prediction)
+        with write_atomically(prediction_path(job.key)) as file:
+            np.save(file, checked)
+    except PredictionError as error:
+        return Outcome("invalid", str(error))
+    except MemoryError:
+        return Outcome("out-of-memory", "the method ran out of memory; use a smaller volume or more memory.")
+    except DataError:
+        raise  # not the method's fault: the run stops with this sentence
+    except MrbenchError as error:
+        return Outcome("error", str(error))
+    except Exception as error:
+        return Outcome("error", f"{type(error).__name__}: {_first_line(error)} (see {job.log})")
+    return Outcome(
+        "ok", "", watch.seconds, watch.cpu_seconds, setup_seconds, watch.other_load_cores, data_seconds,
+        setup_seconds if fresh else 0.0,
+    )  # fmt: skip
+
+
+def _method(job: Job) -> tuple[Method, float]:
+    global _ready
+    if _ready is None or _ready[0] != job.spec:
+        started = time.perf_counter()
+        method = build(job.spec, find_task(job.task))
+        method.setup(job.resources)
+        _ready = (job.spec, method, time.perf_counter() - started)
+    return _ready[1], _ready[2]
+
+
+def _seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002  (other people's methods draw from it)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed % 2**63)
+
+
+def _quieten(log: Path) -> None:
+    """Send what tools print, from any language, to the method's log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+
+
+def _first_line(error: Any) -> str:
+    import traceback
+
+    traceback.print_exc()
+    return (str(error).strip().splitlines() or ["no message"])[0][:300]

@@ -1,0 +1,11 @@
+"""Noise of magnitude images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def add_rician(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Add Gaussian noise of SD ``sigma`` to the real and imaginary channel, then take the magnitude."""
+    real, imaginary = (sigma * rng.standard_normal(image.shape, dtype=np.float32) for _ in range(2))
+    return np.hypot(image + real, imaginary)

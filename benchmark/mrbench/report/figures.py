@@ -1,0 +1,121 @@
+"""Figures of numbers: box plots, quality against time, breakdown by structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.metric import Metric
+from mrbench.core.row import Row
+from mrbench.report.style import COLOURS, figure
+from mrbench.report.tables import heading
+from mrbench.stats.leaderboard import Leaderboard, Line
+
+
+def box_plot(path: Path, table: Leaderboard, metric: Metric, title: str) -> None:
+    """Box of each method with every case visible, in the order of the table."""
+    lines = [line for line in table.lines if not np.isnan(line.cells[metric.name].mean)]
+    if not lines:
+        return
+    values = [table.values[metric.name][line.method] for line in lines]
+    values = [own[np.isfinite(own)] for own in values]
+    with figure(path, (7, 0.7 + 0.32 * len(lines))) as (_, axes):
+        boxes = axes.boxplot(values, orientation="horizontal", widths=0.6, showfliers=False, patch_artist=True,
+                             medianprops={"color": "black"})  # fmt: skip
+        for number, (line, box, own) in enumerate(zip(lines, boxes["boxes"], values, strict=True), start=1):
+            box.set(facecolor=COLOURS[line.kind], alpha=0.35, edgecolor=COLOURS[line.kind])
+            spread = 0.4 * (np.arange(len(own)) % 5 / 4 - 0.5)  # fixed, so that figures are reproducible
+            axes.plot(own, number + spread, "o", ms=3, mec="none", alpha=0.8, color=COLOURS[line.kind])
+        axes.set_yticks(range(1, len(lines) + 1), [line.method for line in lines])
+        axes.invert_yaxis()
+        axes.set(xlabel=heading(metric), title=title)
+        axes.grid(axis="x", alpha=0.3)
+        _kind_legend(axes, lines)
+
+
+def quality_against_time(path: Path, table: Leaderboard, title: str) -> None:
+    """Primary metric against median CPU seconds, log axis, with the Pareto front drawn."""
+    metric = table.primary
+    points = [
+        (max(line.cpu_seconds_median, 1e-3), line.cells[metric.name].mean, line)
+        for line in table.lines
+        if not np.isnan(line.cpu_seconds_median) and not np.isnan(line.cells[metric.name].mean)
+    ]
+    if not points:
+        return
+    with figure(path, (7, 4.6)) as (_, axes):
+        front = pareto_front([(x, y) for x, y, _ in points], higher_is_better=metric.higher_is_better)
+        axes.step(
+            *zip(*front, strict=True),
+            where="post",
+            color="0.6",
+            lw=1,
+            ls="--",
+            zorder=1,
+            label="Pareto front",
+        )
+        for x, y, line in points:
+            cell = line.cells[metric.name]
+            if not np.isnan(cell.low):
+                axes.vlines(x, cell.low, cell.high, color=COLOURS[line.kind], alpha=0.4, lw=1)
+            axes.plot(x, y, "o", color=COLOURS[line.kind], ms=6, zorder=3)
+        _place_names(axes, points)
+        axes.set_xscale("log")
+        axes.set(xlabel="CPU seconds per case (median, log)", ylabel=heading(metric), title=title)
+        axes.grid(alpha=0.3)
+        _kind_legend(axes, [line for _, _, line in points])
+
+
+def pareto_front(points: Sequence[tuple[float, float]], *, higher_is_better: bool) -> list[tuple[float, float]]:
+    """Points that no other one beats in both time and quality, from fast to slow."""
+    front: list[tuple[float, float]] = []
+    sign = 1 if higher_is_better else -1
+    for cost, quality in sorted(points, key=lambda point: (point[0], -sign * point[1])):
+        if not front or sign * quality > sign * front[-1][1]:
+            front.append((cost, quality))
+    return front
+
+
+def _place_names(axes: Any, points: list[tuple[float, float, Line]]) -> None:
+    """Write names beside points; close neighbours alternate sides."""
+    ordered = sorted(points, key=lambda point: (point[1], point[0]))
+    for number, (x, y, line) in enumerate(ordered):
+        left = number % 2 == 1
+        axes.annotate(line.method, (x, y), xytext=(-6 if left else 6, 3), textcoords="offset points", fontsize=6.5,
+                      ha="right" if left else "left", va="center")  # fmt: skip
+    axes.margins(x=0.22)
+
+
+def breakdown_heatmap(path: Path, table: Leaderboard, rows: Sequence[Row], detail: str, title: str) -> None:
+    """Mean of a per-case detail (Dice by structure) for each method."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        for name, value in row.details.get(detail, {}).items():
+            found.setdefault(row.method, {}).setdefault(name, []).append(value)
+    methods = [line.method for line in table.lines if line.method in found]
+    names = list(dict.fromkeys(name for own in found.values() for name in own))
+    if not methods:
+        return
+    means = np.array([[np.mean(found[m].get(name, [np.nan])) for m in methods] for name in names])
+    with figure(path, (2.4 + 0.5 * len(methods), 1.8 + 0.2 * len(names))) as (drawn, axes):
+        image = axes.imshow(means, aspect="auto", cmap="viridis", vmin=0, vmax=1)
+        axes.set_xticks(range(len(methods)), methods, rotation=60, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(names)), names)
+        for (i, j), value in np.ndenumerate(means):
+            axes.text(j, i, f"{value:.2f}"[1:] if value < 1 else "1", ha="center", va="center", fontsize=6,
+                      color="white" if value < 0.6 else "black")  # fmt: skip
+        axes.set_title(title)
+        axes.spines[:].set_visible(False)
+        drawn.colorbar(image, ax=axes, label=detail.replace("_", " ").capitalize(), fraction=0.03)
+
+
+def _kind_legend(axes: Any, lines: Sequence[Line]) -> None:
+    from matplotlib.lines import Line2D
+
+    kinds = dict.fromkeys(line.kind for line in lines)
+    marks = [Line2D([], [], marker="o", ls="", color=COLOURS[kind], label=kind) for kind in kinds]
+    marks += [handle for handle in axes.get_legend_handles_labels()[0] if handle.get_label() == "Pareto front"]
+    axes.legend(handles=marks, frameon=False, fontsize=8, loc="best")

@@ -1,0 +1,73 @@
+"""The page of a board: one self-contained HTML file that opens offline."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrbench.core.row import Row
+from mrbench.data.cache import write_atomically
+from mrbench.engine.plan import Board
+from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time
+from mrbench.report.panels import case_panel, chosen_cases
+from mrbench.report.tables import Caption, cases_text, heading, number, seconds
+from mrbench.stats.leaderboard import Leaderboard
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page."""
+
+    title: str
+    path: Path
+
+    @property
+    def source(self) -> str:
+        return "data:image/png;base64," + base64.b64encode(self.path.read_bytes()).decode()
+
+
+def draw_figures(folder: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption) -> list[Shown]:
+    """Draw every figure of a board as PNG and PDF; return those that could be drawn."""
+    shown = []
+
+    def show(name: str, title: str) -> Path:
+        shown.append(Shown(title, folder / f"{name}.png"))
+        return folder / name
+
+    quality_against_time(show("quality_against_time", f"{table.primary.label} against time"), table, about.title)
+    for label, case in chosen_cases(table).items():
+        title = f"{label} case, {case} ({about.title})"
+        path = show(f"panel_{label}", f"The {label} case")
+        if not case_panel(path, board, table, rows, case, title) and not path.with_suffix(".png").is_file():
+            shown.pop()
+    for metric in table.metrics:
+        box_plot(show(f"box_{metric.name}", metric.label), table, metric, about.title)
+    if board.task.breakdown:
+        title = board.task.breakdown.replace("_", " ").capitalize()
+        breakdown_heatmap(show(board.task.breakdown, title), table, rows, board.task.breakdown, about.title)
+    return [figure for figure in shown if figure.path.is_file()]
+
+
+def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption, stamp: str) -> None:
+    """Draw the figures and write the page with them inside."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    figures = draw_figures(path.parent / "figures", board, rows, table, about)
+    environment = Environment(
+        loader=PackageLoader("mrbench", "report"),
+        autoescape=select_autoescape(default=True),
+        trim_blocks=True,
+    )
+    run_file = path.parent / "run.json"
+    runs = json.loads(run_file.read_text())["runs"] if run_file.is_file() else {}
+    html = environment.get_template("page.html.j2").render(
+        about=about, table=table, figures=figures, runs=runs, stamp=stamp, simulated=board.dataset.simulated,
+        dataset=board.dataset, protocol=board.task.protocol(board.dataset, board.track),
+        failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds,
+        cases_text=cases_text,
+    )  # fmt: skip
+    with write_atomically(path) as file:
+        file.write(html.encode())

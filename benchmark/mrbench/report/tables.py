@@ -1,0 +1,174 @@
+"""The leaderboard as CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from math import isnan
+
+from mrbench.core.metric import Metric
+from mrbench.stats.leaderboard import Cell, Leaderboard, Line
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What must stand beside every table, so that no number travels without it."""
+
+    title: str
+    notes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.notes)
+
+
+def caption(
+    board: Leaderboard, *, task: str, track: str, dataset: str, simulated: bool, split: str, all_cases: int
+) -> Caption:
+    """Say what the table shows: data, number of cases, protocol, and what is limited or simulated."""
+    title = f"{task}, {track}, {dataset}{' (simulated data)' if simulated else ''}"
+    shown = len(board.cases)
+    notes = [f"{shown} {split} case{'s' if shown != 1 else ''}."]
+    if shown < all_cases:
+        title += f", LIMITED to {shown} of {all_cases} cases"
+    if short := [line.method for line in board.lines if line.n_cases < shown]:
+        notes.append(f"On fewer cases, so not comparable with the rest: {', '.join(short)}.")
+    notes.append(
+        "Mean [95 % bootstrap interval over subjects]; bold: not separable from the best (paired Wilcoxon, Holm, 5 %)."
+    )
+    threads = sorted({line.threads for line in board.lines})
+    notes.append(f"Seconds: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s).")
+    if any(line.contended for line in board.lines):
+        notes.append("*: measured while other work shared the machine; CPU seconds are the fairer figure.")
+    notes.append(f"Protocol {board.protocol}.")
+    return Caption(title, tuple(notes))
+
+
+def csv_table(board: Leaderboard) -> str:
+    """One line a method: the documented columns, unrounded."""
+    names = [m.name for m in board.metrics]
+    header = ["rank", "method", "kind", "n_cases", "n_failed"]
+    header += [column for n in names for column in (n, f"{n}_low", f"{n}_high")]
+    header += [
+        "seconds_median",
+        "seconds_iqr",
+        "cpu_seconds_median",
+        "contended",
+        "device",
+        "threads",
+        "protocol",
+    ]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    for line in board.lines:
+        numbers = [v for n in names for v in (line.cells[n].mean, line.cells[n].low, line.cells[n].high)]
+        times = [line.seconds_median, line.seconds_iqr, line.cpu_seconds_median]
+        writer.writerow(
+            [line.rank, line.method, line.kind, line.n_cases, line.n_failed, *map(_exact, numbers), *map(_exact, times),
+             str(line.contended).lower(), line.device, line.threads, board.protocol]
+        )  # fmt: skip
+    return out.getvalue()
+
+
+def _exact(value: float) -> str:
+    return "" if isnan(value) else f"{value:.6g}"
+
+
+def number(cell: Cell, metric: Metric, *, interval: bool = True) -> str:
+    """A mean with its interval, as tables show it."""
+    if isnan(cell.mean):
+        return "–"
+    text = f"{cell.mean:.{metric.decimals}f}"
+    if interval and not isnan(cell.low):
+        text += f" [{cell.low:.{metric.decimals}f}, {cell.high:.{metric.decimals}f}]"
+    return text
+
+
+def seconds(line: Line) -> str:
+    """Median seconds with the mark of contended times."""
+    if isnan(line.seconds_median):
+        return "–"
+    digits = 0 if line.seconds_median >= 100 else 1 if line.seconds_median >= 10 else 2
+    return f"{line.seconds_median:.{digits}f}{'*' if line.contended else ''}"
+
+
+def cases_text(line: Line) -> str:
+    """Number of cases, and of failures where there are any."""
+    return f"{line.n_cases} ({line.n_failed} failed)" if line.n_failed else str(line.n_cases)
+
+
+def heading(metric: Metric) -> str:
+    """Column heading: label, unit, and which way is better."""
+    return f"{metric.label}{f', {metric.unit}' if metric.unit else ''} {metric.arrow}"
+
+
+def markdown_table(board: Leaderboard, about: Caption) -> str:
+    """A GitHub table with its caption and the methods that could not run."""
+    head = ["", "method", "kind", "n", *map(heading, board.metrics), "s", "CPU s"]
+    rows = [head, ["--:", ":--", ":--", "--:", *("--:" for _ in board.metrics), "--:", "--:"]]
+    for line in board.lines:
+        cells = [number(line.cells[m.name], m) for m in board.metrics]
+        cells = [f"**{t}**" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)]
+        rows.append(
+            [
+                str(line.rank),
+                f"`{line.method}`",
+                line.kind,
+                cases_text(line),
+                *cells,
+                seconds(line),
+                _cpu(line),
+            ]
+        )
+    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    skipped = "".join(f"\n- `{name}` skipped: {reason}" for name, reason in board.skipped.items())
+    return f"### {about.title}\n\n{table}\n\n{about.text}\n{skipped}".rstrip() + "\n"
+
+
+def _cpu(line: Line) -> str:
+    return "–" if isnan(line.cpu_seconds_median) else f"{line.cpu_seconds_median:.3g}"
+
+
+def latex_table(board: Leaderboard, about: Caption) -> str:
+    """A booktabs table float; needs ``\\usepackage{booktabs}``."""
+    columns = "rll" + "r" * (len(board.metrics) + 2)
+    head = ["", "Method", "Kind", *(_latex(heading(m)) for m in board.metrics), "s", "CPU s"]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_latex(about.title)}. {_latex(about.text)}}}",
+        r"\resizebox{\linewidth}{!}{%",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        " & ".join(head) + r" \\",
+        r"\midrule",
+    ]
+    for line in board.lines:
+        cells = [_latex(number(line.cells[m.name], m)) for m in board.metrics]
+        cells = [
+            rf"\textbf{{{t}}}" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)
+        ]
+        row = [
+            str(line.rank),
+            rf"\texttt{{{_latex(line.method)}}}",
+            line.kind,
+            *cells,
+            seconds(line),
+            _cpu(line),
+        ]
+        lines.append(" & ".join(row) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"$|$", "≤": r"$\leq$", "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$", "–": "--", "<": r"$<$", ">": r"$>$",
+}  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,49 @@
+"""The leaderboard in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mrbench.core.metric import Metric
+from mrbench.report.tables import Caption, cases_text, heading, number, seconds
+from mrbench.stats.leaderboard import Leaderboard
+
+
+def print_leaderboard(console: Console, board: Leaderboard, about: Caption) -> None:
+    """Print the table, its caption, warnings and skipped methods. Intervals are in the files."""
+    shown = list(board.metrics)
+    table = _table(board, about, shown)
+    while len(shown) > 1 and table.__rich_measure__(console, console.options).minimum > console.width:
+        shown.pop()  # a narrow terminal shows the first metrics whole rather than all of them cut short
+        table = _table(board, about, shown)
+    console.print(table)
+    if hidden := [metric.label for metric in board.metrics if metric not in shown]:
+        console.print(f"[dim]not shown for want of width: {escape(', '.join(hidden))}[/]")
+    for line in board.lines:
+        if line.warning:
+            console.print(f"[yellow]![/] {escape(line.method)}: {escape(line.warning)}")
+    for name, reason in board.skipped.items():
+        console.print(f"[dim]- {escape(name)} skipped: {escape(reason)}[/]")
+
+
+def _table(board: Leaderboard, about: Caption, metrics: Sequence[Metric]) -> Table:
+    table = Table(title=about.title, title_style="bold", caption=about.text, caption_justify="left", box=None,
+                  pad_edge=False)  # fmt: skip
+    for name in ("", "method", "n"):
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+    for metric in metrics:
+        table.add_column(heading(metric), justify="right", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
+    for line in board.lines:
+        cells = []
+        for metric in metrics:
+            text = number(line.cells[metric.name], metric, interval=False)
+            cells.append(f"[bold green]{text}[/]" if line.cells[metric.name].best else text)
+        name = escape(line.method)
+        name = f"[cyan]{name}[/]" if line.kind == "learned" else name
+        table.add_row(str(line.rank), name, cases_text(line), *cells, seconds(line))
+    return table

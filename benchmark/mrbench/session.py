@@ -1,0 +1,222 @@
+"""What the verbs do, with progress and tables on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from mrbench.core.case import CaseId
+from mrbench.core.errors import RequestError
+from mrbench.core.method import LearnedMethod
+from mrbench.core.registry import parse_spec
+from mrbench.core.row import Row
+from mrbench.data.catalog import DATASETS, find_dataset
+from mrbench.data.dataset import SPLITS, Dataset
+from mrbench.data.fetch import source_file
+from mrbench.engine.plan import Board, Entry, build, entries
+from mrbench.engine.run import Options, folder_of, missing, run_board
+from mrbench.engine.store import RowStore
+from mrbench.report.board import write_board
+from mrbench.report.tables import caption
+from mrbench.report.terminal import print_leaderboard
+from mrbench.stats.leaderboard import leaderboard
+from mrbench.tasks.catalog import find_task, find_track
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console, transient=not console.is_terminal,
+    )  # fmt: skip
+
+
+def run_and_report(
+    task: str, track: str | None, dataset: str, split: str, methods: Sequence[str], limit: int | None,
+    options: Options, out: Path,
+) -> int:  # fmt: skip
+    """Run a board and show it. Returns 1 if a row failed, else 0; an interruption shows the table so far."""
+    console = Console()
+    found = find_task(task)
+    board = Board(found, find_track(found, track), find_dataset(dataset), split)
+    wanted = entries(board, methods)
+    folder = folder_of(out, board)
+    cases = board.cases(limit)
+    rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
+    if any(missing(board, entry, cases, rows, options.retry) for entry in wanted):
+        _prepare(console, board.dataset, [s for case in cases for s in case.subjects])
+        try:
+            _run(console, board, wanted, folder, limit, options)
+        except KeyboardInterrupt:
+            console.print("[yellow]interrupted: the same command runs what is missing.[/]")
+            show(console, board, wanted, folder, limit, figures=False)
+            return 130
+    return show(console, board, wanted, folder, limit, figures=True)
+
+
+def _run(
+    console: Console, board: Board, wanted: list[Entry], folder: Path, limit: int | None, options: Options
+) -> None:
+    with _progress(console) as progress:
+        bar = progress.add_task("methods", total=len(wanted) * len(board.cases(limit)))
+
+        def listen(entry: Entry, case: CaseId, row: Row | None) -> None:
+            if row is None:
+                progress.update(bar, description=f"{escape(str(entry.spec))}  {case.id}")
+                return
+            progress.advance(bar)
+            if row.failed:
+                progress.console.print(f"[red]{row.status}[/] {escape(row.method)} {row.case}: {escape(row.message)}")
+
+        run_board(board, wanted, folder=folder, limit=limit, options=options, listen=listen)
+
+
+def show(console: Console, board: Board, wanted: list[Entry], folder: Path, limit: int | None, *, figures: bool) -> int:
+    """Write the files of a board and print its table: all its rows of today's code, not just this call's."""
+    rows = current_rows(board, wanted, folder, limit)
+    if not rows:
+        console.print("no rows yet.")
+        return 0
+    table = leaderboard(rows, board.task.metrics)
+    about = caption(
+        table, task=board.task.name, track=board.track, dataset=board.dataset.name,
+        simulated=board.dataset.simulated, split=board.split, all_cases=len(board.cases()),
+    )  # fmt: skip
+    page = write_board(folder, board, rows, table, about, figures=figures)
+    print_leaderboard(console, table, about)
+    if page is not None:
+        console.print(f"page, tables, figures and rows: [link=file://{page.resolve()}]{page}[/link]", soft_wrap=True)
+    return int(any(row.failed for row in rows))
+
+
+def current_rows(board: Board, wanted: list[Entry], folder: Path, limit: int | None) -> list[Row]:
+    """The rows of a board that today's data, protocol and methods stand behind.
+
+    Rows of methods that were not asked for this time stay on the board as long as their code is unchanged.
+    """
+    rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
+    cases = board.cases(limit)
+    everyone = {str(entry.spec): entry for entry in wanted}
+    for name in {row.method for row in rows.values()} - set(everyone):
+        try:
+            everyone[name] = entries(board, [name])[0]
+        except RequestError:
+            continue  # a method file that is gone or a name that no longer exists
+    keys = [entry.row_key(board, case) for entry in everyone.values() for case in cases]
+    return [rows[key] for key in keys if key in rows]
+
+
+def rebuild(folder: Path) -> None:
+    """Rebuild the files of a board from its rows."""
+    rows = RowStore(folder / "rows.jsonl").read()
+    if not rows:
+        raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board.")
+    last = rows[-1]
+    found = find_task(last.task)
+    board = Board(found, last.track, find_dataset(last.dataset), last.split, last.seed)
+    kept = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
+    console = Console()
+    table = leaderboard(kept, found.metrics)
+    about = caption(
+        table, task=found.name, track=board.track, dataset=board.dataset.name, simulated=last.simulated,
+        split=last.split, all_cases=len(board.cases()),
+    )  # fmt: skip
+    page = write_board(folder, board, kept, table, about, figures=True)
+    print_leaderboard(console, table, about)
+    console.print(f"rebuilt {page}", soft_wrap=True)
+
+
+def train_and_report(
+    task: str, track: str | None, dataset: str, method: str, schedule: object, start_from: Path | None,
+    seed: int, threads: int, out: Path, checkpoints: Path,
+) -> None:  # fmt: skip
+    """Train with a progress bar and print the validation scores."""
+    from mrbench.training.fit import fit
+    from mrbench.training.loop import Progress as TrainingProgress
+    from mrbench.training.loop import Schedule
+
+    assert isinstance(schedule, Schedule)
+    console = Console()
+    found, data, spec = find_task(task), find_dataset(dataset), parse_spec(method)
+    learner = build(replace(spec, parameters={"weights": dataset, **spec.parameters}), found)
+    if not isinstance(learner, LearnedMethod):
+        raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")
+    _prepare(console, data, [*data.subjects("train"), *data.subjects("validation")])
+    with _progress(console) as progress:
+        bar = progress.add_task("training", total=schedule.steps)
+
+        def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
+            progress.update(bar, completed=state.step, description=f"loss {loss:.4f}  best {state.best_score:.4f}")
+            if score is not None:
+                progress.console.print(
+                    f"step {state.step}: validation {found.primary.name} {score:.4f}, {state.seconds:.0f} s"
+                )
+
+        path = fit(
+            learner, found, data, find_track(found, track), schedule, out=out, checkpoints=checkpoints, seed=seed,
+            threads=threads, start_from=start_from, report=listen,
+        )  # fmt: skip
+    console.print(f"weights: {path}; use them with weights={path}", soft_wrap=True)
+
+
+def _prepare(console: Console, dataset: Dataset, subjects: Sequence[str]) -> None:
+    todo = [subject for subject in dict.fromkeys(subjects) if not dataset.is_prepared(subject)]
+    if not todo:
+        return
+    with _progress(console) as progress:
+        bar = progress.add_task(f"preparing {dataset.name}", total=len(todo))
+        for _ in dataset.prepare(todo):
+            progress.advance(bar)
+
+
+def prepare_all(dataset: str, split: str | None) -> None:
+    """Prepare a dataset, or one split of it."""
+    console, found = Console(), find_dataset(dataset)
+    subjects = [s for name in ([split] if split else SPLITS) for s in found.subjects(name)]
+    _prepare(console, found, subjects)
+    console.print(f"{len(subjects)} subjects of {dataset} are ready in {found.cache}", soft_wrap=True)
+
+
+def fetch_files(dataset: str) -> None:
+    """Fetch and verify every source file of a dataset."""
+    console, found = Console(), find_dataset(dataset)
+    files = found.split_file.files
+    with _progress(console) as progress:
+        bar = progress.add_task(f"fetching {dataset}", total=len(files))
+        for name in files:
+            source_file(found.name, found.split_file, name)
+            progress.advance(bar)
+    text = f"{len(files)} files of {dataset} are here and verified." if files else f"{dataset} needs no files."
+    console.print(text, soft_wrap=True)
+
+
+def verify_files(dataset: str) -> None:
+    """Check splits and files of a dataset."""
+    found = find_dataset(dataset)
+    if leaks := found.split_file.leaks():
+        raise RequestError(f"{dataset}: {', '.join(leaks)} stand in more than one split; mend {found.split_path}.")
+    fetch_files(dataset)
+    counts = ", ".join(f"{len(found.subjects(split))} {split}" for split in SPLITS)
+    Console().print(f"{dataset}: {counts}; no subject in two splits; fingerprint {found.fingerprint}.")
+
+
+def prepared_counts() -> list[tuple[str, str, str]]:
+    """Per dataset: how many subjects are prepared, of how many, and where."""
+    table = []
+    for name in DATASETS:
+        dataset = find_dataset(name)
+        everyone = [subject for split in SPLITS for subject in dataset.subjects(split)]
+        ready = sum((dataset.cache / f"{subject}.npz").is_file() for subject in everyone)
+        table.append((name, f"{ready} of {len(everyone)}", str(dataset.cache)))
+    return table

@@ -1,0 +1,174 @@
+"""From rows to the table: one line a method, ranked, with intervals and the group that no test separates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf, isfinite
+
+import numpy as np
+
+from mrbench.core.errors import RequestError
+from mrbench.core.metric import Metric
+from mrbench.core.row import Row
+from mrbench.stats.comparison import Comparison, against_best
+from mrbench.stats.intervals import mean_interval, subject_weights
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mean with its interval; ``best`` where no paired test separates it from the best method."""
+
+    mean: float
+    low: float
+    high: float
+    best: bool = False
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method of the table."""
+
+    rank: int | None
+    method: str
+    kind: str
+    n_cases: int
+    n_failed: int
+    cells: dict[str, Cell]
+    seconds_median: float
+    seconds_iqr: float
+    cpu_seconds_median: float
+    contended: bool
+    device: str
+    threads: int
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The table of one board.
+
+    Attributes
+    ----------
+    lines : list of Line
+        Best first; methods with failures after all that have none.
+    skipped : dict of str to str
+        Methods that could not run here, and why.
+    values : dict of dict of ndarray
+        ``values[metric][method]``: one number a case, in the order of ``cases``, failures as they count.
+    """
+
+    metrics: tuple[Metric, ...]
+    lines: list[Line]
+    cases: list[str]
+    skipped: dict[str, str]
+    values: dict[str, dict[str, np.ndarray]] = field(repr=False)
+    protocol: str = ""
+
+    @property
+    def primary(self) -> Metric:
+        return self.metrics[0]
+
+
+def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
+    """Rank the methods of a board by the first metric.
+
+    A failed case counts as the metric's worst bound, or, where that is infinite, as the worst value that
+    any method reached on that case; so a failure never improves a mean by vanishing from it.
+
+    Raises
+    ------
+    RequestError
+        If the rows are of different protocols, datasets or splits: such numbers share no table.
+    """
+    for attribute in ("protocol", "dataset", "fingerprint", "split", "task", "track"):
+        found = {getattr(row, attribute) for row in rows}
+        if len(found) > 1:
+            raise RequestError(f"rows of different {attribute} ({', '.join(sorted(found))}) cannot share a table.")
+    by_method: dict[str, list[Row]] = {}
+    for row in rows:
+        by_method.setdefault(row.method, []).append(row)
+    skipped = {name: own[0].message for name, own in by_method.items() if all(r.status == "skipped" for r in own)}
+    ran = {name: [r for r in own if r.status != "skipped"] for name, own in by_method.items() if name not in skipped}
+    cases = list(dict.fromkeys(row.case for own in ran.values() for row in own))
+    subjects = {row.case: row.subjects for row in rows}
+    known = tuple(m for m in metrics if any(m.name in row.metrics for row in rows))
+    values = {metric.name: _matrix(ran, cases, metric) for metric in known}
+    weights = subject_weights([subjects[case] for case in cases]) if cases else np.zeros((0, 0))
+
+    failures = {name: sum(row.failed for row in own) for name, own in ran.items()}
+    cells: dict[str, dict[str, Cell]] = {name: {} for name in ran}
+    for metric in known:
+        for name, cell in _column(values[metric.name], metric, weights, failures).items():
+            cells[name][metric.name] = cell
+    order = sorted(ran, key=lambda name: (failures[name] > 0, _badness(cells[name], known)))
+    lines = [_line(rank, name, ran[name], cells[name], failures[name]) for rank, name in enumerate(order, start=1)]
+    protocol = rows[0].protocol if rows else ""
+    return Leaderboard(known, lines, cases, skipped, values, protocol)
+
+
+def _matrix(ran: dict[str, list[Row]], cases: list[str], metric: Metric) -> dict[str, np.ndarray]:
+    """Per method, the metric on each case; NaN where the method has no row."""
+    position = {case: i for i, case in enumerate(cases)}
+    table = {name: np.full(len(cases), np.nan) for name in ran}
+    for name, own in ran.items():
+        for row in own:
+            if row.status == "ok":
+                table[name][position[row.case]] = row.metrics.get(metric.name, np.nan)
+    pick = np.nanmin if metric.higher_is_better else np.nanmax
+    for name, own in ran.items():
+        for row in own:
+            if row.failed:
+                column = np.asarray([other[position[row.case]] for other in table.values()])
+                reached = float(pick(column)) if not np.isnan(column).all() else np.nan
+                table[name][position[row.case]] = metric.worst if isfinite(metric.worst) else reached
+    return table
+
+
+def _column(
+    values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, failures: dict[str, int]
+) -> dict[str, Cell]:
+    intervals = {name: mean_interval(own, weights) for name, own in values.items()}
+    sign = -1 if metric.higher_is_better else 1
+    eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and not failures[name]]
+    if not eligible or not metric.ranked:
+        return {name: Cell(*interval) for name, interval in intervals.items()}
+    best = min(eligible, key=lambda name: sign * intervals[name][0])
+    compared = against_best(values, best, higher_is_better=metric.higher_is_better)
+    return {
+        name: Cell(
+            *interval,
+            best=name == best or (name in eligible and not compared[name].separable),
+            comparison=compared.get(name),
+        )
+        for name, interval in intervals.items()
+    }
+
+
+def _badness(cells: dict[str, Cell], metrics: tuple[Metric, ...]) -> float:
+    if not metrics:
+        return inf
+    mean = cells[metrics[0].name].mean
+    return inf if np.isnan(mean) else (-mean if metrics[0].higher_is_better else mean)
+
+
+def _line(rank: int, name: str, rows: list[Row], cells: dict[str, Cell], failed: int) -> Line:
+    seconds = np.asarray([row.seconds for row in rows if row.seconds is not None and row.status == "ok"])
+    cpu = [row.cpu_seconds for row in rows if row.cpu_seconds is not None and row.status == "ok"]
+    quartiles = np.percentile(seconds, [25, 50, 75]) if seconds.size else np.full(3, np.nan)
+    return Line(
+        rank=rank,
+        method=name,
+        kind=rows[0].kind,
+        n_cases=len(rows),
+        n_failed=failed,
+        cells=cells,
+        seconds_median=float(quartiles[1]),
+        seconds_iqr=float(quartiles[2] - quartiles[0]),
+        cpu_seconds_median=float(np.median(cpu)) if cpu else float("nan"),
+        contended=any(row.contended for row in rows),
+        device=rows[0].device,
+        threads=rows[0].threads,
+        warning=next((row.message for row in rows if row.message), ""),
+    )

@@ -1,0 +1,25 @@
+"""Every task by name. A new task is one line here and one file beside it."""
+
+from __future__ import annotations
+
+from mrbench.core.errors import unknown_name
+from mrbench.core.task import Task
+from mrbench.tasks.registration import Registration
+
+TASKS: dict[str, type[Task]] = {"registration": Registration}
+
+
+def find_task(name: str) -> Task:
+    """Return the task of that name; raises `RequestError` with a suggestion if there is none."""
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    return TASKS[name]()
+
+
+def find_track(task: Task, name: str | None) -> str:
+    """Return the track of that name, or the task's first; raises `RequestError` if there is none."""
+    if name is None:
+        return task.default_track
+    if name not in task.tracks:
+        raise unknown_name(f"track of {task.name}", name, task.tracks)
+    return name
