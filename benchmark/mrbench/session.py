@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -124,7 +125,8 @@ def rebuild(folder: Path) -> None:
         raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board.")
     last = rows[-1]
     found = find_task(last.task)
-    board = Board(found, last.track, find_dataset(last.dataset), last.split, last.seed)
+    runs = json.loads((folder / "run.json").read_text())["runs"]
+    board = Board(found, last.track, find_dataset(runs[last.run]["dataset"]), last.split, last.seed)
     kept = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
     console = Console()
     table = leaderboard(kept, found.metrics)
@@ -164,7 +166,7 @@ def train_and_report(
                 )
 
         path = fit(
-            learner, found, data, find_track(found, track), schedule, out=out, checkpoints=checkpoints, seed=seed,
+            learner, spec, found, data, find_track(found, track), schedule, out=out, checkpoints=checkpoints, seed=seed,
             threads=threads, start_from=start_from, report=listen,
         )  # fmt: skip
     console.print(f"weights: {path}; use them with weights={path}", soft_wrap=True)

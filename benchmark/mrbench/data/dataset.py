@@ -89,6 +89,11 @@ class Dataset(ABC):
     """Raised by hand whenever `make` changes what it returns."""
     structures: Mapping[str, tuple[int, ...]] = {}
     """Major structures by name; a structure may merge several labels."""
+    address: str = ""
+    """What `find_dataset` takes, where it is not the name."""
+
+    def __init__(self) -> None:
+        self.address = self.name
 
     @property
     def split_path(self) -> Path:

@@ -120,7 +120,7 @@ class _Recorder:
     def close(self, limit: int | None) -> None:
         board, options = self.board, self.options
         facts: dict[str, Any] = {
-            "task": board.task.name, "track": board.track, "dataset": board.dataset.name, "split": board.split,
+            "task": board.task.name, "track": board.track, "dataset": board.dataset.address, "split": board.split,
             "limit": limit, "seed": board.seed, "fingerprint": board.dataset.fingerprint,
             "protocol": board.task.protocol(board.dataset, board.track).as_dict(), "protocol_hash": board.protocol,
             "threads": options.resources.threads, "device": options.resources.device,
@@ -160,7 +160,7 @@ class _Recorder:
     def _job(self, entry: Entry, case: CaseId) -> Job:
         board = self.board
         return Job(
-            entry.resolved, board.task.name, board.track, board.dataset.name, case, board.seed,
+            entry.resolved, board.task.name, board.track, board.dataset.address, case, board.seed,
             self.options.resources, entry.prediction_key(board, case),
             (self.folder / "logs" / f"{_file_name(str(entry.spec))}.log").resolve(),
         )  # fmt: skip

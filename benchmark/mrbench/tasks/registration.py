@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
-from mrbench.core.errors import PredictionError
+from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.task import Picture, Scores, Task
@@ -96,11 +96,16 @@ class Registration(Task):
 
     def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
         moving, fixed = (dataset.load(subject) for subject in case.subjects)
+        if fixed.mask.shape != moving.mask.shape or fixed.spacing != moving.spacing:
+            raise DataError(
+                f"case '{case.id}': the subjects lie on different grids, {fixed.mask.shape} at {fixed.spacing} mm and "
+                f"{moving.mask.shape} at {moving.spacing} mm; resample {dataset.name} to one grid."
+            )
+        if fixed.labels is None or moving.labels is None:
+            raise DataError(f"case '{case.id}' has no labels; registration cannot be scored on {dataset.name}.")
         inputs = RegistrationInputs(
             fixed.images[CONTRAST], moving.images[CONTRAST], fixed.mask, moving.mask, fixed.spacing
         )
-        if fixed.labels is None or moving.labels is None:
-            raise PredictionError(f"case '{case.id}' has no labels; registration cannot be scored on {dataset.name}.")
         reference = RegistrationReference(
             fixed.labels, moving.labels, dataset.structures, _true_displacement(moving, fixed)
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shlex
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod
+from mrbench.core.registry import MethodSpec
 from mrbench.core.task import Task
 from mrbench.data.dataset import Dataset
 from mrbench.training.loop import Report, Schedule, train
@@ -21,6 +21,7 @@ from mrbench.training.weights import load_weights, save_weights
 
 def fit(
     method: LearnedMethod,
+    spec: MethodSpec,
     task: Task,
     dataset: Dataset,
     track: str,
@@ -37,6 +38,8 @@ def fit(
 
     Parameters
     ----------
+    method, spec
+        The learner, and how it was asked for: the manifest's command.
     start_from : Path, optional
         Weights of the same network to start from; the manifest names them.
 
@@ -63,6 +66,17 @@ def fit(
     )
     if progress.best_step == 0:
         raise RequestError("the training was never validated; lower --validate-every below --steps.")
+    options = {
+        "--task": task.name,
+        "--track": track,
+        "--method": str(spec),
+        "--dataset": dataset.name,
+        "--steps": schedule.steps,
+        "--learning-rate": schedule.learning_rate,
+        "--validate-every": schedule.validate_every,
+        "--seed": seed,
+    } | ({"--start-from": start_from.name} if start_from else {})
+    command = shlex.join(["mrbench", "train", *(str(part) for option in options.items() for part in option)])
     manifest = {
         "network": method.network,
         "task": task.name,
@@ -71,7 +85,7 @@ def fit(
         "split": "train",
         "dataset_fingerprint": dataset.fingerprint,
         "protocol": task.protocol(dataset, track).hash,
-        "command": shlex.join(["mrbench", *sys.argv[1:]]),
+        "command": command,
         "started_from": start_from.name if start_from else None,
         "seed": seed,
         "steps": progress.step,

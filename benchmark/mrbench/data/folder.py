@@ -1,0 +1,126 @@
+"""`folder:PATH`: the user's own data, a plain folder with a table of files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mrbench.core.errors import DataError
+from mrbench.data.cache import sha256_of
+from mrbench.data.dataset import SPLITS, Dataset, SplitFile, Subject
+from mrbench.data.nifti import Volume, read_volume
+
+TABLE = "subjects.csv"
+_RESERVED = ("subject", "split", "labels", "mask")
+
+
+class Folder(Dataset):
+    """A folder with ``subjects.csv``, one line a subject.
+
+    Columns: ``subject``; ``split`` (train, validation or test); one column a contrast (``T1``, ``T2``), each
+    the path of a NIfTI file relative to the folder; ``labels``; and ``mask`` if there is one (else: where the
+    first contrast is not zero). All volumes share one grid, skull-stripped and affinely aligned. A file
+    ``labels.csv`` with columns ``label,name`` names the structures to score; without it every label is one.
+
+    Intensities are divided by the 99.5th percentile inside the mask and clipped to [0, 1].
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    DataError
+        If the table is missing, lacks a column, or names an unknown split or a file that is not there.
+    """
+
+    citation = "the user's own data"
+    licence = "the user's own"
+    preparation = 1
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+        self.name = self.path.name
+        self.title = f"folder {self.name}"
+        self.address = f"folder:{self.path}"
+        self._table = self._read_table()
+
+    def _read_table(self) -> dict[str, dict[str, str]]:
+        table = self.path / TABLE
+        if not table.is_file():
+            raise DataError(f"{table} is not there; write one line a subject: subject,split,T1,labels.")
+        with table.open(newline="") as file:
+            reader = csv.DictReader(file)
+            absent = {"subject", "split", "labels"} - set(reader.fieldnames or ())
+            if absent:
+                raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
+            rows = {row["subject"]: row for row in reader}
+        for subject, row in rows.items():
+            if row["split"] not in SPLITS:
+                raise DataError(f"{table}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}.")
+            for column in self._files(row):
+                if not (self.path / row[column]).is_file():
+                    raise DataError(f"{table}: {column} of '{subject}', {row[column]}, is not there; correct the path.")
+        return rows
+
+    @staticmethod
+    def _files(row: Mapping[str, str]) -> list[str]:
+        return [column for column, value in row.items() if column not in ("subject", "split") and value]
+
+    @cached_property
+    def split_file(self) -> SplitFile:
+        splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
+        files = {
+            row[column]: {"sha256": sha256_of(self.path / row[column])}
+            for row in self._table.values()
+            for column in self._files(row)
+        }
+        facts = repr((sorted(splits.items()), sorted((name, f["sha256"]) for name, f in files.items())))
+        names = self.path / "labels.csv"
+        facts += sha256_of(names) if names.is_file() else ""
+        return SplitFile(1, splits, files, {}, hashlib.sha256(facts.encode()).hexdigest())
+
+    @cached_property
+    def structures(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
+        names = self.path / "labels.csv"
+        if names.is_file():
+            with names.open(newline="") as file:
+                return {row["name"]: (int(row["label"]),) for row in csv.DictReader(file)}
+        first = next(iter(self._table.values()))
+        present = np.unique(read_volume(self.path / first["labels"], labels=True).array)
+        return {f"label {label}": (int(label),) for label in present if label > 0}
+
+    def make(self, subject: str) -> Subject:
+        row = self._table[subject]
+        volumes = {c: self._volume(row, c) for c in self._files(row) if c not in _RESERVED}
+        if not volumes:
+            raise DataError(f"{self.path / TABLE}: subject '{subject}' has no image; add a column such as T1.")
+        first = next(iter(volumes.values()))
+        labels = self._volume(row, "labels", first)
+        mask = self._volume(row, "mask", first).array > 0 if row.get("mask") else first.array != 0
+        images = {}
+        for contrast, volume in volumes.items():
+            self._same_grid(row[contrast], volume, first)
+            top = float(np.percentile(volume.array[mask], 99.5)) if mask.any() else 0.0
+            if top <= 0:
+                raise DataError(f"{self.path / row[contrast]} is empty inside the mask; check the file.")
+            images[contrast] = np.where(mask, np.clip(volume.array / top, 0, 1), 0).astype(np.float32)
+        return Subject(subject, images, mask, labels.array, first.spacing)
+
+    def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
+        volume = read_volume(self.path / row[column], labels=column in ("labels", "mask"))
+        if like is not None:
+            self._same_grid(row[column], volume, like)
+        return volume
+
+    def _same_grid(self, name: str, volume: Volume, like: Volume) -> None:
+        if volume.array.shape != like.array.shape or not np.allclose(volume.affine, like.affine, atol=1e-3):
+            raise DataError(
+                f"{self.path / name} has shape {volume.array.shape} on another grid than the subject's first image, "
+                f"{like.array.shape}; resample it to that grid."
+            )

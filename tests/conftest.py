@@ -1,0 +1,94 @@
+"""A tiny cohort on disk, and an environment in which nothing outside the test is touched."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from mrbench.core.case import Case
+from mrbench.data.folder import Folder
+from mrbench.tasks.registration import Registration, RegistrationInputs, RegistrationReference
+
+SHAPE = (32, 40, 36)
+"""Axes (z, y, x), all different, so that a swapped axis cannot pass."""
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, request) -> None:
+    """Give each test a cache of its own, except tests of the real data, which share the user's."""
+    if "real_data" not in request.keywords:
+        monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def blob_labels(shift: tuple[float, float, float]) -> np.ndarray:
+    """Four ellipsoids inside a head, moved by ``shift`` voxels."""
+    grid = np.indices(SHAPE) - np.asarray(shift)[:, None, None, None]
+    labels = np.zeros(SHAPE, np.int16)
+    centre = np.asarray(SHAPE)[:, None, None, None] / 2
+    labels[(((grid - centre) / np.array([12, 15, 13])[:, None, None, None]) ** 2).sum(0) <= 1] = 1
+    for number, (offset, radii) in enumerate(
+        [((0, 6, 3), (5, 4, 6)), ((3, -5, -4), (4, 6, 3)), ((-5, 0, 5), (3, 5, 4))], start=2
+    ):
+        inside = grid - centre - np.asarray(offset)[:, None, None, None]
+        labels[((inside / np.asarray(radii)[:, None, None, None]) ** 2).sum(0) <= 1] = number
+    return labels
+
+
+def blob_image(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Intensities by label, smoothed, with a little noise."""
+    noise = np.random.default_rng(seed).normal(0, 0.01, labels.shape)
+    image = gaussian_filter(np.array([0, 0.4, 0.9, 0.7, 1.0])[labels], 0.7) + noise
+    return np.where(labels > 0, np.clip(image, 0.01, 1), 0).astype(np.float32)
+
+
+SHIFTS = ((0, 0, 0), (1, -2, 1), (-1, 1, 2), (2, 1, -1), (0, -1, -2), (1, 2, 0))
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six subjects: two to train, one to validate, three to test."""
+    folder = tmp_path_factory.mktemp("data") / "blobs"
+    folder.mkdir()
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    rows = []
+    for number, shift in enumerate(SHIFTS):
+        labels = blob_labels(shift)
+        for kind, array in {"t1": blob_image(labels, number), "labels": labels}.items():
+            nib.Nifti1Image(array.transpose(2, 1, 0), affine).to_filename(folder / f"{number}_{kind}.nii.gz")
+        split = ("train", "train", "validation", "test", "test", "test")[number]
+        rows.append(
+            {"subject": f"b{number}", "split": split, "T1": f"{number}_t1.nii.gz", "labels": f"{number}_labels.nii.gz"}
+        )
+    with (folder / "subjects.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def dataset(cohort: Path) -> Folder:
+    return Folder(cohort)
+
+
+@pytest.fixture
+def task() -> Registration:
+    return Registration()
+
+
+@pytest.fixture
+def case() -> Case:
+    """A pair whose true displacement is known: moving is fixed shifted by (2, -3, 1) voxels."""
+    shift = (2, -3, 1)
+    fixed_labels, moving_labels = blob_labels((0, 0, 0)), blob_labels(shift)
+    fixed, moving = blob_image(fixed_labels, 0), blob_image(moving_labels, 1)
+    inputs = RegistrationInputs(fixed, moving, fixed_labels > 0, moving_labels > 0, (1.0, 2.0, 1.5))
+    truth = np.broadcast_to(np.asarray(shift, np.float32)[:, None, None, None], (3, *SHAPE)).copy()
+    structures = {"head": (1,), "a": (2,), "b": (3,), "c": (4,)}
+    reference = RegistrationReference(fixed_labels, moving_labels, structures, truth)
+    return Case("m_to_f", ("m", "f"), inputs, reference, (1.0, 2.0, 1.5))

@@ -1,0 +1,89 @@
+"""Names, the grammar of parameters, and what counts as a change of code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrbench.core.errors import RequestError
+from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec, source_hash
+
+WORDS = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda w: w not in ("true", "false", "none"))
+VALUES = st.one_of(st.integers(-999, 999), st.booleans(), WORDS, st.floats(-99, 99, allow_nan=False))
+
+
+@given(WORDS, st.dictionaries(WORDS, VALUES, max_size=4))
+def test_spec_survives_a_round_trip(name: str, parameters: dict) -> None:
+    spec = MethodSpec(name, parameters)
+    assert parse_spec(str(spec)) == spec
+
+
+@pytest.mark.parametrize("text", ["elastix[grid_mm=5", "elastix[grid_mm]"])
+def test_malformed_spec_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="write name"):
+        parse_spec(text)
+
+
+def test_every_method_of_the_design_is_installed() -> None:
+    names = set(method_names("registration"))
+    assert names >= {"identity", "affine", "elastix", "demons", "ants", "convexadam", "fireants", "voxelmorph"}
+    for name in names:
+        found = find_method(name, "registration")
+        assert found.reference, f"{name} has no citation"
+        for settings in found.board:
+            found.build(**settings)
+
+
+def test_unknown_method_gets_a_suggestion() -> None:
+    with pytest.raises(RequestError, match="did you mean 'elastix'"):
+        find_method("elastic", "registration")
+
+
+def test_unknown_parameter_gets_a_suggestion() -> None:
+    with pytest.raises(RequestError, match="did you mean 'grid_mm'"):
+        find_method("elastix", "registration").build(grid=5)
+
+
+METHOD = '''
+import numpy as np
+from mrbench import method
+
+@method(task="registration")
+def still(inputs, gain=1.0):
+    """Docstring."""
+    return np.zeros((3, *inputs.fixed.shape), np.float32) * gain
+'''
+
+
+def write(path: Path, text: str) -> type:
+    path.write_text(text)
+    return find_method(f"{path}:still", "registration")
+
+
+def test_function_in_a_file_is_a_method(tmp_path: Path) -> None:
+    found = write(tmp_path / "mine.py", METHOD)
+    assert found.parameters() == {"gain": 1.0}
+    assert found.build(gain=2.0).predict  # type: ignore[attr-defined]
+
+
+def test_source_hash_sees_code_and_not_comments(tmp_path: Path) -> None:
+    original = source_hash(write(tmp_path / "a.py", METHOD))
+    commented = METHOD.replace("import numpy", "# why\nimport numpy").replace("Docstring", "Other words")
+    assert source_hash(write(tmp_path / "b.py", commented)) == original
+    assert source_hash(write(tmp_path / "c.py", METHOD.replace("zeros", "ones"))) != original
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("import nothing_like_it", "cannot be imported"), ("x = 1", "unknown method in")]
+)
+def test_file_without_a_method_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        write(tmp_path / "bad.py", text)
+
+
+def test_missing_file_is_one_sentence() -> None:
+    with pytest.raises(RequestError, match="is not there"):
+        find_method("nowhere.py:f", "registration")

@@ -1,0 +1,100 @@
+"""What registration accepts, what it says of the rest, and what it scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mrbench.core.case import Case
+from mrbench.core.errors import DataError, PredictionError
+from mrbench.data.folder import Folder
+from mrbench.tasks.registration import Registration
+
+
+def test_cases_are_the_ring_of_the_split(task: Registration, dataset: Folder) -> None:
+    pairs = [case.subjects for case in task.cases(dataset, "test", "inter-subject")]
+    assert pairs == [("b3", "b4"), ("b4", "b5"), ("b5", "b3")]
+
+
+def test_inputs_hold_no_labels(case: Case) -> None:
+    assert set(vars(case.inputs)) == {"fixed", "moving", "fixed_mask", "moving_mask", "spacing"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda u: u.tolist(), "returned list"),
+        (lambda u: np.moveaxis(u, 0, -1), "components first"),
+        (lambda u: u.astype(int), "dtype"),
+        (lambda u: np.where(np.arange(u.size).reshape(u.shape) == 5, np.nan, u), "NaN"),
+        (lambda u: u + 500, "farther than the image"),
+    ],
+)
+def test_bad_predictions_are_named(task: Registration, case: Case, spoil, message: str) -> None:
+    with pytest.raises(PredictionError, match=message):
+        task.check(case, spoil(np.zeros((3, *case.inputs.fixed.shape), np.float32)))
+
+
+def test_true_field_scores_near_one_and_its_epe_is_zero(task: Registration, case: Case) -> None:
+    scores = task.score(case, case.reference.displacement).metrics
+    still = task.score(case, np.zeros_like(case.reference.displacement)).metrics
+    assert scores["dice"] > 0.99 and scores["dice_all"] > 0.99 and scores["dice30"] > 0.99
+    assert scores["epe_mm"] == 0
+    assert scores["hd95_mm"] <= 1
+    assert still["dice"] < 0.75
+    assert still["dice30"] < still["dice"]
+    assert still["epe_mm"] == pytest.approx(np.linalg.norm(np.multiply((2, -3, 1), case.spacing)), rel=1e-6)
+
+
+def test_every_metric_of_the_task_is_scored(task: Registration, case: Case) -> None:
+    assert set(task.score(case, case.reference.displacement).metrics) == {m.name for m in task.metrics}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "remedy"),
+    [
+        (lambda u, s: -u, "sign flipped"),
+        (lambda u, s: u[::-1], "reversed"),
+        (lambda u, s: u * s, "millimetres"),
+    ],
+)
+def test_a_mistaken_convention_draws_a_warning(task: Registration, case: Case, mistake, remedy: str) -> None:
+    spacing = np.full((3, 1, 1, 1), 3.0, np.float32)
+    object.__setattr__(case, "spacing", (3.0, 3.0, 3.0))
+    warning = task.diagnose(case, np.ascontiguousarray(mistake(case.reference.displacement, spacing)))
+    assert warning is not None and remedy in warning
+
+
+def test_a_right_field_and_no_motion_draw_none(task: Registration, case: Case) -> None:
+    assert task.diagnose(case, case.reference.displacement) is None
+    assert task.diagnose(case, np.zeros_like(case.reference.displacement)) is None
+
+
+def test_labels_absent_from_one_image_are_left_out(task: Registration, case: Case) -> None:
+    case.reference.fixed_labels[case.reference.fixed_labels == 4] = 0
+    scores = task.score(case, case.reference.displacement)
+    assert set(scores.details["dice_by_structure"]) == {"head", "a", "b"}
+
+
+def test_protocol_follows_the_structures(task: Registration, dataset: Folder) -> None:
+    before = task.protocol(dataset, "inter-subject").hash
+    dataset.structures = {"head": (1,)}  # type: ignore[misc]
+    assert task.protocol(dataset, "inter-subject").hash != before
+
+
+def test_subjects_on_different_grids_are_refused(task: Registration, dataset: Folder, monkeypatch) -> None:
+    from dataclasses import replace
+
+    whole = {s: dataset.load(s) for s in dataset.subjects("test")}
+    cut = replace(whole["b4"], mask=whole["b4"].mask[1:])
+    monkeypatch.setattr(dataset, "load", lambda s: cut if s == "b4" else whole[s])
+    with pytest.raises(DataError, match="different grids"):
+        task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+
+
+def test_picture_shows_the_middle_slice(task: Registration, case: Case) -> None:
+    picture = task.picture(case, case.reference.displacement)
+    middle = case.inputs.fixed.shape[0] // 2
+    np.testing.assert_array_equal(picture.reference, case.inputs.fixed[middle])
+    np.testing.assert_allclose(picture.difference, picture.prediction - picture.reference)
+    assert picture.grid is not None and picture.grid[0, 0, 0] == -3 and picture.grid[1, 0, 0] == 1
