@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from mrbench.core.row import Row, Status
 from mrbench.engine.plan import Board, Entry
 from mrbench.engine.provenance import record_run
 from mrbench.engine.store import RowStore
-from mrbench.engine.timing import CONTENDED_CORES, pin_threads
+from mrbench.engine.timing import CONTENDED_CORES, thread_environment
 from mrbench.engine.worker import Job, Outcome, predict_case, prediction_path
 
 Listener = Callable[[Entry, CaseId, Row | None], None]
@@ -102,9 +103,10 @@ def run_board(
             recorder = _Recorder(board, store, folder, options, listen)
             try:
                 for entry, todo in work:
-                    rows |= {row.key: row for row in recorder.run_entry(entry, todo)}
+                    recorder.run_entry(entry, todo)
             finally:
                 recorder.close(limit)
+            rows = {row.key: row for row in store.read()}  # also drops the rows that a retry has replaced
     wanted = [entry.row_key(board, case) for entry in entries for case in cases]
     return [rows[key] for key in wanted if key in rows]
 
@@ -128,22 +130,24 @@ class _Recorder:
         }  # fmt: skip
         record_run(self.folder / "run.json", self.run, facts)
 
-    def run_entry(self, entry: Entry, cases: list[CaseId]) -> Iterator[Row]:
+    def run_entry(self, entry: Entry, cases: list[CaseId]) -> None:
+        """Make the rows of one method: skipped, scored from cached predictions, or predicted."""
         if entry.skipped is not None:
             for case in cases:
-                yield self._finish(entry, case, Outcome("skipped", entry.skipped))
+                self._finish(entry, case, Outcome("skipped", entry.skipped))
             return
         cached = [case for case in cases if prediction_path(entry.prediction_key(self.board, case)).is_file()]
         timed = {row.prediction: row for row in self.store.read()} if cached else {}
         for case in cached:
             earlier = timed.get(entry.prediction_key(self.board, case))
             if earlier is not None:
-                yield self._finish(entry, case, _as_measured(earlier))
+                self._finish(entry, case, _as_measured(earlier))
         todo = [case for case in cases if case not in cached or entry.prediction_key(self.board, case) not in timed]
-        with _own_process(self.options) as pool:
-            yield from self._predict(pool, entry, todo)
+        if todo:
+            with _own_process(self.options) as pool:
+                self._predict(pool, entry, todo)
 
-    def _predict(self, pool: Any, entry: Entry, cases: list[CaseId]) -> Iterator[Row]:
+    def _predict(self, pool: Any, entry: Entry, cases: list[CaseId]) -> None:
         """Keep each worker busy with one case; score between cases, so that scoring disturbs no timing."""
         waiting = list(cases)
         flying: dict[Any, CaseId] = {}
@@ -155,7 +159,7 @@ class _Recorder:
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
                 case = flying.pop(future)
-                yield self._finish(entry, case, self._outcome(future))
+                self._finish(entry, case, self._outcome(future))
 
     def _job(self, entry: Entry, case: CaseId) -> Job:
         board = self.board
@@ -163,6 +167,7 @@ class _Recorder:
             entry.resolved, board.task.name, board.track, board.dataset.address, case, board.seed,
             self.options.resources, entry.prediction_key(board, case),
             (self.folder / "logs" / f"{_file_name(str(entry.spec))}.log").resolve(),
+            _environment(self.options.resources.threads),
         )  # fmt: skip
 
     def _outcome(self, future: Any) -> Outcome:
@@ -183,7 +188,7 @@ class _Recorder:
         self.ledger.setup += outcome.new_setup_seconds
         return outcome
 
-    def _finish(self, entry: Entry, case: CaseId, outcome: Outcome) -> Row:
+    def _finish(self, entry: Entry, case: CaseId, outcome: Outcome) -> None:
         board, key = self.board, entry.prediction_key(self.board, case)
         status, message, metrics, details = outcome.status, outcome.message, {}, {}
         if status == "ok":
@@ -210,12 +215,16 @@ class _Recorder:
         )  # fmt: skip
         self.store.append(row)
         self.listen(entry, case, row)
-        return row
 
 
 def _as_measured(row: Row) -> Outcome:
     """A cached prediction keeps the time it was measured with."""
     return Outcome("ok", "", row.seconds, row.cpu_seconds, row.setup_seconds, row.other_load_cores)
+
+
+def _environment(threads: int) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if name.startswith("MRBENCH_")}
+    return {**ours, **thread_environment(threads)}
 
 
 def _file_name(text: str) -> str:
@@ -227,7 +236,7 @@ def _own_process(options: Options) -> Iterator[Any]:
     """A pool whose processes belong to one method and die with it, whatever it does."""
     from pebble import ProcessPool
 
-    pin_threads(options.resources.threads)
+    os.environ.update(thread_environment(options.resources.threads))  # the fork server loads NumPy
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mrbench.engine.worker"])
     pool = ProcessPool(max_workers=options.workers, context=context)

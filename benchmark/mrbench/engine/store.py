@@ -64,11 +64,11 @@ class RowStore:
         """
         line = (row.to_json() + "\n").encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
+        with self.path.open("ab", buffering=0) as file:
             length = file.tell()
             try:
-                file.write(line)
-                file.flush()
+                while line:
+                    line = line[file.write(line) :]
                 os.fsync(file.fileno())
             except OSError as error:
                 os.ftruncate(file.fileno(), length)

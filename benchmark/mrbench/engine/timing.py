@@ -20,10 +20,9 @@ _THREAD_VARIABLES = (
 )
 
 
-def pin_threads(threads: int) -> None:
-    """Set the environment by which numerical libraries choose their number of threads, for child processes."""
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = str(threads)
+def thread_environment(threads: int) -> dict[str, str]:
+    """The environment by which numerical libraries choose their number of threads when they are loaded."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 class Stopwatch:

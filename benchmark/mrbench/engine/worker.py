@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ from mrbench.tasks.catalog import find_task
 
 @dataclass(frozen=True)
 class Job:
-    """One prediction to make; small enough to send to any process."""
+    """One prediction to make; small enough to send to any process.
+
+    ``environment`` is applied first: it names the cache and pins the threads of libraries not yet loaded.
+    """
 
     spec: MethodSpec
     task: str
@@ -38,6 +42,7 @@ class Job:
     resources: Resources
     key: str
     log: Path
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ _ready: tuple[MethodSpec, Method, float] | None = None
 
 def predict_case(job: Job) -> Outcome:
     """Predict one case and cache it; every fault of the method becomes an `Outcome`."""
+    os.environ.update(job.environment)
     _quieten(job.log)
     try:
         fresh = _ready is None

@@ -1,0 +1,137 @@
+"""Every registration method meets the contract, and every wrapper's field warps as its tool does."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrbench.core.case import Case
+from mrbench.core.method import Resources
+from mrbench.core.registry import find_method, parse_spec
+from mrbench.metrics.deformation import warp
+from mrbench.tasks.registration import Registration
+
+QUICK = [
+    "identity",
+    "affine",
+    "elastix[iterations=60]",
+    "elastix[recipe=par0035,iterations=100,grid_mm=12]",
+    "elastix[recipe=ncc-bending,iterations=60,grid_mm=12]",
+    "demons",
+    "demons[forces=fast-symmetric]",
+    "ants",
+    "ants[variant=transmorph]",
+    "ants[variant=cc]",
+    "convexadam",
+    "fireants",
+]
+
+pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings are not ours to mend
+
+
+def ready(text: str):
+    spec = parse_spec(text)
+    found = find_method(spec.name, "registration")
+    if reason := found.why_not():
+        pytest.skip(reason)
+    made = found.build(**spec.parameters)
+    made.setup(Resources(threads=1))
+    return made
+
+
+@pytest.mark.parametrize("text", QUICK)
+def test_contract(text: str, task: Registration, case: Case) -> None:
+    """Right shape, finite, inputs untouched, the same twice, no worse than no motion."""
+    before = case.inputs.fixed.copy(), case.inputs.moving.copy()
+    made = ready(text)
+    first = task.check(case, made.predict(case.inputs))
+    assert np.array_equal(before[0], case.inputs.fixed) and np.array_equal(before[1], case.inputs.moving)
+    np.testing.assert_allclose(task.check(case, made.predict(case.inputs)), first, atol=1e-4)
+    still = task.score(case, np.zeros_like(first)).metrics["dice"]
+    assert task.diagnose(case, first) is None
+    if text != "identity":
+        assert task.score(case, first).metrics["dice"] > still + 0.1, "does not find a shift of (2, -3, 1) voxels"
+
+
+def agree(own: np.ndarray, tool: np.ndarray) -> None:
+    """Our warp with the converted field, and the tool's own warped image, away from the border."""
+    inner = (slice(4, -4),) * 3
+    difference = np.abs(own[inner] - tool[inner])
+    assert np.corrcoef(own[inner].ravel(), tool[inner].ravel())[0, 1] > 0.9999
+    assert difference.max() < 0.05
+
+
+def test_elastix_field_warps_as_transformix(case: Case) -> None:
+    import itk
+
+    from mrbench_baselines.registration.elastix import _image
+
+    made = ready("elastix[recipe=par0035,iterations=100,grid_mm=12]")
+    field, transform = made.register(case.inputs)
+    tool = itk.transformix_filter(_image(case.inputs.moving, case.spacing), transform, log_to_console=False)
+    agree(warp(case.inputs.moving, field, order=1), itk.array_from_image(tool))
+
+
+def test_ants_field_warps_as_ants(case: Case) -> None:
+    made = ready("ants")
+    import ants
+
+    from mrbench_baselines.registration.ants import _image
+
+    with tempfile.TemporaryDirectory() as folder:
+        field, transforms = made.register(case.inputs, Path(folder))
+        images = [_image(array, case.spacing) for array in (case.inputs.fixed, case.inputs.moving)]
+        tool = ants.apply_transforms(*images, transforms, interpolator="linear").numpy().transpose(2, 1, 0)
+    agree(warp(case.inputs.moving, field, order=1), tool)
+
+
+@pytest.mark.parametrize("name", ["affine", "demons"])
+def test_simpleitk_fields_warp_as_simpleitk(name: str, case: Case) -> None:
+    import SimpleITK as sitk
+
+    field = ready(name).predict(case.inputs)
+    image = sitk.GetImageFromArray(case.inputs.moving)
+    image.SetSpacing(case.spacing[::-1])
+    mm = field.astype(np.float64) * np.asarray(case.spacing)[:, None, None, None]
+    vectors = sitk.GetImageFromArray(np.moveaxis(mm[::-1], 0, -1), isVector=True)
+    vectors.CopyInformation(image)
+    tool = sitk.Resample(image, image, sitk.DisplacementFieldTransform(vectors), sitk.sitkLinear)
+    agree(warp(case.inputs.moving, field, order=1), sitk.GetArrayFromImage(tool))
+
+
+@pytest.mark.skipif(find_spec("fireants") is None, reason="pip install --no-deps fireants")
+def test_fireants_field_warps_as_fireants(case: Case, monkeypatch) -> None:
+    made = ready("fireants")
+    from fireants.registration.greedy import GreedyRegistration
+
+    kept = {}
+    original = GreedyRegistration.get_warp_parameters
+
+    def spy(self, fixed, moving, **options):
+        kept["image"] = lambda: self.evaluate(fixed, moving)[0, 0].detach().numpy()
+        return original(self, fixed, moving, **options)
+
+    monkeypatch.setattr(GreedyRegistration, "get_warp_parameters", spy)
+    field = made.predict(case.inputs)
+    agree(warp(case.inputs.moving, field, order=1), kept["image"]())
+
+
+def test_convexadam_field_is_voxels_in_array_order(case: Case) -> None:
+    """The package returns no warped image; a known shift shows sign, order and units."""
+    field = ready("convexadam").predict(case.inputs)
+    inside = case.inputs.fixed_mask
+    np.testing.assert_allclose(field[:, inside].mean(axis=1), (2, -3, 1), atol=0.5)
+
+
+def test_missing_packages_are_named() -> None:
+    for name, install in {
+        "ants": "mrbench[ants]",
+        "convexadam": "mrbench[convexadam]",
+        "fireants": "--no-deps",
+    }.items():
+        needs = find_method(name, "registration").needs
+        assert install in next(iter(needs.values()))

@@ -1,0 +1,238 @@
+"""Running a board: faults become rows, nothing is done twice, nothing depends on order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrbench.core.errors import DataError, RequestError
+from mrbench.core.method import Resources
+from mrbench.core.row import Row
+from mrbench.data.folder import Folder
+from mrbench.engine.plan import Board, entries
+from mrbench.engine.run import Options, run_board
+from mrbench.engine.worker import prediction_path
+from mrbench.tasks.registration import Registration
+
+FAULTY = """
+import os, time
+import numpy as np
+from mrbench import method
+
+def zeros(inputs): return np.zeros((3, *inputs.fixed.shape), np.float32)
+
+@method(task="registration")
+def good(inputs): return zeros(inputs)
+
+@method(task="registration")
+def noisy(inputs): return zeros(inputs) + np.random.normal(0, 0.1, (3, 1, 1, 1)).astype(np.float32)
+
+@method(task="registration")
+def raises(inputs): raise ValueError("no convergence\\nsecond line")
+
+@method(task="registration")
+def hangs(inputs): time.sleep(60)
+
+@method(task="registration")
+def dies(inputs): os._exit(7)
+
+@method(task="registration")
+def killed(inputs): os.kill(os.getpid(), 9)
+
+@method(task="registration")
+def hungry(inputs): raise MemoryError
+
+@method(task="registration")
+def wrong_shape(inputs): return zeros(inputs)[:2]
+
+@method(task="registration")
+def not_a_number(inputs): return zeros(inputs) * np.nan
+
+@method(task="registration")
+def millimetres(inputs):
+    return inputs.spacing[0] * np.ones((3, *inputs.fixed.shape), np.float32)
+
+@method(task="registration")
+def edits(inputs):
+    inputs.fixed[:] = 0
+    inputs.moving[:] = 0
+    return zeros(inputs)
+"""
+
+
+@pytest.fixture
+def methods(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(FAULTY)
+    return path
+
+
+@pytest.fixture
+def board(dataset: Folder) -> Board:
+    return Board(Registration(), "inter-subject", dataset, "test")
+
+
+def run(board: Board, methods: Path, names: list[str], folder: Path, **options) -> list[Row]:
+    limit = options.pop("limit", None)
+    wanted = entries(board, [f"{methods}:{name}" for name in names])
+    return run_board(board, wanted, folder=folder, limit=limit, options=Options(**options))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        ("raises", "error", "ValueError: no convergence"),
+        ("hangs", "timeout", "killed after 2 s; raise --timeout"),
+        ("dies", "error", "exit code 7"),
+        ("killed", "out-of-memory", "process died"),
+        ("hungry", "out-of-memory", "ran out of memory"),
+        ("wrong_shape", "invalid", "has shape"),
+        ("not_a_number", "invalid", "NaN"),
+    ],
+)
+def test_every_fault_is_a_row(board, methods, tmp_path, name: str, status: str, message: str) -> None:
+    rows = run(board, methods, [name, "good"], tmp_path / "out", limit=1, timeout=2.0)
+    assert (rows[0].status, rows[1].status) == (status, "ok")
+    assert message in rows[0].message and "\n" not in rows[0].message
+    assert rows[0].metrics == {} and rows[0].failed
+
+
+def test_rerun_does_nothing_and_limit_grows(board, methods, tmp_path) -> None:
+    folder = tmp_path / "out"
+    first = run(board, methods, ["good"], folder, limit=2)
+    stamp = (folder / "rows.jsonl").stat().st_mtime_ns
+    assert run(board, methods, ["good"], folder, limit=2) == first
+    assert (folder / "rows.jsonl").stat().st_mtime_ns == stamp
+    grown = run(board, methods, ["good"], folder)
+    assert grown[:2] == first and len(grown) == 3
+
+
+def test_failed_rows_wait_for_retry(board, methods, tmp_path) -> None:
+    folder = tmp_path / "out"
+    first = run(board, methods, ["raises"], folder, limit=1)
+    assert run(board, methods, ["raises"], folder, limit=1)[0].run == first[0].run
+    again = run(board, methods, ["raises"], folder, limit=1, retry=True)
+    assert again[0].run != first[0].run
+    assert len((folder / "rows.jsonl").read_text().splitlines()) == 1
+
+
+def test_changed_code_runs_anew(board, methods, tmp_path) -> None:
+    folder = tmp_path / "out"
+    run(board, methods, ["good"], folder, limit=1)
+    other = tmp_path / "other" / "mine.py"
+    other.parent.mkdir()
+    other.write_text(FAULTY.replace("np.zeros((3", "1e-3 + np.zeros((3"))
+    changed = entries(board, [f"{other}:good"])[0]
+    assert changed.row_key(board, board.cases()[0]) != entries(board, [f"{methods}:good"])[0].row_key(
+        board, board.cases()[0]
+    )
+
+
+def test_changed_protocol_scores_again_without_predicting(board, methods, tmp_path) -> None:
+    """A changed metric never re-runs a method, and keeps the time it was measured with."""
+    folder = tmp_path / "out"
+    first = run(board, methods, ["good"], folder, limit=1)[0]
+    path = prediction_path(str(first.prediction))
+    stamp = path.stat().st_mtime_ns
+    board.dataset.structures = {"only": (2,)}  # type: ignore[misc]
+    second = run(board, methods, ["good"], folder, limit=1)[0]
+    assert second.protocol != first.protocol and second.metrics["dice"] != first.metrics["dice"]
+    assert second.seconds == first.seconds and path.stat().st_mtime_ns == stamp
+
+
+def test_order_and_workers_change_no_score(board, methods, tmp_path) -> None:
+    forward = run(board, methods, ["noisy"], tmp_path / "a")
+    backward = Board(board.task, board.track, board.dataset, board.split)
+    cases = board.cases()
+    object.__setattr__(backward, "cases", lambda limit=None: cases[::-1][:limit])
+    reverse = run(backward, methods, ["noisy"], tmp_path / "b")  # served from the cache of predictions
+    for path in {prediction_path(str(row.prediction)) for row in forward}:
+        path.unlink()
+    side_by_side = run(backward, methods, ["noisy"], tmp_path / "c", workers=2)
+    expected = {row.case: row.metrics for row in forward}
+    assert {row.case: row.metrics for row in reverse} == expected
+    assert {row.case: row.metrics for row in side_by_side} == expected
+    assert all(row.contended for row in side_by_side)
+
+
+def test_a_method_that_edits_its_inputs_harms_nobody(board, methods, tmp_path) -> None:
+    edited, clean = run(board, methods, ["edits", "good"], tmp_path / "out", limit=1)
+    assert edited.metrics == clean.metrics
+
+
+def test_times_and_provenance_are_recorded(board, methods, tmp_path) -> None:
+    import json
+
+    row = run(board, methods, ["good"], tmp_path / "out", limit=1, resources=Resources(threads=2))[0]
+    assert row.seconds is not None and row.seconds > 0 and row.cpu_seconds is not None and row.threads == 2
+    recorded = json.loads((tmp_path / "out" / "run.json").read_text())["runs"][row.run]
+    for fact in (
+        "command",
+        "git",
+        "machine",
+        "packages",
+        "protocol",
+        "protocol_hash",
+        "fingerprint",
+        "seed",
+        "threads",
+    ):
+        assert fact in recorded
+    assert recorded["protocol_hash"] == row.protocol
+    assert set(recorded["seconds"]) == {"data", "setup", "methods", "scoring", "harness", "total"}
+
+
+def test_missing_package_is_a_skipped_row(board, tmp_path, monkeypatch) -> None:
+    from mrbench_baselines.registration.ants import AntsSyN
+
+    monkeypatch.setattr(AntsSyN, "needs", {"no_such_package": "pip install 'mrbench[ants]'"})
+    wanted = entries(board, ["ants"])
+    row = run_board(board, wanted, folder=tmp_path / "out", limit=1)[0]
+    assert (row.status, row.message, row.failed) == ("skipped", "pip install 'mrbench[ants]'", False)
+    monkeypatch.undo()
+    assert run_board(board, [replace(wanted[0], skipped="still")], folder=tmp_path / "out", limit=1)[0] == row
+
+
+def test_learned_method_without_weights_is_skipped(board) -> None:
+    found = entries(board, ["voxelmorph"])[0]
+    assert found.skipped is not None and "train with `mrbench train" in found.skipped
+
+
+def test_damaged_data_stops_the_run_and_keeps_the_rows(board, methods, tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "out"
+    run(board, methods, ["good"], folder, limit=1)
+    path = board.dataset.cache / "b5.npz"
+    path.unlink(missing_ok=True)
+    Path(board.dataset.path / "5_t1.nii.gz").rename(board.dataset.path / "away")
+    try:
+        with pytest.raises(DataError, match="is not there"):
+            run(board, methods, ["good"], folder)
+    finally:
+        Path(board.dataset.path / "away").rename(board.dataset.path / "5_t1.nii.gz")
+    assert len((folder / "rows.jsonl").read_text().splitlines()) == 1
+
+
+def test_same_method_twice_is_refused(board) -> None:
+    with pytest.raises(RequestError, match="twice"):
+        entries(board, ["identity", "identity"])
+
+
+def test_wrong_values_of_parameters_are_one_sentence(board) -> None:
+    for text, message in [
+        ("elastix[recipe=defalt]", "did you mean 'default'"),
+        ("elastix[grid_mm=-1]", "grid_mm is -1"),
+        ("demons[forces=thirion]", "unknown forces"),
+        ("ants[variant=CC]", "unknown variant"),
+        ("voxelmorph[weights=nowhere.safetensors]", "is not there"),
+    ]:
+        with pytest.raises(RequestError, match=message):
+            entries(board, [text])
+
+
+def test_prediction_on_disk_is_what_was_scored(board, methods, tmp_path) -> None:
+    row = run(board, methods, ["millimetres"], tmp_path / "out", limit=1)[0]
+    field = np.load(prediction_path(str(row.prediction)))
+    assert field.shape == (3, 32, 40, 36) and (field == 2).all()

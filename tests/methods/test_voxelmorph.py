@@ -1,0 +1,210 @@
+"""VoxelMorph: geometry, losses, training and weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.losses import LocalNormalizedCrossCorrelationLoss
+from monai.networks.blocks import DVF2DDF
+
+from mrbench.core.case import Case
+from mrbench.core.errors import RequestError
+from mrbench.core.method import Resources
+from mrbench.core.registry import parse_spec
+from mrbench.data.catalog import find_dataset
+from mrbench.data.folder import Folder
+from mrbench.engine.plan import build
+from mrbench.metrics.deformation import jacobian_determinant, warp
+from mrbench.tasks.registration import Registration
+from mrbench.training.fit import fit
+from mrbench.training.loop import Schedule
+from mrbench.training.weights import load_weights
+from mrbench_methods.registration.losses import LocalCrossCorrelation, box_mean, smoothness
+from mrbench_methods.registration.network import (
+    FieldNetwork,
+    identity_grid,
+    integrate,
+    sample,
+    space_to_channels,
+    upsample,
+)
+
+SHAPE = (16, 18, 20)
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).random(shape, np.float32))
+
+
+def smooth_velocity() -> torch.Tensor:
+    from scipy.ndimage import gaussian_filter
+
+    field = np.random.default_rng(0).normal(size=(1, 3, *SHAPE))
+    return torch.from_numpy(12 * gaussian_filter(field, (0, 0, 2, 2, 2))).float()
+
+
+def test_sampling_is_the_harness_warp() -> None:
+    moving, field = noise(*SHAPE), smooth_velocity()
+    grid = identity_grid(SHAPE, moving.device)
+    own = sample(moving[None, None], field, grid, "zeros")[0, 0].numpy()
+    inside = (slice(3, -3),) * 3
+    np.testing.assert_allclose(own[inside], warp(moving.numpy(), field[0].numpy(), order=1)[inside], atol=1e-5)
+
+
+def test_integration_equals_monai() -> None:
+    velocity = smooth_velocity()
+    expected = DVF2DDF(num_steps=5, padding_mode="border")(velocity)
+    torch.testing.assert_close(integrate(velocity, 5), expected, atol=1e-4, rtol=0)
+
+
+def test_five_squarings_are_enough() -> None:
+    velocity = smooth_velocity()
+    assert (integrate(velocity, 5) - integrate(velocity, 7)).abs().max() < 0.05
+    assert jacobian_determinant(integrate(velocity, 5)[0].numpy()).min() > 0
+
+
+def test_upsampling_keeps_a_linear_field_exact() -> None:
+    """Half-resolution voxel i covers full-resolution voxels 2i and 2i+1, so its centre is 2i + 0.5."""
+    coarse = identity_grid((8, 9, 10), torch.device("cpu"))
+    fine = upsample(coarse)
+    inner = (slice(None), slice(None), *(slice(2, -2),) * 3)
+    expected = identity_grid((16, 18, 20), torch.device("cpu")) - 0.5
+    torch.testing.assert_close(fine[inner], expected[inner])
+
+
+def test_space_to_channels_loses_nothing() -> None:
+    image = noise(1, 2, 4, 6, 8)
+    blocks = space_to_channels(image)
+    assert blocks.shape == (1, 16, 2, 3, 4)
+    torch.testing.assert_close(blocks[0, :8, 1, 2, 3].sort().values, image[0, 0, 2:, 4:, 6:].flatten().sort().values)
+
+
+@pytest.mark.parametrize("window", [3, 7, 9])
+def test_box_mean_is_a_zero_padded_average_pool_and_so_is_its_gradient(window: int) -> None:
+    ours, theirs = (noise(1, 2, *SHAPE).requires_grad_() for _ in range(2))
+    expected = torch.nn.functional.avg_pool3d(theirs, window, 1, window // 2)
+    found = box_mean(ours, window)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    weight = noise(1, 2, *SHAPE, seed=1)
+    (found * weight).sum().backward()
+    (expected * weight).sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-5)
+
+
+def test_cross_correlation_equals_monai() -> None:
+    """On textured images, where neither implementation's guard against flat windows matters."""
+    fixed, warped = noise(1, 1, *SHAPE), noise(1, 1, *SHAPE, seed=1)
+    mixed = 0.5 * fixed + 0.5 * warped
+    expected = LocalNormalizedCrossCorrelationLoss(kernel_size=9, smooth_nr=0, smooth_dr=1e-8)(mixed, fixed)
+    assert LocalCrossCorrelation(fixed, 9)(mixed).item() == pytest.approx(expected.item(), abs=2e-3)
+
+
+def test_cross_correlation_ignores_gain_and_sign() -> None:
+    fixed = noise(1, 1, *SHAPE)
+    inner = LocalCrossCorrelation(fixed, 5)
+    assert inner(fixed * 0.5).item() == pytest.approx(inner(fixed).item(), abs=1e-2)
+    assert inner(noise(1, 1, *SHAPE, seed=3)).item() > -0.2 > inner(fixed).item()
+
+
+def test_smoothness_of_a_ramp() -> None:
+    ramp = 3 * identity_grid((5, 6, 7), torch.device("cpu"))
+    assert smoothness(ramp).item() == pytest.approx(9 / 3)  # each component varies along one axis of three
+
+
+def test_untrained_network_predicts_no_motion() -> None:
+    network = FieldNetwork(integration_steps=5)
+    with torch.no_grad():
+        raw = network(noise(1, 1, 32, 32, 48), noise(1, 1, 32, 32, 48, seed=1))
+    assert raw.shape == (1, 3, 16, 16, 24) and raw.abs().max() < 1e-2
+
+
+@pytest.fixture(scope="module")
+def trained(cohort: Path, tmp_path_factory) -> tuple[Path, list[float]]:
+    """Weights of a short training on the tiny cohort, and its validation scores."""
+    folder = tmp_path_factory.mktemp("training")
+    return folder, train(cohort, folder, "voxelmorph", steps=60)
+
+
+def train(cohort: Path, folder: Path, method: str, steps: int, schedule: Schedule | None = None) -> list[float]:
+    spec = parse_spec(method)
+    scores: list[float] = []
+    fit(
+        build(spec, Registration()), spec, Registration(), Folder(cohort), "inter-subject",
+        schedule or Schedule(steps, 2e-3, validate_every=20), out=folder, checkpoints=folder,
+        report=lambda progress, loss, score: scores.append(score) if score is not None else None,
+    )  # fmt: skip
+    return scores
+
+
+def test_training_writes_weights_with_an_honest_manifest(trained) -> None:
+    folder, scores = trained
+    manifest = json.loads((folder / "voxelmorph.blobs.json").read_text())
+    assert manifest["split"] == "train" and manifest["steps"] == 60
+    assert manifest["validation_dice"] == max(scores)
+    assert "mrbench train --task registration" in manifest["command"]
+    assert load_weights(folder / "voxelmorph.blobs.safetensors")
+
+
+def test_training_learns(trained, case: Case, task: Registration) -> None:
+    folder, _ = trained
+    made = build(parse_spec(f"voxelmorph[weights={folder}/voxelmorph.blobs.safetensors]"), task)
+    made.setup(Resources())
+    field = task.check(case, made.predict(case.inputs))  # sides that are no multiple of 16
+    still = task.score(case, np.zeros_like(field)).metrics["dice"]
+    alone = task.score(case, field).metrics["dice"]
+    refined = build(parse_spec(f"voxelmorph[instance_steps=25,weights={folder}/voxelmorph.blobs.safetensors]"), task)
+    refined.setup(Resources())
+    with_instance = task.score(case, refined.predict(case.inputs)).metrics["dice"]
+    assert still + 0.02 < alone < with_instance
+
+
+def test_resumed_training_equals_an_uninterrupted_one(cohort: Path, tmp_path: Path, monkeypatch) -> None:
+    class Stop(Exception):
+        pass
+
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    schedule = Schedule(6, 1e-3, validate_every=6, checkpoint_seconds=0)
+    train(cohort, whole, "voxelmorph[diffeomorphic=true]", 6, schedule)
+    rate = Schedule.rate
+
+    def interrupted(self: Schedule, step: int) -> float:
+        if step == 4:
+            raise Stop
+        return rate(self, step)
+
+    monkeypatch.setattr(Schedule, "rate", interrupted)
+    with pytest.raises(Stop):
+        train(cohort, halves, "voxelmorph[diffeomorphic=true]", 6, schedule)
+    monkeypatch.undo()
+    train(cohort, halves, "voxelmorph[diffeomorphic=true]", 6, schedule)
+    first, second = (load_weights(f / "voxelmorph-diff.blobs.safetensors") for f in (whole, halves))
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=0, rtol=0)
+
+
+def test_weights_that_are_not_their_manifests_are_refused(trained, tmp_path: Path) -> None:
+    folder, _ = trained
+    for suffix in ("safetensors", "json"):
+        (tmp_path / f"w.{suffix}").write_bytes((folder / f"voxelmorph.blobs.{suffix}").read_bytes())
+    (tmp_path / "w.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:-1] + b"x")
+    with pytest.raises(RequestError, match="sha256 differs"):
+        load_weights(tmp_path / "w.safetensors")
+    with pytest.raises(RequestError, match="no weights at"):
+        load_weights(tmp_path / "missing.safetensors")
+
+
+@pytest.mark.parametrize("dataset", ["icbm-sim", "ixi-hh-2mm"])
+@pytest.mark.parametrize("method", ["voxelmorph", "voxelmorph[diffeomorphic=true]"])
+def test_shipped_weights_were_trained_on_the_train_split(dataset: str, method: str, task: Registration) -> None:
+    spec = parse_spec(method)
+    made = build(type(spec)(spec.name, {**spec.parameters, "weights": dataset}), task)
+    path = made.weights_path  # type: ignore[attr-defined]
+    manifest = json.loads(path.with_suffix(".json").read_text())
+    assert manifest["split"] == "train" and manifest["dataset"] == dataset and manifest["steps"] >= 1000
+    assert manifest["dataset_fingerprint"] == find_dataset(dataset).fingerprint
+    assert load_weights(path)
+    made.setup(Resources())
