@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -151,7 +150,7 @@ def train_and_report(
     assert isinstance(schedule, Schedule)
     console = Console()
     found, data, spec = find_task(task), find_dataset(dataset), parse_spec(method)
-    learner = build(replace(spec, parameters={"weights": dataset, **spec.parameters}), found)
+    learner = build(spec, found)
     if not isinstance(learner, LearnedMethod):
         raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")
     _prepare(console, data, [*data.subjects("train"), *data.subjects("validation")])

@@ -16,6 +16,11 @@ def test_cases_are_the_ring_of_the_split(task: Registration, dataset: Folder) ->
     assert pairs == [("b3", "b4"), ("b4", "b5"), ("b5", "b3")]
 
 
+def test_nobody_is_registered_to_themselves(task: Registration, dataset: Folder, monkeypatch) -> None:
+    monkeypatch.setattr(dataset, "subjects", lambda split: ("alone",))
+    assert task.cases(dataset, "test", "inter-subject") == []
+
+
 def test_inputs_hold_no_labels(case: Case) -> None:
     assert set(vars(case.inputs)) == {"fixed", "moving", "fixed_mask", "moving_mask", "spacing"}
 

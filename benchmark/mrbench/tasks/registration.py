@@ -92,7 +92,7 @@ class Registration(Task):
     def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
         ring = dataset.subjects(split)
         pairs = zip(ring, (*ring[1:], ring[0]), strict=True)
-        return [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs]
+        return [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs if moving != fixed]
 
     def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
         moving, fixed = (dataset.load(subject) for subject in case.subjects)

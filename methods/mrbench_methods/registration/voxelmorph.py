@@ -154,7 +154,10 @@ class VoxelMorphRecipe:
             pair = pair.flip(-1)
         depth, height, width = (-size % STRIDE for size in pair.shape[2:])
         moving, fixed = torch.nn.functional.pad(pair, (0, width, 0, height, 0, depth)).split(1)
-        with torch.autocast("cpu", torch.bfloat16):
+        # oneDNN's bfloat16 weight gradient reads stray memory where a side is 2 voxels, as at the deepest level
+        # of small volumes (seen with PyTorch 2.13)
+        fits = min(fixed.shape[2:]) >= 4 * STRIDE
+        with torch.autocast("cpu", torch.bfloat16, enabled=fits):
             raw = self.network(moving, fixed)
         raw = raw.float()
         warped = sample(

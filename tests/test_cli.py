@@ -1,0 +1,170 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+METHOD = """
+import time
+import numpy as np
+from mrbench import method
+
+@method(task="registration", reference="a test")
+def slow(inputs, seconds=0.0):
+    time.sleep(seconds)
+    return np.full((3, *inputs.fixed.shape), 0.25, np.float32)
+
+@method(task="registration")
+def broken(inputs):
+    raise RuntimeError("out of luck")
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(METHOD)
+    return path
+
+
+def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "COLUMNS": "160"},
+    )  # fmt: skip
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return mrbench("run", "--task", "registration", *arguments, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--task", "registraton"], "did you mean 'registration'"),
+        (["run", "--task", "registration", "--method", "elastic"], "did you mean 'elastix'"),
+        (["run", "--task", "registration", "--dataset", "ixi"], "did you mean 'ixi-hh-2mm'"),
+        (["run", "--task", "registration", "--track", "intersubject"], "did you mean 'inter-subject'"),
+        (["run", "--task", "registration", "--split", "tests"], "did you mean 'test'"),
+        (["run", "--task", "registration", "--dataset", "folder:nowhere"], "subjects.csv is not there"),
+        (["run", "--task", "registration", "--device", "gpu"], "unknown device 'gpu'"),
+        (["train", "--task", "registration", "--method", "identity"], "nothing to train"),
+        (["report", "nowhere"], "no rows.jsonl"),
+        (["data", "prepare", "icbm"], "did you mean 'icbm-sim'"),
+    ],
+)
+def test_wrong_requests_are_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = mrbench(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
+    assert run("--metod", "identity", cwd=tmp_path).returncode == 2
+
+
+def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Path) -> None:
+    done = run("--dataset", f"folder:{cohort}", "-m", "identity", "-m", f"{mine}:slow", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    board = tmp_path / "results/registration/inter-subject/blobs"
+    assert "identity" in done.stdout and str(Path("results/registration/inter-subject/blobs")) in done.stdout
+    names = {"rows.jsonl", "run.json", "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "report.html", "figures"}
+    assert names <= {path.name for path in board.iterdir()}
+    rebuilt = (board / "leaderboard.csv").read_text()
+    for name in names - {"rows.jsonl", "run.json", "figures"}:
+        (board / name).unlink()
+    assert mrbench("report", str(board), cwd=tmp_path).returncode == 0
+    assert (board / "leaderboard.csv").read_text() == rebuilt and (board / "report.html").is_file()
+
+
+def test_failed_rows_are_exit_code_1_and_in_the_table(cohort: Path, mine: Path, tmp_path: Path) -> None:
+    done = run("--dataset", f"folder:{cohort}", "-m", "mine.py:broken", "-m", "identity", "--limit", "1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "RuntimeError: out of luck" in done.stdout and "1 (1 failed)" in done.stdout
+    assert "LIMITED to 1 of 3 cases" in done.stdout
+
+
+def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_path: Path) -> None:
+    """The same command then gives the rows that an undisturbed run gives, none twice."""
+    method = f"{mine}:slow[seconds=1.0]"
+    command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", method, "-m", "identity"]
+    rows = tmp_path / "results/registration/inter-subject/blobs/rows.jsonl"
+    process = subprocess.Popen([sys.executable, "-m", "mrbench", *command], cwd=tmp_path, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (rows.is_file() and rows.read_text().count("\n") >= 1):
+        assert time.monotonic() < deadline, "no row came"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert 1 <= len(before) < 6
+    assert mrbench(*command, cwd=tmp_path).returncode == 0
+    after = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert after[: len(before)] == before
+    assert len({row["key"] for row in after}) == len(after) == 6
+    (tmp_path / "calm").mkdir()
+    assert mrbench(*command, cwd=tmp_path / "calm").returncode == 0
+    calm = (tmp_path / "calm/results/registration/inter-subject/blobs/rows.jsonl").read_text().splitlines()
+    scores = [{row["key"]: row["metrics"] for row in map(json.loads, calm)}, {r["key"]: r["metrics"] for r in after}]
+    assert scores[0] == scores[1]
+
+
+def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Path) -> None:
+    command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", "identity",
+               "-m", "mine.py:slow[seconds=30]"]  # fmt: skip
+    rows = tmp_path / "results/registration/inter-subject/blobs/rows.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mrbench", *command], cwd=tmp_path, text=True, env={**os.environ, "COLUMNS": "160"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (rows.is_file() and rows.read_text().count("\n") >= 3):
+        assert time.monotonic() < deadline, "no rows came"
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in out and "identity" in out
+
+
+def test_lists_name_everything(tmp_path: Path) -> None:
+    assert "inter-subject" in mrbench("list", "tasks", cwd=tmp_path).stdout
+    assert "ixi-hh-2mm" in mrbench("list", "datasets", cwd=tmp_path).stdout
+    methods = mrbench("list", "methods", "--task", "registration", cwd=tmp_path).stdout
+    assert "voxelmorph" in methods and "Klein" in methods and "grid_mm" in methods
+    assert "non-positive Jacobian" in mrbench("list", "metrics", "--task", "registration", cwd=tmp_path).stdout
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    """No help text may wait for torch, numpy or ITK."""
+    for verb in ([], ["run"], ["train"], ["data"], ["list"]):
+        code = (
+            "import sys, runpy; sys.argv = ['mrbench', *sys.argv[1:], '--help']\n"
+            "try: runpy.run_module('mrbench', run_name='__main__')\n"
+            "except SystemExit: pass\n"
+            "heavy = {'numpy', 'torch', 'itk', 'SimpleITK', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+            "sys.exit(f'imported {heavy}' if heavy else 0)"
+        )
+        done = subprocess.run([sys.executable, "-c", code, *verb], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "Usage" in done.stdout
+
+
+def test_training_from_the_command_line(cohort: Path, tmp_path: Path) -> None:
+    done = mrbench("train", "--task", "registration", "--method", "voxelmorph", "--dataset", f"folder:{cohort}",
+                   "--steps", "4", "--validate-every", "2", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    weights = tmp_path / "weights/voxelmorph.blobs.safetensors"
+    assert weights.is_file() and "validation dice" in done.stdout
+    used = run("--dataset", f"folder:{cohort}", "-m", f"voxelmorph[weights={weights}]", "--limit", "1", cwd=tmp_path)
+    assert used.returncode == 0, used.stdout

@@ -1,0 +1,83 @@
+"""The training loop: resume, choice of weights, and what stops it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mrbench.core.errors import RequestError
+from mrbench.training.loop import Schedule, train
+
+
+class LineRecipe:
+    """Fit y = 2x + 1 from noisy batches."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.network = torch.nn.Linear(1, 1)
+        self.settings: dict = {}
+
+    def loss(self, rng: np.random.Generator) -> torch.Tensor:
+        x = torch.from_numpy(rng.normal(size=(8, 1)).astype(np.float32))
+        noise = torch.from_numpy(rng.normal(0, 0.1, size=(8, 1)).astype(np.float32))
+        return (self.network(x) - (2 * x + 1 + noise)).square().mean()
+
+
+def run(folder: Path, steps: int, *, stop_at: int | None = None, score=lambda: 0.0, recipe=None):
+    recipe = recipe or LineRecipe()
+
+    def report(progress, loss, value) -> None:
+        if progress.step == stop_at:
+            raise KeyboardInterrupt
+
+    schedule = Schedule(steps, 0.05, validate_every=5, checkpoint_seconds=0)
+    best, progress = train(recipe, schedule, validate=score, checkpoint=folder / "c.pt", report=report)
+    return recipe, best, progress
+
+
+def test_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    whole = run(tmp_path / "a", 40)[0]
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", 40, stop_at=17)
+    resumed, _, progress = run(tmp_path / "b", 40)
+    assert progress.step == 40
+    for one, other in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=0, rtol=0)
+
+
+def test_training_learns_and_returns_the_best_validated_weights(tmp_path: Path) -> None:
+    scores = iter([0.1, 0.9, 0.3, 0.2])
+    seen = []
+    recipe = LineRecipe()
+
+    def score() -> float:
+        seen.append(recipe.network.weight.item())
+        return next(scores)
+
+    _, best, progress = run(tmp_path, 20, score=score, recipe=recipe)
+    assert progress.best_step == 10 and progress.best_score == 0.9
+    assert best["weight"].item() == pytest.approx(seen[1]) and seen[3] != seen[1]
+
+
+def test_nan_loss_stops_with_one_sentence(tmp_path: Path) -> None:
+    recipe = LineRecipe()
+    recipe.network.bias.data.fill_(np.nan)
+    with pytest.raises(RequestError, match="lower --learning-rate"):
+        run(tmp_path, 10, recipe=recipe)
+
+
+def test_finished_training_asked_for_fewer_steps_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, 10)
+    with pytest.raises(RequestError, match="already at step 10"):
+        run(tmp_path, 5)
+
+
+def test_rate_warms_up_then_falls_to_zero() -> None:
+    schedule = Schedule(1000, 1e-3)
+    rates = [schedule.rate(step) for step in range(1000)]
+    assert rates[0] < 1e-4 and max(rates) == pytest.approx(1e-3) and rates[-1] < 1e-7
+    assert np.argmax(rates) in (19, 20)
