@@ -20,7 +20,7 @@ def pair() -> tuple[Subject, Subject]:
     return dataset.make("sim45"), dataset.make("sim46")
 
 
-GOLDEN = {"T1": 0.1421461, "T2": 0.1125397, "labels": 4.151156, "corner": 0.7023326, "to_template": 1.7627226}
+GOLDEN = {"T1": 0.1418938, "T2": 0.1123058, "labels": 4.1467411, "corner": 0.6323712, "to_template": 1.0257496}
 """Means of one subject, to float tolerance: identical ids give identical people on every machine."""
 
 
@@ -60,7 +60,7 @@ def test_people_differ_by_a_diffeomorphism(pair) -> None:
     for subject in pair:
         field = subject.truth["to_template"].astype(np.float32)
         assert jacobian_determinant(field)[subject.mask].min() > 0
-        assert np.linalg.norm(field[:, subject.mask], axis=0).mean() > 1
+        assert np.linalg.norm(field[:, subject.mask], axis=0).mean() > 0.5
 
 
 def test_true_displacement_carries_one_person_to_another(pair, monkeypatch) -> None:
@@ -71,7 +71,7 @@ def test_true_displacement_carries_one_person_to_another(pair, monkeypatch) -> N
     still = task.score(case, np.zeros((3, *moving.mask.shape), np.float32)).metrics
     exact = task.score(case, case.reference.displacement).metrics
     assert exact["epe_mm"] == 0 < still["epe_mm"]
-    assert still["dice"] < 0.6 and exact["dice"] > 0.85
+    assert still["dice"] < 0.65 and exact["dice"] > 0.85
     backwards = task.score(case, -case.reference.displacement).metrics
     assert backwards["dice"] < still["dice"]
 

@@ -20,7 +20,8 @@ from mrbench.physics.contrast import TISSUES_3T, inversion_recovery, spin_echo
 from mrbench.physics.noise import add_rician
 
 SCALES = ((16.0, 2.0, 8), (6.0, 1.0, 2), (2.5, 0.6, 1))
-"""Correlation length and amplitude (SD) of the velocity, in voxels of 2 mm, and the grid step it is drawn on.
+"""Correlation length and amplitude (root mean square length) of the velocity, in voxels of 2 mm, and the grid
+step it is drawn on. Two people then differ about as much as real ones do after affine alignment.
 
 The longest moves lobes and ventricles, the shortest makes gyri differ between subjects."""
 
@@ -70,7 +71,7 @@ def random_velocity(subject: str) -> np.ndarray:
     """Stationary velocity field of one person, in voxels, shape ``(3, 96, 112, 96)``."""
     total = np.zeros((3, *GRID_SHAPE), np.float32)
     for length, amplitude, step in SCALES:
-        total += amplitude * smooth_noise(subject, f"velocity {length}", length, step, components=3)
+        total += amplitude / np.sqrt(3) * smooth_noise(subject, f"velocity {length}", length, step, components=3)
     return total
 
 
