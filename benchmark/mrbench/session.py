@@ -133,7 +133,7 @@ def rebuild(folder: Path) -> None:
         table, task=found.name, track=board.track, dataset=board.dataset.name, simulated=last.simulated,
         split=last.split, all_cases=len(board.cases()),
     )  # fmt: skip
-    page = write_board(folder, board, kept, table, about, figures=True)
+    page = write_board(folder, board, kept, table, about, figures=True, force=True)
     print_leaderboard(console, table, about)
     console.print(f"rebuilt {page}", soft_wrap=True)
 

@@ -123,6 +123,13 @@ def test_a_failure_counts_and_ranks_last() -> None:
     assert not flaky.cells["dice"].best
 
 
+def test_a_method_on_fewer_cases_has_no_rank() -> None:
+    rows = [row("whole", c, 0.5) for c in range(6)] + [row("part", c, 0.9) for c in range(5)]
+    whole, part = leaderboard(rows, METRICS).lines
+    assert (whole.method, whole.rank, part.rank) == ("whole", 1, None)
+    assert whole.cells["dice"].best and not part.cells["dice"].best
+
+
 def test_a_metric_that_failed_everywhere_is_no_number() -> None:
     table = leaderboard([row("a", 0, None)], METRICS)
     assert table.metrics == () and table.lines[0].n_failed == 1

@@ -14,9 +14,10 @@ from mrbench.stats.leaderboard import Leaderboard
 
 
 def write_board(
-    folder: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption, *, figures: bool
-) -> Path | None:
-    """Write tables, figures and page; nothing is drawn again if the rows are those already shown.
+    folder: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption, *, figures: bool,
+    force: bool = False,
+) -> Path | None:  # fmt: skip
+    """Write tables, figures and page; unless forced, nothing is drawn again for the rows already shown.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def write_board(
     if not table.lines:
         return None
     stamp = _stamp(rows, about)
-    if figures and not (page.is_file() and stamp in page.read_text()):
+    if figures and (force or not (page.is_file() and stamp in page.read_text())):
         from mrbench.report.page import write_page
 
         write_page(page, board, rows, table, about, stamp)

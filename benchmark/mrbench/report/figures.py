@@ -46,7 +46,7 @@ def quality_against_time(path: Path, table: Leaderboard, title: str) -> None:
     ]
     if not points:
         return
-    with figure(path, (7, 4.6)) as (_, axes):
+    with figure(path, (8.5, 4.6)) as (_, axes):
         front = pareto_front([(x, y) for x, y, _ in points], higher_is_better=metric.higher_is_better)
         axes.step(
             *zip(*front, strict=True),
@@ -62,8 +62,8 @@ def quality_against_time(path: Path, table: Leaderboard, title: str) -> None:
             if not np.isnan(cell.low):
                 axes.vlines(x, cell.low, cell.high, color=COLOURS[line.kind], alpha=0.4, lw=1)
             axes.plot(x, y, "o", color=COLOURS[line.kind], ms=6, zorder=3)
-        _place_names(axes, points)
         axes.set_xscale("log")
+        _place_names(axes, points)
         axes.set(xlabel="CPU seconds per case (median, log)", ylabel=heading(metric), title=title)
         axes.grid(alpha=0.3)
         _kind_legend(axes, [line for _, _, line in points])
@@ -80,13 +80,14 @@ def pareto_front(points: Sequence[tuple[float, float]], *, higher_is_better: boo
 
 
 def _place_names(axes: Any, points: list[tuple[float, float, Line]]) -> None:
-    """Write names beside points; close neighbours alternate sides."""
-    ordered = sorted(points, key=lambda point: (point[1], point[0]))
-    for number, (x, y, line) in enumerate(ordered):
-        left = number % 2 == 1
-        axes.annotate(line.method, (x, y), xytext=(-6 if left else 6, 3), textcoords="offset points", fontsize=6.5,
-                      ha="right" if left else "left", va="center")  # fmt: skip
-    axes.margins(x=0.22)
+    """Write the names in a column beside the axes, best on top, each with a line to its point."""
+    ordered = sorted(points, key=lambda point: (-point[1], point[0]))
+    heights = np.linspace(0.98, 0.02, len(ordered)) if len(ordered) > 1 else [0.5]
+    for (x, y, line), height in zip(ordered, heights, strict=True):
+        axes.annotate(
+            line.method, (x, y), xytext=(1.03, height), textcoords="axes fraction", fontsize=7, va="center",
+            color=COLOURS[line.kind], arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6", "shrinkB": 3},
+        )  # fmt: skip
 
 
 def breakdown_heatmap(path: Path, table: Leaderboard, rows: Sequence[Row], detail: str, title: str) -> None:

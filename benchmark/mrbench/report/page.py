@@ -13,7 +13,7 @@ from mrbench.data.cache import write_atomically
 from mrbench.engine.plan import Board
 from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time
 from mrbench.report.panels import case_panel, chosen_cases
-from mrbench.report.tables import Caption, cases_text, heading, number, seconds
+from mrbench.report.tables import Caption, cases_text, heading, number, rank, seconds
 from mrbench.stats.leaderboard import Leaderboard
 
 
@@ -67,7 +67,7 @@ def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard
         about=about, table=table, figures=figures, runs=runs, stamp=stamp, simulated=board.dataset.simulated,
         dataset=board.dataset, protocol=board.task.protocol(board.dataset, board.track),
         failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds,
-        cases_text=cases_text,
+        cases_text=cases_text, rank=rank,
     )  # fmt: skip
     with write_atomically(path) as file:
         file.write(html.encode())

@@ -66,7 +66,7 @@ def csv_table(board: Leaderboard) -> str:
         numbers = [v for n in names for v in (line.cells[n].mean, line.cells[n].low, line.cells[n].high)]
         times = [line.seconds_median, line.seconds_iqr, line.cpu_seconds_median]
         writer.writerow(
-            [line.rank, line.method, line.kind, line.n_cases, line.n_failed, *map(_exact, numbers), *map(_exact, times),
+            [line.rank or "", line.method, line.kind, line.n_cases, line.n_failed, *map(_exact, [*numbers, *times]),
              str(line.contended).lower(), line.device, line.threads, board.protocol]
         )  # fmt: skip
     return out.getvalue()
@@ -94,6 +94,11 @@ def seconds(line: Line) -> str:
     return f"{line.seconds_median:.{digits}f}{'*' if line.contended else ''}"
 
 
+def rank(line: Line) -> str:
+    """Rank, or a dash for a method on fewer cases than the table."""
+    return str(line.rank or "–")
+
+
 def cases_text(line: Line) -> str:
     """Number of cases, and of failures where there are any."""
     return f"{line.n_cases} ({line.n_failed} failed)" if line.n_failed else str(line.n_cases)
@@ -113,7 +118,7 @@ def markdown_table(board: Leaderboard, about: Caption) -> str:
         cells = [f"**{t}**" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)]
         rows.append(
             [
-                str(line.rank),
+                rank(line),
                 f"`{line.method}`",
                 line.kind,
                 cases_text(line),
@@ -151,7 +156,7 @@ def latex_table(board: Leaderboard, about: Caption) -> str:
             rf"\textbf{{{t}}}" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)
         ]
         row = [
-            str(line.rank),
+            rank(line),
             rf"\texttt{{{_latex(line.method)}}}",
             line.kind,
             *cells,

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mrbench.core.metric import Metric
-from mrbench.report.tables import Caption, cases_text, heading, number, seconds
+from mrbench.report.tables import Caption, cases_text, heading, number, rank, seconds
 from mrbench.stats.leaderboard import Leaderboard
 
 
@@ -31,8 +31,10 @@ def print_leaderboard(console: Console, board: Leaderboard, about: Caption) -> N
 
 
 def _table(board: Leaderboard, about: Caption, metrics: Sequence[Metric]) -> Table:
-    table = Table(title=about.title, title_style="bold", caption=about.text, caption_justify="left", box=None,
-                  pad_edge=False)  # fmt: skip
+    table = Table(
+        title=escape(about.title), title_style="bold", caption=escape(about.text), caption_justify="left", box=None,
+        pad_edge=False,
+    )  # fmt: skip
     for name in ("", "method", "n"):
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for metric in metrics:
@@ -45,5 +47,5 @@ def _table(board: Leaderboard, about: Caption, metrics: Sequence[Metric]) -> Tab
             cells.append(f"[bold green]{text}[/]" if line.cells[metric.name].best else text)
         name = escape(line.method)
         name = f"[cyan]{name}[/]" if line.kind == "learned" else name
-        table.add_row(str(line.rank), name, cases_text(line), *cells, seconds(line))
+        table.add_row(rank(line), name, cases_text(line), *cells, seconds(line))
     return table

@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One method of the table."""
+    """One method of the table; without a rank where it has fewer cases than the table."""
 
     rank: int | None
     method: str
@@ -52,7 +52,7 @@ class Leaderboard:
     Attributes
     ----------
     lines : list of Line
-        Best first; methods with failures after all that have none.
+        Best first; then methods with failures, then methods on fewer cases, which have no rank.
     skipped : dict of str to str
         Methods that could not run here, and why.
     values : dict of dict of ndarray
@@ -98,12 +98,17 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
     weights = subject_weights([subjects[case] for case in cases]) if cases else np.zeros((0, 0))
 
     failures = {name: sum(row.failed for row in own) for name, own in ran.items()}
+    whole = {name for name, own in ran.items() if len(own) == len(cases)}
+    sound = {name for name in whole if not failures[name]}
     cells: dict[str, dict[str, Cell]] = {name: {} for name in ran}
     for metric in known:
-        for name, cell in _column(values[metric.name], metric, weights, failures).items():
+        for name, cell in _column(values[metric.name], metric, weights, sound).items():
             cells[name][metric.name] = cell
-    order = sorted(ran, key=lambda name: (failures[name] > 0, _badness(cells[name], known)))
-    lines = [_line(rank, name, ran[name], cells[name], failures[name]) for rank, name in enumerate(order, start=1)]
+    order = sorted(ran, key=lambda name: (name not in whole, failures[name] > 0, _badness(cells[name], known)))
+    lines = [
+        _line(rank if name in whole else None, name, ran[name], cells[name], failures[name])
+        for rank, name in enumerate(order, start=1)
+    ]
     protocol = rows[0].protocol if rows else ""
     return Leaderboard(known, lines, cases, skipped, values, protocol)
 
@@ -126,12 +131,11 @@ def _matrix(ran: dict[str, list[Row]], cases: list[str], metric: Metric) -> dict
     return table
 
 
-def _column(
-    values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, failures: dict[str, int]
-) -> dict[str, Cell]:
+def _column(values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, sound: set[str]) -> dict[str, Cell]:
+    """Means, intervals and the best group; only methods that did every case can be best."""
     intervals = {name: mean_interval(own, weights) for name, own in values.items()}
     sign = -1 if metric.higher_is_better else 1
-    eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and not failures[name]]
+    eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and name in sound]
     if not eligible or not metric.ranked:
         return {name: Cell(*interval) for name, interval in intervals.items()}
     best = min(eligible, key=lambda name: sign * intervals[name][0])
@@ -153,7 +157,7 @@ def _badness(cells: dict[str, Cell], metrics: tuple[Metric, ...]) -> float:
     return inf if np.isnan(mean) else (-mean if metrics[0].higher_is_better else mean)
 
 
-def _line(rank: int, name: str, rows: list[Row], cells: dict[str, Cell], failed: int) -> Line:
+def _line(rank: int | None, name: str, rows: list[Row], cells: dict[str, Cell], failed: int) -> Line:
     seconds = np.asarray([row.seconds for row in rows if row.seconds is not None and row.status == "ok"])
     cpu = [row.cpu_seconds for row in rows if row.cpu_seconds is not None and row.status == "ok"]
     quartiles = np.percentile(seconds, [25, 50, 75]) if seconds.size else np.full(3, np.nan)
