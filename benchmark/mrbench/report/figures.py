@@ -86,7 +86,7 @@ def _place_names(axes: Any, points: list[tuple[float, float, Line]]) -> None:
     for (x, y, line), height in zip(ordered, heights, strict=True):
         axes.annotate(
             line.method, (x, y), xytext=(1.03, height), textcoords="axes fraction", fontsize=7, va="center",
-            color=COLOURS[line.kind], arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6", "shrinkB": 3},
+            color=COLOURS[line.kind], arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6", "relpos": (0, 0.5)},
         )  # fmt: skip
 
 

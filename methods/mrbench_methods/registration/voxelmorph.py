@@ -41,7 +41,7 @@ class VoxelMorph(LearnedMethod):
     smooth : float
         Weight of the smoothness term, in training and in instance optimisation.
     learning_rate : float
-        Of instance optimisation, in half-resolution voxels.
+        Of instance optimisation, in half-resolution voxels; chosen on the validation split of ixi-hh-2mm.
     weights : str
         Name (``icbm-sim``, ``ixi-hh-2mm``), path, or ``auto``: those trained for the data set.
     """
@@ -63,7 +63,7 @@ class VoxelMorph(LearnedMethod):
         diffeomorphic: bool = False,
         instance_steps: int = 0,
         smooth: float = 1.0,
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.3,
         weights: str = "auto",
     ) -> None:
         self.diffeomorphic = diffeomorphic
