@@ -160,6 +160,11 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         assert "Usage" in done.stdout
 
 
+def test_help_shows_the_grammar_of_parameters(tmp_path: Path) -> None:
+    assert "name[param=value]" in mrbench("run", "--help", cwd=tmp_path).stdout
+    assert "elastix[grid_mm=10]" in mrbench("run", "--help", cwd=tmp_path).stdout
+
+
 def test_training_from_the_command_line(cohort: Path, tmp_path: Path) -> None:
     done = mrbench("train", "--task", "registration", "--method", "voxelmorph", "--dataset", f"folder:{cohort}",
                    "--steps", "4", "--validate-every", "2", cwd=tmp_path)  # fmt: skip

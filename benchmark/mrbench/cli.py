@@ -44,7 +44,7 @@ Device = Annotated[str, typer.Option(help="cpu, or cuda for learned methods.")]
 
 
 @app.command(
-    epilog="Example: mrbench run -t registration -d ixi-hh-2mm -m voxelmorph -m 'elastix[grid_mm=10]' --timeout 600"
+    epilog="Example: mrbench run -t registration -d ixi-hh-2mm -m voxelmorph -m 'elastix\\[grid_mm=10]' --timeout 600"
 )
 def run(
     task: Task,
@@ -52,7 +52,7 @@ def run(
     dataset: Data = "icbm-sim",
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", "-m", help="name, name[param=value] or file.py:function; repeat. Default: all."),
+        typer.Option("--method", "-m", help="name, name\\[param=value] or file.py:function; repeat. Default: all."),
     ] = None,
     split: Split = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases; every table says so.")] = None,
@@ -75,7 +75,7 @@ def run(
 
 
 @app.command(
-    epilog="Example: mrbench train -t registration -m 'voxelmorph[diffeomorphic=true]' -d ixi-hh-2mm --steps 4500"
+    epilog="Example: mrbench train -t registration -m 'voxelmorph\\[diffeomorphic=true]' -d ixi-hh-2mm --steps 4500"
 )
 def train(
     task: Task,

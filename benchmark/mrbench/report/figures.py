@@ -46,7 +46,8 @@ def quality_against_time(path: Path, table: Leaderboard, title: str) -> None:
     ]
     if not points:
         return
-    with figure(path, (8.5, 4.6)) as (_, axes):
+    with figure(path, (10, 4.8)) as (drawn, axes):
+        drawn.get_layout_engine().set(rect=(0, 0, 0.68, 1))  # the names stand beside the axes
         front = pareto_front([(x, y) for x, y, _ in points], higher_is_better=metric.higher_is_better)
         axes.step(
             *zip(*front, strict=True),
@@ -84,10 +85,11 @@ def _place_names(axes: Any, points: list[tuple[float, float, Line]]) -> None:
     ordered = sorted(points, key=lambda point: (-point[1], point[0]))
     heights = np.linspace(0.98, 0.02, len(ordered)) if len(ordered) > 1 else [0.5]
     for (x, y, line), height in zip(ordered, heights, strict=True):
-        axes.annotate(
+        name = axes.annotate(
             line.method, (x, y), xytext=(1.03, height), textcoords="axes fraction", fontsize=7, va="center",
             color=COLOURS[line.kind], arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6", "relpos": (0, 0.5)},
         )  # fmt: skip
+        name.set_in_layout(False)
 
 
 def breakdown_heatmap(path: Path, table: Leaderboard, rows: Sequence[Row], detail: str, title: str) -> None:
@@ -101,7 +103,8 @@ def breakdown_heatmap(path: Path, table: Leaderboard, rows: Sequence[Row], detai
     if not methods:
         return
     means = np.array([[np.mean(found[m].get(name, [np.nan])) for m in methods] for name in names])
-    with figure(path, (2.4 + 0.5 * len(methods), 1.8 + 0.2 * len(names))) as (drawn, axes):
+    slanted = 0.06 * max(map(len, methods))  # inches that the method names take below
+    with figure(path, (2.6 + 0.5 * len(methods), 1.3 + 0.2 * len(names) + slanted)) as (drawn, axes):
         image = axes.imshow(means, aspect="auto", cmap="viridis", vmin=0, vmax=1)
         axes.set_xticks(range(len(methods)), methods, rotation=60, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(names)), names)
