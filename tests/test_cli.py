@@ -92,6 +92,12 @@ def test_failed_rows_are_exit_code_1_and_in_the_table(cohort: Path, mine: Path, 
     assert "LIMITED to 1 of 3 cases" in done.stdout
 
 
+def test_a_lone_failing_method_still_makes_a_page(cohort: Path, mine: Path, tmp_path: Path) -> None:
+    done = run("--dataset", f"folder:{cohort}", "-m", "mine.py:broken", "--limit", "1", cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "out of luck" in (tmp_path / "results/registration/inter-subject/blobs/report.html").read_text()
+
+
 def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_path: Path) -> None:
     """The same command then gives the rows that an undisturbed run gives, none twice."""
     method = f"{mine}:slow[seconds=1.0]"

@@ -53,6 +53,8 @@ def run_and_report(
     wanted = entries(board, methods)
     folder = folder_of(out, board)
     cases = board.cases(limit)
+    if not cases:
+        raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
     rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
     if any(missing(board, entry, cases, rows, options.retry) for entry in wanted):
         _prepare(console, board.dataset, [s for case in cases for s in case.subjects])
@@ -114,7 +116,7 @@ def current_rows(board: Board, wanted: list[Entry], folder: Path, limit: int | N
         except RequestError:
             continue  # a method file that is gone or a name that no longer exists
     keys = [entry.row_key(board, case) for entry in everyone.values() for case in cases]
-    return [rows[key] for key in keys if key in rows]
+    return [rows[key] for key in dict.fromkeys(keys) if key in rows]
 
 
 def rebuild(folder: Path) -> None:
@@ -124,9 +126,9 @@ def rebuild(folder: Path) -> None:
         raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board.")
     last = rows[-1]
     found = find_task(last.task)
-    runs = json.loads((folder / "run.json").read_text())["runs"]
-    board = Board(found, last.track, find_dataset(runs[last.run]["dataset"]), last.split, last.seed)
-    kept = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
+    board = Board(found, last.track, find_dataset(_address(folder, last)), last.split, last.seed)
+    same = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
+    kept = list({(row.method, row.case): row for row in same}.values())  # rows of older code give way
     console = Console()
     table = leaderboard(kept, found.metrics)
     about = caption(
@@ -136,6 +138,13 @@ def rebuild(folder: Path) -> None:
     page = write_board(folder, board, kept, table, about, figures=True, force=True)
     print_leaderboard(console, table, about)
     console.print(f"rebuilt {page}", soft_wrap=True)
+
+
+def _address(folder: Path, row: Row) -> str:
+    """Where the dataset of a row is found: its name, or the folder that run.json recorded."""
+    record = folder / "run.json"
+    runs = json.loads(record.read_text())["runs"] if record.is_file() else {}
+    return runs.get(row.run, {}).get("dataset", row.dataset)
 
 
 def train_and_report(
@@ -192,13 +201,13 @@ def prepare_all(dataset: str, split: str | None) -> None:
 def fetch_files(dataset: str) -> None:
     """Fetch and verify every source file of a dataset."""
     console, found = Console(), find_dataset(dataset)
-    files = found.split_file.files
+    files = found.split_file.files if found.split_file.source else {}
     with _progress(console) as progress:
         bar = progress.add_task(f"fetching {dataset}", total=len(files))
         for name in files:
             source_file(found.name, found.split_file, name)
             progress.advance(bar)
-    text = f"{len(files)} files of {dataset} are here and verified." if files else f"{dataset} needs no files."
+    text = f"{len(files)} files of {dataset} are here and verified." if files else f"{dataset} needs no download."
     console.print(text, soft_wrap=True)
 
 

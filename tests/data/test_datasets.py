@@ -157,6 +157,8 @@ def copy_with(cohort: Path, target: Path, old: str, new: str) -> Folder:
         ("split", "part", "lacks the column split"),
         (",test,", ",tset,", "use train, validation, test"),
         ("3_t1.nii.gz", "nowhere.nii.gz", "is not there"),
+        ("b1,", "b0,", "name each subject once"),
+        ("b1,train,", "b1,", "line 3 has not as many fields"),
     ],
 )
 def test_folder_table_mistakes_are_one_sentence(cohort, tmp_path, old: str, new: str, message: str) -> None:

@@ -54,6 +54,12 @@ def test_malformed_volumes_are_one_sentence(tmp_path: Path, data: np.ndarray, co
         read_volume(save(tmp_path / "a.nii.gz", data, code=code))
 
 
+@pytest.mark.parametrize("value", [0.5, -1, 40000])
+def test_labels_that_are_no_labels_are_refused(tmp_path: Path, value: float) -> None:
+    with pytest.raises(DataError, match="not a label map"):
+        read_volume(save(tmp_path / "a.nii.gz", np.full((2, 2, 2), value, np.float32)), labels=True)
+
+
 def test_truncated_file_is_one_sentence(tmp_path: Path) -> None:
     path = save(tmp_path / "a.nii.gz", np.random.default_rng(0).random((20, 20, 20)))
     path.write_bytes(path.read_bytes()[:3000])

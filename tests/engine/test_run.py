@@ -43,6 +43,9 @@ def dies(inputs): os._exit(7)
 def killed(inputs): os.kill(os.getpid(), 9)
 
 @method(task="registration")
+def leaves(inputs): raise SystemExit(0)
+
+@method(task="registration")
 def hungry(inputs): raise MemoryError
 
 @method(task="registration")
@@ -88,6 +91,7 @@ def run(board: Board, methods: Path, names: list[str], folder: Path, **options) 
         ("hangs", "timeout", "killed after 2 s; raise --timeout"),
         ("dies", "error", "exit code 7"),
         ("killed", "out-of-memory", "process died"),
+        ("leaves", "error", "SystemExit"),
         ("hungry", "out-of-memory", "ran out of memory"),
         ("wrong_shape", "invalid", "has shape"),
         ("not_a_number", "invalid", "NaN"),
@@ -218,6 +222,11 @@ def test_damaged_data_stops_the_run_and_keeps_the_rows(board, methods, tmp_path,
 def test_same_method_twice_is_refused(board) -> None:
     with pytest.raises(RequestError, match="twice"):
         entries(board, ["identity", "identity"])
+
+
+def test_two_names_of_one_method_are_refused(board) -> None:
+    with pytest.raises(RequestError, match="twice"):
+        entries(board, ["voxelmorph", "voxelmorph[weights=blobs]"])
 
 
 def test_wrong_values_of_parameters_are_one_sentence(board) -> None:

@@ -36,7 +36,9 @@ def test_rows_survive_a_round_trip(store: RowStore) -> None:
 def test_torn_last_line_is_repaired(store: RowStore, cut: int) -> None:
     store.path.write_bytes(store.path.read_bytes()[:-cut])
     expected = ["k1", "k2", "k3"] if cut == 1 else ["k1", "k2"]  # only the newline was lost: the row is whole
-    assert [row.key for row in store.read()] == expected
+    torn = store.path.read_bytes()
+    assert [row.key for row in store.read()] == expected and store.path.read_bytes() == torn
+    assert [row.key for row in store.repair()] == expected
     store.append(replace(ROW, key="k9"))
     assert [row.key for row in store.read()] == [*expected, "k9"]
 
@@ -51,6 +53,7 @@ def test_damage_elsewhere_is_not_repaired_silently(store: RowStore) -> None:
 def test_the_last_row_of_a_key_wins_and_stays_alone(store: RowStore) -> None:
     store.append(replace(ROW, key="k2", status="timeout"))
     assert [(row.key, row.status) for row in store.read()] == [("k1", "ok"), ("k2", "timeout"), ("k3", "ok")]
+    store.repair()
     assert len(store.path.read_text().splitlines()) == 3
 
 

@@ -130,6 +130,16 @@ def test_a_method_on_fewer_cases_has_no_rank() -> None:
     assert whole.cells["dice"].best and not part.cells["dice"].best
 
 
+def test_a_failure_on_a_case_that_nobody_did_is_the_worst_of_the_board() -> None:
+    table = leaderboard([row("alone", c, 0.9) for c in range(3)] + [row("alone", 3, None)], METRICS)
+    assert table.lines[0].cells["hd95_mm"].mean == pytest.approx(1)
+
+
+def test_two_rows_for_one_case_are_refused() -> None:
+    with pytest.raises(RequestError, match="two rows"):
+        leaderboard([row("a", 0, 0.5), row("a", 0, 0.6)], METRICS)
+
+
 def test_a_metric_that_failed_everywhere_is_no_number() -> None:
     table = leaderboard([row("a", 0, None)], METRICS)
     assert table.metrics == () and table.lines[0].n_failed == 1

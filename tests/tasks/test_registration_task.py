@@ -75,6 +75,13 @@ def test_a_right_field_and_no_motion_draw_none(task: Registration, case: Case) -
     assert task.diagnose(case, np.zeros_like(case.reference.displacement)) is None
 
 
+def test_a_structure_warped_away_stays_in_the_mean(task: Registration, case: Case) -> None:
+    away = np.full_like(case.reference.displacement, 100)
+    scores = task.score(case, away).metrics
+    assert scores["dice"] == 0
+    assert scores["hd95_mm"] == pytest.approx(np.linalg.norm(np.multiply(case.inputs.fixed.shape, case.spacing)))
+
+
 def test_labels_absent_from_one_image_are_left_out(task: Registration, case: Case) -> None:
     case.reference.fixed_labels[case.reference.fixed_labels == 4] = 0
     scores = task.score(case, case.reference.displacement)

@@ -34,7 +34,10 @@ def run(folder: Path, steps: int, *, stop_at: int | None = None, score=lambda: 0
             raise KeyboardInterrupt
 
     schedule = Schedule(steps, 0.05, validate_every=5, checkpoint_seconds=0)
-    best, progress = train(recipe, schedule, validate=score, checkpoint=folder / "c.pt", report=report)
+    settings = {"steps": steps}
+    best, progress = train(
+        recipe, schedule, settings=settings, validate=score, checkpoint=folder / "c.pt", report=report
+    )
     return recipe, best, progress
 
 
@@ -70,9 +73,9 @@ def test_nan_loss_stops_with_one_sentence(tmp_path: Path) -> None:
         run(tmp_path, 10, recipe=recipe)
 
 
-def test_finished_training_asked_for_fewer_steps_is_refused(tmp_path: Path) -> None:
+def test_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     run(tmp_path, 10)
-    with pytest.raises(RequestError, match="already at step 10"):
+    with pytest.raises(RequestError, match="of another training"):
         run(tmp_path, 5)
 
 

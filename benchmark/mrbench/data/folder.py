@@ -54,12 +54,18 @@ class Folder(Dataset):
         table = self.path / TABLE
         if not table.is_file():
             raise DataError(f"{table} is not there; write one line a subject: subject,split,T1,labels.")
-        with table.open(newline="") as file:
+        with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             absent = {"subject", "split", "labels"} - set(reader.fieldnames or ())
             if absent:
                 raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
-            rows = {row["subject"]: row for row in reader}
+            lines = list(reader)
+        for number, line in enumerate(lines, start=2):
+            if None in line or None in line.values():
+                raise DataError(f"{table}, line {number} has not as many fields as the heading; mend it.")
+        rows = {line["subject"]: line for line in lines}
+        if not rows or len(rows) < len(lines):
+            raise DataError(f"{table} must name each subject once, and at least one.")
         for subject, row in rows.items():
             if row["split"] not in SPLITS:
                 raise DataError(f"{table}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}.")
@@ -89,8 +95,11 @@ class Folder(Dataset):
     def structures(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
         names = self.path / "labels.csv"
         if names.is_file():
-            with names.open(newline="") as file:
-                return {row["name"]: (int(row["label"]),) for row in csv.DictReader(file)}
+            with names.open(newline="", encoding="utf-8-sig") as file:
+                try:
+                    return {row["name"]: (int(row["label"]),) for row in csv.DictReader(file)}
+                except (KeyError, ValueError, TypeError):
+                    raise DataError(f"{names} needs the columns label and name, labels as integers.") from None
         first = next(iter(self._table.values()))
         present = np.unique(read_volume(self.path / first["labels"], labels=True).array)
         return {f"label {label}": (int(label),) for label in present if label > 0}

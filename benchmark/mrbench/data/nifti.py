@@ -44,7 +44,7 @@ def read_volume(path: Path, *, labels: bool = False) -> Volume:
     Raises
     ------
     DataError
-        If the file cannot be read, is not 3-D, has no affine, or holds NaN.
+        If the file cannot be read, is not 3-D, has no affine, or holds NaN or labels that are no integers.
     """
     import nibabel as nib
 
@@ -63,6 +63,9 @@ def read_volume(path: Path, *, labels: bool = False) -> Volume:
         raise DataError(f"{path} has no affine (qform and sform codes are 0); set its orientation first.")
     if not np.isfinite(data).all():
         raise DataError(f"{path} holds NaN or infinite values; replace them in the file.")
+    if labels and not (np.abs(data - np.rint(data)).max(initial=0) < 1e-3 and 0 <= data.min() <= data.max() < 2**15):
+        raise DataError(f"{path} is not a label map: labels are integers from 0 to 32767.")
+    data = np.rint(data).astype(np.int16) if labels else data
     canonical = nib.as_closest_canonical(nib.Nifti1Image(data, image.affine))
     array = np.asarray(canonical.dataobj).transpose(2, 1, 0)
     return Volume(np.ascontiguousarray(array, dtype=np.int16 if labels else np.float32), canonical.affine)

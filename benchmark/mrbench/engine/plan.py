@@ -90,10 +90,9 @@ def entries(board: Board, requested: Sequence[str] = ()) -> list[Entry]:
             MethodSpec(name, settings) for name in method_names(task) for settings in find_method(name, task).board
         ]
     made = [_entry(board, spec) for spec in specs]
-    doubled = {str(entry.spec) for entry in made if sum(e.spec == entry.spec for e in made) > 1}
-    if doubled:
-        raise RequestError(f"method '{doubled.pop()}' was asked for twice; name it once.")
-    # quick ones first: a table soon shows something to compare with
+    for number, entry in enumerate(made):
+        if twin := next((other for other in made[:number] if other.resolved == entry.resolved), None):
+            raise RequestError(f"method '{entry.spec}' was asked for twice (as '{twin.spec}'); name it once.")
     return made
 
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,17 +96,18 @@ def run_board(
     """
     store = RowStore(folder / "rows.jsonl")
     with store.locked():
-        rows = {row.key: row for row in store.read()}
+        rows = {row.key: row for row in store.repair()}
         cases = board.cases(limit)
         work = [(entry, todo) for entry in entries if (todo := missing(board, entry, cases, rows, options.retry))]
         if work:
             recorder = _Recorder(board, store, folder, options, listen)
             try:
+                recorder.record(limit)
                 for entry, todo in work:
                     recorder.run_entry(entry, todo)
             finally:
-                recorder.close(limit)
-            rows = {row.key: row for row in store.read()}  # also drops the rows that a retry has replaced
+                recorder.record(limit)
+            rows = {row.key: row for row in store.repair()}  # also drops the rows that a retry has replaced
     wanted = [entry.row_key(board, case) for entry in entries for case in cases]
     return [rows[key] for key in wanted if key in rows]
 
@@ -119,7 +120,8 @@ class _Recorder:
         self.run = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
         self.ledger = Ledger()
 
-    def close(self, limit: int | None) -> None:
+    def record(self, limit: int | None) -> None:
+        """Write what is known of this run; done at its start too, so that even a killed run can be replayed."""
         board, options = self.board, self.options
         facts: dict[str, Any] = {
             "task": board.task.name, "track": board.track, "dataset": board.dataset.address, "split": board.split,
@@ -141,7 +143,7 @@ class _Recorder:
         for case in cached:
             earlier = timed.get(entry.prediction_key(self.board, case))
             if earlier is not None:
-                self._finish(entry, case, _as_measured(earlier))
+                self._finish(entry, case, _as_measured(earlier), earlier)
         todo = [case for case in cases if case not in cached or entry.prediction_key(self.board, case) not in timed]
         if todo:
             with _own_process(self.options) as pool:
@@ -188,7 +190,8 @@ class _Recorder:
         self.ledger.setup += outcome.new_setup_seconds
         return outcome
 
-    def _finish(self, entry: Entry, case: CaseId, outcome: Outcome) -> None:
+    def _finish(self, entry: Entry, case: CaseId, outcome: Outcome, measured: Row | None = None) -> None:
+        """Score, write and announce one row; ``measured`` is the earlier row whose times it keeps."""
         board, key = self.board, entry.prediction_key(self.board, case)
         status, message, metrics, details = outcome.status, outcome.message, {}, {}
         if status == "ok":
@@ -207,12 +210,15 @@ class _Recorder:
             simulated=board.dataset.simulated, fingerprint=board.dataset.fingerprint, split=board.split,
             protocol=board.protocol, method=str(entry.spec), kind=entry.kind, source=entry.source,
             weights=entry.weights, seed=board.seed, case=case.id, subjects=list(case.subjects), status=status,
-            run=self.run, device=self.options.resources.device, threads=self.options.resources.threads,
+            run=self.run, device=self.options.resources.device if entry.kind == "learned" else "cpu",
+            threads=self.options.resources.threads,
             message=message, metrics=metrics, details=details, seconds=outcome.seconds,
             cpu_seconds=outcome.cpu_seconds, setup_seconds=outcome.setup_seconds, other_load_cores=load,
             contended=self.options.workers > 1 or (load or 0.0) > CONTENDED_CORES,
             prediction=key if status == "ok" else None,
         )  # fmt: skip
+        if measured is not None:
+            row = replace(row, device=measured.device, threads=measured.threads, contended=measured.contended)
         self.store.append(row)
         self.listen(entry, case, row)
 

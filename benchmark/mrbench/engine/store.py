@@ -26,7 +26,7 @@ class RowStore:
         self.path = path
 
     def read(self) -> list[Row]:
-        """Return the rows, the last one of each key; a torn last line is cut off the file.
+        """Return the rows, the last one of each key; a torn last line is left out. Changes nothing on disk.
 
         Raises
         ------
@@ -35,24 +35,29 @@ class RowStore:
         """
         if not self.path.is_file():
             return []
-        raw = self.path.read_bytes()
-        lines = raw.decode(errors="replace").splitlines(keepends=True)
+        lines = self.path.read_bytes().decode(errors="replace").splitlines(keepends=True)
         rows: dict[str, Row] = {}
         for number, line in enumerate(lines, start=1):
             try:
                 row = Row.from_json(line)
             except ValueError as error:
                 if number == len(lines) and not line.endswith("\n"):
-                    self._rewrite(list(rows.values()))
                     break
                 raise DataError(
                     f"{self.path}, line {number} is not a row that this version of mrbench reads; "
                     "delete the line, or move the file away and run again."
                 ) from error
             rows[row.key] = row
-        if len(rows) < len(lines) or not raw.endswith(b"\n"):
-            self._rewrite(list(rows.values()))
         return list(rows.values())
+
+    def repair(self) -> list[Row]:
+        """Return the rows as `read` does, and rewrite a file that holds more than them. Only while `locked`."""
+        rows = self.read()
+        whole = "".join(row.to_json() + "\n" for row in rows).encode()
+        if rows and self.path.read_bytes() != whole:
+            with write_atomically(self.path) as file:
+                file.write(whole)
+        return rows
 
     def append(self, row: Row) -> None:
         """Add one row and force it to the disk.
@@ -76,10 +81,6 @@ class RowStore:
                     f"cannot write {self.path}: {error.strerror}; the rows so far are intact, "
                     "so free space and run the same command again."
                 ) from error
-
-    def _rewrite(self, rows: list[Row]) -> None:
-        with write_atomically(self.path) as file:
-            file.writelines((row.to_json() + "\n").encode() for row in rows)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -96,7 +96,7 @@ def predict_case(job: Job) -> Outcome:
         raise  # not the method's fault: the run stops with this sentence
     except MrbenchError as error:
         return Outcome("error", str(error))
-    except Exception as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         return Outcome("error", f"{type(error).__name__}: {_first_line(error)} (see {job.log})")
     return Outcome(
         "ok", "", watch.seconds, watch.cpu_seconds, setup_seconds, watch.other_load_cores, data_seconds,

@@ -39,7 +39,7 @@ def write_board(
         from mrbench.report.page import write_page
 
         write_page(page, board, rows, table, about, stamp)
-    return page if page.is_file() else None
+    return page if page.is_file() and stamp in page.read_text() else None
 
 
 def _stamp(rows: Sequence[Row], about: Caption) -> str:

@@ -31,7 +31,12 @@ class Shown:
 
 def draw_figures(folder: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption) -> list[Shown]:
     """Draw every figure of a board as PNG and PDF; return those that could be drawn."""
-    shown = []
+    shown: list[Shown] = []
+    for old in folder.glob("*.p[nd][gf]"):
+        if not old.name.startswith("panel_"):  # a panel may show predictions that this machine does not have
+            old.unlink()
+    if not table.metrics:
+        return shown
 
     def show(name: str, title: str) -> Path:
         shown.append(Shown(title, folder / f"{name}.png"))

@@ -75,7 +75,7 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
     """Rank the methods of a board by the first metric.
 
     A failed case counts as the metric's worst bound, or, where that is infinite, as the worst value that
-    any method reached on that case; so a failure never improves a mean by vanishing from it.
+    any method reached on that case (if none did, on any case); so a failure never improves a mean by vanishing from it.
 
     Raises
     ------
@@ -86,6 +86,9 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
         found = {getattr(row, attribute) for row in rows}
         if len(found) > 1:
             raise RequestError(f"rows of different {attribute} ({', '.join(sorted(found))}) cannot share a table.")
+    pairs = [(row.method, row.case) for row in rows]
+    if len(set(pairs)) < len(pairs):
+        raise RequestError("a method has two rows for one case; give each method and case once.")
     by_method: dict[str, list[Row]] = {}
     for row in rows:
         by_method.setdefault(row.method, []).append(row)
@@ -122,12 +125,13 @@ def _matrix(ran: dict[str, list[Row]], cases: list[str], metric: Metric) -> dict
             if row.status == "ok":
                 table[name][position[row.case]] = row.metrics.get(metric.name, np.nan)
     pick = np.nanmin if metric.higher_is_better else np.nanmax
+    reached = np.stack(list(table.values()))
     for name, own in ran.items():
         for row in own:
             if row.failed:
-                column = np.asarray([other[position[row.case]] for other in table.values()])
-                reached = float(pick(column)) if not np.isnan(column).all() else np.nan
-                table[name][position[row.case]] = metric.worst if isfinite(metric.worst) else reached
+                here = reached[:, position[row.case]]
+                seen = here if not np.isnan(here).all() else reached
+                table[name][position[row.case]] = metric.worst if isfinite(metric.worst) else float(pick(seen))
     return table
 
 

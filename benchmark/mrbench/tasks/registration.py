@@ -91,11 +91,16 @@ class Registration(Task):
 
     def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
         ring = dataset.subjects(split)
+        if len(ring) < 2:
+            return []
         pairs = zip(ring, (*ring[1:], ring[0]), strict=True)
-        return [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs if moving != fixed]
+        return [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs]
 
     def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
         moving, fixed = (dataset.load(subject) for subject in case.subjects)
+        for subject in (fixed, moving):
+            if CONTRAST not in subject.images:
+                raise DataError(f"subject '{subject.id}' of {dataset.name} has no {CONTRAST}; registration needs it.")
         if fixed.mask.shape != moving.mask.shape or fixed.spacing != moving.spacing:
             raise DataError(
                 f"case '{case.id}': the subjects lie on different grids, {fixed.mask.shape} at {fixed.spacing} mm and "
@@ -186,6 +191,9 @@ class Registration(Task):
         initial = dice_per_label(fixed, moving, present)
         hardest = np.argsort(initial, kind="stable")[: max(1, round(0.3 * len(present)))]
         hd95 = hd95_per_label(fixed, moved, present, spacing=case.spacing)
+        # a structure that was warped away is as far off as the image allows, and stays in the mean
+        farthest = float(np.linalg.norm(np.multiply(fixed.shape, case.spacing)))
+        hd95 = np.where(np.isinf(hd95), farthest, hd95)
 
         determinant = jacobian_determinant(prediction)
         metrics = {

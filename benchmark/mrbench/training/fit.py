@@ -14,6 +14,7 @@ from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod
 from mrbench.core.registry import MethodSpec
 from mrbench.core.task import Task
+from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
 from mrbench.training.loop import Report, Schedule, train
 from mrbench.training.weights import load_weights, save_weights
@@ -51,26 +52,36 @@ def fit(
     import torch
 
     torch.set_num_threads(threads)
+    if not task.cases(dataset, "validation", track) or len(dataset.subjects("train")) < 2:
+        raise RequestError(
+            f"{dataset.name} cannot train {spec}: it needs two train subjects and a validation case at the least."
+        )
     subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
     recipe = method.training_recipe(subjects, seed=seed)
     if start_from is not None:
         recipe.network.load_state_dict(load_weights(start_from))
     name = f"{method.network}.{dataset.name}"
+    settings = {
+        "method": str(spec),
+        "seed": seed,
+        "schedule": [schedule.steps, schedule.learning_rate],
+        "start_from": sha256_of(start_from) if start_from else None,
+        "data": [dataset.fingerprint, track],
+    }
     best, progress = train(
         recipe,
         schedule,
+        settings=settings,
         validate=_validation(method, task, dataset, track),
         checkpoint=checkpoints / f"{name}.pt",
         seed=seed,
         report=report,
     )
-    if progress.best_step == 0:
-        raise RequestError("the training was never validated; lower --validate-every below --steps.")
     options = {
         "--task": task.name,
         "--track": track,
         "--method": str(spec),
-        "--dataset": dataset.name,
+        "--dataset": dataset.address,
         "--steps": schedule.steps,
         "--learning-rate": schedule.learning_rate,
         "--validate-every": schedule.validate_every,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -79,6 +80,7 @@ def train(
     recipe: Recipe,
     schedule: Schedule,
     *,
+    settings: Mapping[str, Any],
     validate: Callable[[], float],
     checkpoint: Path,
     seed: int = 0,
@@ -92,6 +94,8 @@ def train(
     ----------
     recipe : Recipe
     schedule : Schedule
+    settings : mapping
+        JSON values that tell this training from others; a checkpoint of another one is refused.
     validate : callable
         Returns the validation score of the network as it is; higher is better.
     checkpoint : Path
@@ -111,9 +115,7 @@ def train(
     optimiser = torch.optim.Adam(recipe.network.parameters(), lr=schedule.learning_rate)
     progress, best = Progress(), _copy(recipe.network)
     if checkpoint.is_file():
-        progress, best = _resume(checkpoint, recipe.network, optimiser)
-        if progress.step > schedule.steps:
-            raise RequestError(f"{checkpoint} is already at step {progress.step}; ask for more --steps or delete it.")
+        progress, best = _resume(checkpoint, recipe.network, optimiser, settings)
     saved = started = time.monotonic()
     before = progress.seconds
     while progress.step < schedule.steps:
@@ -136,7 +138,7 @@ def train(
                 progress.best_score, progress.best_step, best = score, progress.step, _copy(recipe.network)
         report(progress, loss.item(), score)
         if time.monotonic() - saved > schedule.checkpoint_seconds or progress.step == schedule.steps:
-            _save(checkpoint, recipe.network, optimiser, progress, best)
+            _save(checkpoint, recipe.network, optimiser, progress, best, settings)
             saved = time.monotonic()
     return best, progress
 
@@ -151,6 +153,7 @@ def _save(
     optimiser: torch.optim.Optimizer,
     progress: Progress,
     best: dict[str, Any],
+    settings: Mapping[str, Any],
 ) -> None:
     import torch
 
@@ -159,17 +162,22 @@ def _save(
         "optimiser": optimiser.state_dict(),
         "progress": progress.as_dict,
         "best": best,
+        "settings": json.dumps(settings),
     }
     with write_atomically(path) as file:
         torch.save(state, file)
 
 
 def _resume(
-    path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer
+    path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, settings: Mapping[str, Any]
 ) -> tuple[Progress, dict[str, torch.Tensor]]:
     import torch
 
     state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["settings"] != json.dumps(settings):
+        raise RequestError(
+            f"{path} is of another training ({state['settings']}); delete it, or give another --checkpoints folder."
+        )
     network.load_state_dict(state["network"])
     optimiser.load_state_dict(state["optimiser"])
     return Progress(**state["progress"]), state["best"]
