@@ -72,7 +72,7 @@ def test_latex_escapes_what_latex_would_eat(made) -> None:
 def test_page_is_one_file_that_opens_offline(made) -> None:
     html = (made[0] / "report.html").read_text()
     assert not re.search(r"(src|href)=[\"'](?!data:)", html)
-    assert html.count("data:image/png;base64,") >= 10
+    assert html.count("data:image/webp;base64,") >= 10
     for words in ("demons[smooth_voxels=1.5]", "Protocol", "The worst case", "Dice by structure"):
         assert words in html
 

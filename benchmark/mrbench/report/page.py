@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,12 @@ class Shown:
 
     @property
     def source(self) -> str:
-        return "data:image/png;base64," + base64.b64encode(self.path.read_bytes()).decode()
+        """The figure as a data URL; WebP, because a page of PNGs is several times as large."""
+        from PIL import Image
+
+        with Image.open(self.path) as image, io.BytesIO() as out:
+            image.convert("RGB").save(out, "WEBP", quality=88)
+            return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def draw_figures(folder: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption) -> list[Shown]:
