@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -17,6 +18,22 @@ from mrbench.engine.timing import thread_environment
 from mrbench.tasks.registration import Registration, RegistrationInputs, RegistrationReference
 
 os.environ.update(thread_environment(1))  # as in a run: some tools give other digits on two threads
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave without unloading: ITK, SimpleITK and ANTs in one process crash when the interpreter takes them down.
+
+    In a run each method has a process of its own.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(getattr(config, "_mrbench_exit", 0)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config._mrbench_exit = exitstatus  # type: ignore[attr-defined]
+
 
 SHAPE = (32, 40, 36)
 """Axes (z, y, x), all different, so that a swapped axis cannot pass."""

@@ -219,6 +219,18 @@ def test_damaged_data_stops_the_run_and_keeps_the_rows(board, methods, tmp_path,
     assert len((folder / "rows.jsonl").read_text().splitlines()) == 1
 
 
+def test_fresh_process_means_one_process_a_case(board, tmp_path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import os\nimport numpy as np\nfrom mrbench import Method\n"
+        "class Counts(Method):\n    task = 'registration'\n    calls = 0\n    fresh_process = FRESH\n"
+        "    def predict(self, inputs):\n        Counts.calls += 1\n"
+        "        return np.full((3, *inputs.fixed.shape), Counts.calls, np.float32)\n".replace("FRESH", "True")
+    )
+    rows = run_board(board, entries(board, [f"{path}:Counts"]), folder=tmp_path / "out")
+    assert [np.load(prediction_path(str(row.prediction))).max() for row in rows] == [1, 1, 1]
+
+
 def test_same_method_twice_is_refused(board) -> None:
     with pytest.raises(RequestError, match="twice"):
         entries(board, ["identity", "identity"])

@@ -38,6 +38,9 @@ class Method(ABC):
     board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """The parameter settings that a run without ``--method`` puts on the board."""
 
+    fresh_process: ClassVar[bool] = False
+    """Whether each case needs a process of its own: for tools whose second call differs from their first."""
+
     resources: Resources = Resources()
     """What the engine lends; set by `setup`."""
 

@@ -48,6 +48,8 @@ class Entry:
         As built: ``weights=auto`` replaced by a name.
     skipped : str or None
         Why it cannot run here.
+    fresh_process : bool
+        Whether each case needs a process of its own.
     """
 
     spec: MethodSpec
@@ -56,6 +58,7 @@ class Entry:
     source: str
     weights: str | None
     skipped: str | None
+    fresh_process: bool = False
 
     def prediction_key(self, board: Board, case: CaseId) -> str:
         """Hash of all that a prediction depends on, and nothing else."""
@@ -110,7 +113,7 @@ def _entry(board: Board, spec: MethodSpec) -> Entry:
             skipped = skipped or str(reason)
         except FileNotFoundError:
             raise RequestError(f"method '{spec}': {instance.weights_path} is not there; check the path.") from None
-    return Entry(spec, resolved, method.kind, source_hash(method), weights, skipped)
+    return Entry(spec, resolved, method.kind, source_hash(method), weights, skipped, method.fresh_process)
 
 
 def build(spec: MethodSpec, task: Task) -> Method:

@@ -146,7 +146,7 @@ class _Recorder:
                 self._finish(entry, case, _as_measured(earlier), earlier)
         todo = [case for case in cases if case not in cached or entry.prediction_key(self.board, case) not in timed]
         if todo:
-            with _own_process(self.options) as pool:
+            with _own_process(self.options, fresh=entry.fresh_process) as pool:
                 self._predict(pool, entry, todo)
 
     def _predict(self, pool: Any, entry: Entry, cases: list[CaseId]) -> None:
@@ -238,14 +238,14 @@ def _file_name(text: str) -> str:
 
 
 @contextmanager
-def _own_process(options: Options) -> Iterator[Any]:
+def _own_process(options: Options, *, fresh: bool) -> Iterator[Any]:
     """A pool whose processes belong to one method and die with it, whatever it does."""
     from pebble import ProcessPool
 
     os.environ.update(thread_environment(options.resources.threads))  # the fork server loads NumPy
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mrbench.engine.worker"])
-    pool = ProcessPool(max_workers=options.workers, context=context)
+    pool = ProcessPool(max_workers=options.workers, max_tasks=1 if fresh else 0, context=context)
     try:
         yield pool
         pool.close()
