@@ -127,8 +127,7 @@ def rebuild(folder: Path) -> None:
     last = rows[-1]
     found = find_task(last.task)
     board = Board(found, last.track, find_dataset(_address(folder, last)), last.split, last.seed)
-    same = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
-    kept = list({(row.method, row.case): row for row in same}.values())  # rows of older code give way
+    kept = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
     console = Console()
     table = leaderboard(kept, found.metrics)
     about = caption(

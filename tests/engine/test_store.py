@@ -22,14 +22,14 @@ ROW = Row(
 def store(tmp_path: Path) -> RowStore:
     found = RowStore(tmp_path / "board" / "rows.jsonl")
     for key in ("k1", "k2", "k3"):
-        found.append(replace(ROW, key=key))
+        found.append(replace(ROW, key=key, case=key))
     return found
 
 
 def test_rows_survive_a_round_trip(store: RowStore) -> None:
     first = store.read()[0]
     assert first.metrics["dice"] == 0.5 and first.metrics["hd95_mm"] != first.metrics["hd95_mm"]
-    assert replace(first, metrics={}) == replace(ROW, metrics={})
+    assert replace(first, metrics={}) == replace(ROW, metrics={}, case="k1")
 
 
 @pytest.mark.parametrize("cut", [1, 10, 200])
@@ -39,7 +39,7 @@ def test_torn_last_line_is_repaired(store: RowStore, cut: int) -> None:
     torn = store.path.read_bytes()
     assert [row.key for row in store.read()] == expected and store.path.read_bytes() == torn
     assert [row.key for row in store.repair()] == expected
-    store.append(replace(ROW, key="k9"))
+    store.append(replace(ROW, key="k9", case="k9"))
     assert [row.key for row in store.read()] == [*expected, "k9"]
 
 
@@ -50,9 +50,9 @@ def test_damage_elsewhere_is_not_repaired_silently(store: RowStore) -> None:
         store.read()
 
 
-def test_the_last_row_of_a_key_wins_and_stays_alone(store: RowStore) -> None:
-    store.append(replace(ROW, key="k2", status="timeout"))
-    assert [(row.key, row.status) for row in store.read()] == [("k1", "ok"), ("k2", "timeout"), ("k3", "ok")]
+def test_the_last_row_of_a_method_and_case_wins_and_stays_alone(store: RowStore) -> None:
+    store.append(replace(ROW, key="other code", case="k2", status="timeout"))
+    assert [(row.case, row.status) for row in store.read()] == [("k1", "ok"), ("k3", "ok"), ("k2", "timeout")]
     store.repair()
     assert len(store.path.read_text().splitlines()) == 3
 

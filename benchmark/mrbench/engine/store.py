@@ -26,7 +26,9 @@ class RowStore:
         self.path = path
 
     def read(self) -> list[Row]:
-        """Return the rows, the last one of each key; a torn last line is left out. Changes nothing on disk.
+        """Return the rows, the last one of each method and case; a torn last line is left out.
+
+        Older rows of the same method and case are of other code, data or scoring. Changes nothing on disk.
 
         Raises
         ------
@@ -36,7 +38,7 @@ class RowStore:
         if not self.path.is_file():
             return []
         lines = self.path.read_bytes().decode(errors="replace").splitlines(keepends=True)
-        rows: dict[str, Row] = {}
+        rows: dict[tuple[str, str], Row] = {}
         for number, line in enumerate(lines, start=1):
             try:
                 row = Row.from_json(line)
@@ -47,7 +49,8 @@ class RowStore:
                     f"{self.path}, line {number} is not a row that this version of mrbench reads; "
                     "delete the line, or move the file away and run again."
                 ) from error
-            rows[row.key] = row
+            rows.pop((row.method, row.case), None)
+            rows[row.method, row.case] = row
         return list(rows.values())
 
     def repair(self) -> list[Row]:
