@@ -69,6 +69,19 @@ def test_latex_escapes_what_latex_would_eat(made) -> None:
     assert text.isascii() or "≤" not in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_terminal_shows_whole_columns_whatever_its_width(made, width: int) -> None:
+    from rich.console import Console
+
+    from mrbench.report.terminal import print_leaderboard
+
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_leaderboard(console, made[3], about_of(made[3]))
+    text = console.export_text()
+    assert "…" not in text and "demons[smooth_voxels=1.5]" in text and "Dice ↑" in text
+    assert ("not shown for want of width" in text) == ("SD log|J| ↓" not in text)
+
+
 def test_page_is_one_file_that_opens_offline(made) -> None:
     html = (made[0] / "report.html").read_text()
     assert not re.search(r"(src|href)=[\"'](?!data:)", html)

@@ -17,7 +17,8 @@ def print_leaderboard(console: Console, board: Leaderboard, about: Caption) -> N
     """Print the table, its caption, warnings and skipped methods. Intervals are in the files."""
     shown = list(board.metrics)
     table = _table(board, about, shown)
-    while len(shown) > 1 and table.__rich_measure__(console, console.options).minimum > console.width:
+    unlimited = console.options.update(width=10_000)
+    while len(shown) > 1 and console.measure(table, options=unlimited).maximum > console.width:
         shown.pop()  # a narrow terminal shows the first metrics whole rather than all of them cut short
         table = _table(board, about, shown)
     console.print(table)
