@@ -8,6 +8,9 @@ import numpy as np
 
 ALPHA = 0.05
 
+FEWEST_CASES = 6
+"""With fewer, no two-sided signed-rank test can reach 0.05, so no group of best methods is named."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -50,7 +53,7 @@ def against_best(values: dict[str, np.ndarray], best: str, *, higher_is_better: 
 
     Notes
     -----
-    With five or fewer cases no signed-rank test can reach 0.05, so all methods are then inseparable.
+    With fewer than `FEWEST_CASES` no method can be told from the best.
     """
     sign = 1 if higher_is_better else -1
     raw: dict[str, Comparison] = {}

@@ -11,7 +11,7 @@ import numpy as np
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
-from mrbench.stats.comparison import Comparison, against_best
+from mrbench.stats.comparison import FEWEST_CASES, Comparison, against_best
 from mrbench.stats.intervals import mean_interval, subject_weights
 
 
@@ -140,7 +140,7 @@ def _column(values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, 
     intervals = {name: mean_interval(own, weights) for name, own in values.items()}
     sign = -1 if metric.higher_is_better else 1
     eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and name in sound]
-    if not eligible or not metric.ranked:
+    if not eligible or not metric.ranked or len(values[eligible[0]]) < FEWEST_CASES:
         return {name: Cell(*interval) for name, interval in intervals.items()}
     best = min(eligible, key=lambda name: sign * intervals[name][0])
     compared = against_best(values, best, higher_is_better=metric.higher_is_better)
