@@ -111,6 +111,11 @@ def test_bold_is_the_group_that_no_test_separates() -> None:
     assert all(line.cells["dice"].best for line in leaderboard(rows, METRICS).lines)
 
 
+def test_too_few_cases_name_no_best() -> None:
+    rows = [row(m, c, base + 0.001 * c) for m, base in {"low": 0.5, "high": 0.8}.items() for c in range(5)]
+    assert not any(line.cells["dice"].best for line in leaderboard(rows, METRICS).lines)
+
+
 def test_a_failure_counts_and_ranks_last() -> None:
     rows = (
         [row("steady", c, 0.5) for c in range(4)] + [row("flaky", c, 0.9) for c in range(3)] + [row("flaky", 3, None)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from mrbench.core.metric import Metric
+from mrbench.stats.comparison import FEWEST_CASES
 from mrbench.stats.leaderboard import Cell, Leaderboard, Line
 
 
@@ -34,9 +35,11 @@ def caption(
         title += f", LIMITED to {shown} of {all_cases} cases"
     if short := [line.method for line in board.lines if line.n_cases < shown]:
         notes.append(f"On fewer cases, so not comparable with the rest: {', '.join(short)}.")
-    notes.append(
-        "Mean [95 % bootstrap interval over subjects]; bold: not separable from the best (paired Wilcoxon, Holm, 5 %)."
-    )
+    notes.append("Mean [95 % bootstrap interval over subjects].")
+    if shown < FEWEST_CASES:
+        notes.append(f"Nothing is bold: fewer than {FEWEST_CASES} cases cannot tell methods apart.")
+    else:
+        notes.append("Bold: not separable from the best (paired Wilcoxon, Holm, 5 %).")
     threads = sorted({line.threads for line in board.lines})
     notes.append(f"Seconds: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s).")
     if any(line.contended for line in board.lines):
