@@ -48,7 +48,9 @@ def quality_against_time(path: Path, table: Leaderboard, title: str) -> None:
         return
     with figure(path, (10, 4.8)) as (drawn, axes):
         drawn.get_layout_engine().set(rect=(0, 0, 0.68, 1))  # the names stand beside the axes
-        front = pareto_front([(x, y) for x, y, _ in points], higher_is_better=metric.higher_is_better)
+        front = pareto_front(
+            [(x, y) for x, y, line in points if line.rank] or [points[0][:2]], higher_is_better=metric.higher_is_better
+        )
         axes.step(
             *zip(*front, strict=True),
             where="post",
@@ -62,7 +64,8 @@ def quality_against_time(path: Path, table: Leaderboard, title: str) -> None:
             cell = line.cells[metric.name]
             if not np.isnan(cell.low):
                 axes.vlines(x, cell.low, cell.high, color=COLOURS[line.kind], alpha=0.4, lw=1)
-            axes.plot(x, y, "o", color=COLOURS[line.kind], ms=6, zorder=3)
+            fill = COLOURS[line.kind] if line.rank else "white"  # hollow: on fewer cases than the rest
+            axes.plot(x, y, "o", mec=COLOURS[line.kind], mfc=fill, ms=6, zorder=3)
         axes.set_xscale("log")
         _place_names(axes, points)
         axes.set(xlabel="CPU seconds per case (median, log)", ylabel=heading(metric), title=title)
@@ -86,7 +89,7 @@ def _place_names(axes: Any, points: list[tuple[float, float, Line]]) -> None:
     heights = np.linspace(0.98, 0.02, len(ordered)) if len(ordered) > 1 else [0.5]
     for (x, y, line), height in zip(ordered, heights, strict=True):
         name = axes.annotate(
-            line.method, (x, y), xytext=(1.03, height), textcoords="axes fraction", fontsize=7, va="center",
+            line.method if line.rank else f"{line.method} (n = {line.n_cases})", (x, y), xytext=(1.03, height), textcoords="axes fraction", fontsize=7, va="center",
             color=COLOURS[line.kind], arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6", "relpos": (0, 0.5)},
         )  # fmt: skip
         name.set_in_layout(False)
