@@ -89,7 +89,8 @@ def _place_names(axes: Any, points: list[tuple[float, float, Line]]) -> None:
     heights = np.linspace(0.98, 0.02, len(ordered)) if len(ordered) > 1 else [0.5]
     for (x, y, line), height in zip(ordered, heights, strict=True):
         name = axes.annotate(
-            line.method if line.rank else f"{line.method} (n = {line.n_cases})", (x, y), xytext=(1.03, height), textcoords="axes fraction", fontsize=7, va="center",
+            line.method if line.rank else f"{line.method} (n = {line.n_cases})", (x, y),
+            xytext=(1.03, height), textcoords="axes fraction", fontsize=7, va="center",
             color=COLOURS[line.kind], arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "0.6", "relpos": (0, 0.5)},
         )  # fmt: skip
         name.set_in_layout(False)
