@@ -33,6 +33,8 @@ from mrbench.report.tables import caption
 from mrbench.report.terminal import print_leaderboard
 from mrbench.stats.leaderboard import leaderboard
 from mrbench.tasks.catalog import find_task, find_track
+from mrbench.training.loop import Progress as TrainingProgress
+from mrbench.training.loop import Schedule
 
 
 def _progress(console: Console) -> Progress:
@@ -90,16 +92,24 @@ def show(console: Console, board: Board, wanted: list[Entry], folder: Path, limi
     if not rows:
         console.print("no rows yet.")
         return 0
+    page = _publish(console, board, rows, folder, figures=figures)
+    if page is not None:
+        console.print(f"page, tables, figures and rows: [link=file://{page.resolve()}]{page}[/link]", soft_wrap=True)
+    return int(any(row.failed for row in rows))
+
+
+def _publish(
+    console: Console, board: Board, rows: list[Row], folder: Path, *, figures: bool, force: bool = False
+) -> Path | None:
+    """Rank the rows, write the files of the board and print its table; returns the page, if it shows these rows."""
     table = leaderboard(rows, board.task.metrics)
     about = caption(
         table, task=board.task.name, track=board.track, dataset=board.dataset.name,
         simulated=board.dataset.simulated, split=board.split, all_cases=len(board.cases()),
     )  # fmt: skip
-    page = write_board(folder, board, rows, table, about, figures=figures)
+    page = write_board(folder, board, rows, table, about, figures=figures, force=force)
     print_leaderboard(console, table, about)
-    if page is not None:
-        console.print(f"page, tables, figures and rows: [link=file://{page.resolve()}]{page}[/link]", soft_wrap=True)
-    return int(any(row.failed for row in rows))
+    return page
 
 
 def current_rows(board: Board, wanted: list[Entry], folder: Path, limit: int | None) -> list[Row]:
@@ -129,13 +139,7 @@ def rebuild(folder: Path) -> None:
     board = Board(found, last.track, find_dataset(_address(folder, last)), last.split, last.seed)
     kept = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
     console = Console()
-    table = leaderboard(kept, found.metrics)
-    about = caption(
-        table, task=found.name, track=board.track, dataset=board.dataset.name, simulated=last.simulated,
-        split=last.split, all_cases=len(board.cases()),
-    )  # fmt: skip
-    page = write_board(folder, board, kept, table, about, figures=True, force=True)
-    print_leaderboard(console, table, about)
+    page = _publish(console, board, kept, folder, figures=True, force=True)
     console.print(f"rebuilt {page}", soft_wrap=True)
 
 
@@ -147,15 +151,12 @@ def _address(folder: Path, row: Row) -> str:
 
 
 def train_and_report(
-    task: str, track: str | None, dataset: str, method: str, schedule: object, start_from: Path | None,
+    task: str, track: str | None, dataset: str, method: str, schedule: Schedule, start_from: Path | None,
     seed: int, threads: int, out: Path, checkpoints: Path,
 ) -> None:  # fmt: skip
     """Train with a progress bar and print the validation scores."""
     from mrbench.training.fit import fit
-    from mrbench.training.loop import Progress as TrainingProgress
-    from mrbench.training.loop import Schedule
 
-    assert isinstance(schedule, Schedule)
     console = Console()
     found, data, spec = find_task(task), find_dataset(dataset), parse_spec(method)
     learner = build(spec, found)

@@ -138,13 +138,14 @@ class _Recorder:
             for case in cases:
                 self._finish(entry, case, Outcome("skipped", entry.skipped))
             return
-        cached = [case for case in cases if prediction_path(entry.prediction_key(self.board, case)).is_file()]
-        timed = {row.prediction: row for row in self.store.read()} if cached else {}
-        for case in cached:
-            earlier = timed.get(entry.prediction_key(self.board, case))
-            if earlier is not None:
-                self._finish(entry, case, _as_measured(earlier), earlier)
-        todo = [case for case in cases if case not in cached or entry.prediction_key(self.board, case) not in timed]
+        timed = {row.prediction: row for row in self.store.read() if row.prediction}
+        todo = []
+        for case in cases:
+            key = entry.prediction_key(self.board, case)
+            if key in timed and prediction_path(key).is_file():
+                self._finish(entry, case, _as_measured(timed[key]), timed[key])
+            else:
+                todo.append(case)
         if todo:
             with _own_process(self.options, fresh=entry.fresh_process) as pool:
                 self._predict(pool, entry, todo)
