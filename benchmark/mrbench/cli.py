@@ -80,11 +80,14 @@ def run(
 def train(
     task: Task,
     method: Annotated[str, typer.Option("--method", "-m", help="A learned method, with its parameters.")],
-    track: Track = None,
+    track: Annotated[
+        str | None, typer.Option("--track", "-k", help="Setting of the task; A+B trains one set of weights for both.")
+    ] = None,
     dataset: Data = "icbm-sim",
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps in all, resumed ones included.")] = 4000,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of warm-up and cosine.")] = 1e-3,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
+    validation_limit: Annotated[int | None, typer.Option(min=1, help="Validate on the first N cases a track.")] = None,
     start_from: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     seed: int = 0,
     threads: Threads = 1,
@@ -99,7 +102,9 @@ def train(
     from mrbench.training.loop import Schedule
 
     schedule = Schedule(steps, learning_rate, validate_every=min(validate_every, steps))
-    train_and_report(task, track, dataset, method, schedule, start_from, seed, threads, out, checkpoints)
+    train_and_report(
+        task, track, dataset, method, schedule, start_from, seed, threads, out, checkpoints, validation_limit
+    )
 
 
 @app.command(epilog="Example: mrbench report results/registration/inter-subject/icbm-sim")

@@ -51,7 +51,8 @@ def run_and_report(
     """Run a board and show it. Returns 1 if a row failed, else 0; an interruption shows the table so far."""
     console = Console()
     found = find_task(task)
-    board = Board(found, find_track(found, track), find_dataset(dataset), split)
+    data = find_dataset(dataset, found.material)
+    board = Board(found, find_track(found, track, data), data, split)
     wanted = entries(board, methods)
     folder = folder_of(out, board)
     cases = board.cases(limit)
@@ -136,7 +137,7 @@ def rebuild(folder: Path) -> None:
         raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board.")
     last = rows[-1]
     found = find_task(last.task)
-    board = Board(found, last.track, find_dataset(_address(folder, last)), last.split, last.seed)
+    board = Board(found, last.track, find_dataset(_address(folder, last), found.material), last.split, last.seed)
     kept = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
     console = Console()
     page = _publish(console, board, kept, folder, figures=True, force=True)
@@ -152,16 +153,18 @@ def _address(folder: Path, row: Row) -> str:
 
 def train_and_report(
     task: str, track: str | None, dataset: str, method: str, schedule: Schedule, start_from: Path | None,
-    seed: int, threads: int, out: Path, checkpoints: Path,
+    seed: int, threads: int, out: Path, checkpoints: Path, validation_limit: int | None,
 ) -> None:  # fmt: skip
     """Train with a progress bar and print the validation scores."""
     from mrbench.training.fit import fit
 
     console = Console()
-    found, data, spec = find_task(task), find_dataset(dataset), parse_spec(method)
+    found, spec = find_task(task), parse_spec(method)
+    data = find_dataset(dataset, found.material)
     learner = build(spec, found)
     if not isinstance(learner, LearnedMethod):
         raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")
+    tracks = [find_track(found, name, data) for name in (track.split("+") if track else [None])]
     _prepare(console, data, [*data.subjects("train"), *data.subjects("validation")])
     with _progress(console) as progress:
         bar = progress.add_task("training", total=schedule.steps)
@@ -174,8 +177,8 @@ def train_and_report(
                 )
 
         path = fit(
-            learner, spec, found, data, find_track(found, track), schedule, out=out, checkpoints=checkpoints, seed=seed,
-            threads=threads, start_from=start_from, report=listen,
+            learner, spec, found, data, tracks, schedule, out=out, checkpoints=checkpoints, seed=seed,
+            threads=threads, start_from=start_from, validation_limit=validation_limit, report=listen,
         )  # fmt: skip
     console.print(f"weights: {path}; use them with weights={path}", soft_wrap=True)
 

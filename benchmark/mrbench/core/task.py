@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from mrbench.core.case import Case, CaseId
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
+from mrbench.core.row import Row
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,29 @@ class Task(ABC):
     """The contract between datasets, methods and scores."""
 
     name: str
+    material: str = "images"
+    """What of a dataset the task works on: aligned ``images``, or ``k-space``."""
     tracks: Mapping[str, str]
     metrics: tuple[Metric, ...]
     breakdown: str | None = None
     """Name of the per-case detail that a report may draw by key (``dice_by_structure``)."""
 
     @property
-    def default_track(self) -> str:
-        return next(iter(self.tracks))
-
-    @property
     def primary(self) -> Metric:
         """The metric that ranks: the first one."""
         return self.metrics[0]
+
+    def track_for(self, dataset: Any) -> str:
+        """Return the track of a dataset where the user names none: the first."""
+        return next(iter(self.tracks))
+
+    def training_examples(self, dataset: Any, tracks: Sequence[str]) -> Any:
+        """Return what a learned method of this task trains on: the train split, in the task's own form."""
+        return [dataset.load(subject) for subject in dataset.subjects("train")]
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Return sentences that must stand under a table of these rows."""
+        return []
 
     @abstractmethod
     def cases(self, dataset: Any, split: str, track: str) -> list[CaseId]:

@@ -1,35 +1,56 @@
-"""Every dataset by name. A new dataset is one line here."""
+"""Every dataset by name and by what a task asks of it. A new dataset is one line here."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
 
-from mrbench.core.errors import unknown_name
+from mrbench.core.errors import RequestError, unknown_name
 from mrbench.data.dataset import Dataset
 
 DATASETS = {
-    "icbm-sim": "mrbench.data.icbm_sim:IcbmSim",
-    "ixi-hh-2mm": "mrbench.data.ixi_hh:IxiHammersmith",
-    "msd-hippocampus": "mrbench.data.msd_hippocampus:MsdHippocampus",
+    "icbm-sim": {
+        "images": "mrbench.data.icbm_sim:IcbmSim",
+        "k-space": "mrbench.data.simulated_scans:IcbmScans",
+    },
+    "ixi-hh-2mm": {
+        "images": "mrbench.data.ixi_hh:IxiHammersmith",
+        "k-space": "mrbench.data.simulated_scans:IxiScans",
+    },
+    "msd-hippocampus": {"images": "mrbench.data.msd_hippocampus:MsdHippocampus"},
+    "cine-sim": {"k-space": "mrbench.data.cine_sim:CineSim"},
 }
+"""Name to the materials it comes in: aligned ``images`` of the organ, or ``k-space``."""
 
 FOLDER = "folder:"
+_FOLDERS = {"images": "mrbench.data.folder:Folder", "k-space": "mrbench.data.kspace_folder:KspaceFolder"}
 
 
-def find_dataset(name: str) -> Dataset:
+def find_dataset(name: str, material: str | None = None) -> Dataset:
     """Return the dataset of that name, or of a folder: ``folder:PATH``.
+
+    Parameters
+    ----------
+    name : str
+    material : str, optional
+        What a task works on, ``images`` or ``k-space``; default: the first that the dataset comes in.
 
     Raises
     ------
     RequestError
-        With a suggestion, if there is none.
+        With a suggestion, if there is none, or if the dataset does not come in that material.
     """
     if name.startswith(FOLDER):
-        from mrbench.data.folder import Folder
-
-        return Folder(Path(name.removeprefix(FOLDER)))
+        return _class(_FOLDERS[material or "images"])(Path(name.removeprefix(FOLDER)))
     if name not in DATASETS:
         raise unknown_name("dataset", name, [*DATASETS, f"{FOLDER}PATH"])
-    module, _, attribute = DATASETS[name].partition(":")
-    return getattr(import_module(module), attribute)()
+    materials = DATASETS[name]
+    if material is not None and material not in materials:
+        fitting = [other for other, kinds in DATASETS.items() if material in kinds]
+        raise RequestError(f"dataset '{name}' has no {material}; choose {', '.join(fitting)} or {FOLDER}PATH.")
+    return _class(materials[material or next(iter(materials))])()
+
+
+def _class(address: str) -> type:
+    module, _, attribute = address.partition(":")
+    return getattr(import_module(module), attribute)

@@ -83,10 +83,14 @@ class Dataset(ABC):
     name: str
     title: str
     simulated: bool = False
+    simulation: str = "simulated data"
+    """What tables say of a simulated dataset."""
     citation: str
     licence: str
     preparation: int
     """Raised by hand whenever `make` changes what it returns."""
+    form: str = ""
+    """Tells apart several preparations of one dataset."""
     structures: Mapping[str, tuple[int, ...]] = {}
     """Major structures by name; a structure may merge several labels."""
     address: str = ""
@@ -112,7 +116,7 @@ class Dataset(ABC):
     @property
     def fingerprint(self) -> str:
         """12 hex digits that change whenever a subject's arrays or the splits do."""
-        facts = f"{self.name}|{self.preparation}|{self.split_file.sha256}"
+        facts = f"{self.name}{self.form}|{self.preparation}|{self.split_file.sha256}"
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
     @abstractmethod

@@ -1,4 +1,7 @@
-"""`ixi-hh-2mm`: real T1 of 60 healthy adults (IXI, Hammersmith, 3 T) with 148 automatic DLMUSE labels."""
+"""`ixi-hh-2mm`: real T1 of 60 healthy adults (IXI, Hammersmith, 3 T) with 148 automatic DLMUSE labels.
+
+Two preparations of the same people: brains aligned to the template, and whole heads on their own grid.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import numpy as np
 from mrbench.data.alignment import align_to_template, resample_to_grid
 from mrbench.data.dataset import Dataset, Subject
 from mrbench.data.fetch import source_file
-from mrbench.data.nifti import read_volume
+from mrbench.data.nifti import Volume, read_volume
 from mrbench.data.template import GRID_SPACING
 
 _CORTEX = tuple(range(100, 208))
@@ -66,10 +69,7 @@ class IxiHammersmith(Dataset):
         from scipy.ndimage import binary_dilation
         from skimage.morphology import ball
 
-        image_path = source_file(self.name, self.split_file, f"T1/{subject}_T1.nii.gz")
-        label_path = source_file(self.name, self.split_file, f"labels/{subject}_DLMUSE.nii.gz")
-        head = read_volume(image_path)
-        labels = read_volume(label_path, labels=True).array
+        head, labels = _sources(self, subject)
         mask = binary_dilation(labels > 0, ball(2))
         affine = align_to_template(head, mask)
         t1 = resample_to_grid(head.array, head.spacing, affine, nearest=False)
@@ -78,3 +78,30 @@ class IxiHammersmith(Dataset):
         t1 = np.minimum(t1 / np.percentile(t1[mask], 99.5), 1).astype(np.float32)
         labels = resample_to_grid(labels, head.spacing, affine, nearest=True)
         return Subject(subject, {"T1": t1}, mask, labels, GRID_SPACING)
+
+
+class IxiHeads(Dataset):
+    """Whole heads on their own grid, 90 x 120 x 120 voxels of 2 mm: nothing stripped, nothing resampled.
+
+    Preparation: orient to RAS, divide by the maximum of the volume.
+    """
+
+    name = "ixi-hh-2mm"
+    title = IxiHammersmith.title
+    citation = IxiHammersmith.citation
+    licence = IxiHammersmith.licence
+    preparation = 1
+    form = "heads"
+    structures = MAJOR_STRUCTURES
+
+    def make(self, subject: str) -> Subject:
+        head, labels = _sources(self, subject)
+        t1 = np.maximum(head.array, 0)
+        return Subject(subject, {"T1": t1 / t1.max()}, labels > 0, labels, head.spacing)
+
+
+def _sources(dataset: Dataset, subject: str) -> tuple[Volume, np.ndarray]:
+    """The T1 and the label map of one person, verified and oriented."""
+    image = source_file(dataset.name, dataset.split_file, f"T1/{subject}_T1.nii.gz")
+    labels = source_file(dataset.name, dataset.split_file, f"labels/{subject}_DLMUSE.nii.gz")
+    return read_volume(image), read_volume(labels, labels=True).array

@@ -15,6 +15,7 @@ from mrbench.core.registry import MethodSpec, find_method, method_names, parse_s
 from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
+from mrbench.training.weights import weights_name
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def _entry(board: Board, spec: MethodSpec) -> Entry:
     method = find_method(spec.name, board.task.name)
     resolved = spec
     if "weights" in method.parameters() and spec.parameters.get("weights", "auto") == "auto":
-        resolved = replace(spec, parameters={**spec.parameters, "weights": board.dataset.name})
+        name = weights_name(board.task, board.dataset.name, [board.track])
+        resolved = replace(spec, parameters={**spec.parameters, "weights": name})
     instance = build(resolved, board.task)
     skipped, weights = method.why_not(), None
     if isinstance(instance, LearnedMethod):

@@ -79,7 +79,8 @@ def predict_case(job: Job) -> Outcome:
         fresh = _ready is None
         method, setup_seconds = _method(job)
         started = time.perf_counter()
-        task, dataset = find_task(job.task), find_dataset(job.dataset)
+        task = find_task(job.task)
+        dataset = find_dataset(job.dataset, task.material)
         case = task.load(dataset, job.case, job.track)
         data_seconds = time.perf_counter() - started
         _seed_everything(seed_for(job.case.id, str(job.spec), job.seed))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from mrbench.core.errors import unknown_name
 from mrbench.core.task import Task
+from mrbench.data.dataset import Dataset
+from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.registration import Registration
 
-TASKS: dict[str, type[Task]] = {"registration": Registration}
+TASKS: dict[str, type[Task]] = {"reconstruction": Reconstruction, "registration": Registration}
 
 
 def find_task(name: str) -> Task:
@@ -16,10 +18,10 @@ def find_task(name: str) -> Task:
     return TASKS[name]()
 
 
-def find_track(task: Task, name: str | None) -> str:
-    """Return the track of that name, or the task's first; raises `RequestError` if there is none."""
+def find_track(task: Task, name: str | None, dataset: Dataset) -> str:
+    """Return the track of that name, or the one that suits the dataset; raises `RequestError` if there is none."""
     if name is None:
-        return task.default_track
+        return task.track_for(dataset)
     if name not in task.tracks:
         raise unknown_name(f"track of {task.name}", name, task.tracks)
     return name

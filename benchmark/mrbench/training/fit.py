@@ -5,11 +5,12 @@ from __future__ import annotations
 import platform
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod
 from mrbench.core.registry import MethodSpec
@@ -17,7 +18,7 @@ from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
 from mrbench.training.loop import Report, Schedule, train
-from mrbench.training.weights import load_weights, save_weights
+from mrbench.training.weights import load_weights, save_weights, weights_name
 
 
 def fit(
@@ -25,7 +26,7 @@ def fit(
     spec: MethodSpec,
     task: Task,
     dataset: Dataset,
-    track: str,
+    tracks: Sequence[str],
     schedule: Schedule,
     *,
     out: Path,
@@ -33,6 +34,7 @@ def fit(
     seed: int = 0,
     threads: int = 1,
     start_from: Path | None = None,
+    validation_limit: int | None = None,
     report: Report = lambda progress, loss, score: None,
 ) -> Path:
     """Train on the train split, choose the best weights on the validation split, write both files.
@@ -41,61 +43,67 @@ def fit(
     ----------
     method, spec
         The learner, and how it was asked for: the manifest's command.
+    tracks : sequence of str
+        One set of weights serves them all; each is trained on in turn and validated on alike.
     start_from : Path, optional
         Weights of the same network to start from; the manifest names them.
+    validation_limit : int, optional
+        Only the first cases of each track.
 
     Returns
     -------
     Path
-        The weights, ``<out>/<network>.<dataset>.safetensors``; the manifest lies beside them.
+        The weights, ``<out>/<network>.<name>.safetensors`` (`weights_name`); the manifest lies beside them.
     """
     import torch
 
     torch.set_num_threads(threads)
-    if not task.cases(dataset, "validation", track) or len(dataset.subjects("train")) < 2:
+    cases = [(track, case) for track in tracks for case in task.cases(dataset, "validation", track)[:validation_limit]]
+    if not cases or len(dataset.subjects("train")) < 2:
         raise RequestError(
             f"{dataset.name} cannot train {spec}: it needs two train subjects and a validation case at the least."
         )
-    subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
-    recipe = method.training_recipe(subjects, seed=seed)
+    recipe = method.training_recipe(task.training_examples(dataset, tracks), seed=seed)
     if start_from is not None:
         recipe.network.load_state_dict(load_weights(start_from))
-    name = f"{method.network}.{dataset.name}"
+    name = f"{method.network}.{weights_name(task, dataset.name, tracks)}"
     settings = {
         "method": str(spec),
         "seed": seed,
         "schedule": [schedule.steps, schedule.learning_rate],
         "start_from": sha256_of(start_from) if start_from else None,
-        "data": [dataset.fingerprint, track],
+        "data": [dataset.fingerprint, *tracks],
     }
     best, progress = train(
         recipe,
         schedule,
         settings=settings,
-        validate=_validation(method, task, dataset, track),
+        validate=_validation(method, task, dataset, cases),
         checkpoint=checkpoints / f"{name}.pt",
         seed=seed,
         report=report,
     )
     options = {
         "--task": task.name,
-        "--track": track,
+        "--track": "+".join(tracks),
         "--method": str(spec),
         "--dataset": dataset.address,
         "--steps": schedule.steps,
         "--learning-rate": schedule.learning_rate,
         "--validate-every": schedule.validate_every,
         "--seed": seed,
-    } | ({"--start-from": start_from.name} if start_from else {})
+    }
+    options |= {"--start-from": start_from.name} if start_from else {}
+    options |= {"--validation-limit": validation_limit} if validation_limit else {}
     command = shlex.join(["mrbench", "train", *(str(part) for option in options.items() for part in option)])
     manifest = {
         "network": method.network,
         "task": task.name,
-        "track": track,
+        "tracks": list(tracks),
         "dataset": dataset.name,
         "split": "train",
         "dataset_fingerprint": dataset.fingerprint,
-        "protocol": task.protocol(dataset, track).hash,
+        "protocols": [task.protocol(dataset, track).hash for track in tracks],
         "command": command,
         "started_from": start_from.name if start_from else None,
         "seed": seed,
@@ -115,13 +123,14 @@ def fit(
     return path
 
 
-def _validation(method: LearnedMethod, task: Task, dataset: Dataset, track: str) -> Callable[[], float]:
+def _validation(
+    method: LearnedMethod, task: Task, dataset: Dataset, cases: Sequence[tuple[str, CaseId]]
+) -> Callable[[], float]:
     """Mean primary metric over the validation cases, scored exactly as in a run."""
-    cases = task.cases(dataset, "validation", track)
 
     def validate() -> float:
         values = []
-        for case_id in cases:
+        for track, case_id in cases:
             case = task.load(dataset, case_id, track)
             prediction = task.check(case, method.predict(case.inputs))
             values.append(task.score(case, prediction).metrics[task.primary.name])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of, write_atomically
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     return {name: tensor.to(torch.float32) for name, tensor in load_file(path).items()}
 
 
+def weights_name(task: Task, dataset: str, tracks: Sequence[str]) -> str:
+    """Name of the weights trained for a data set and tracks; of a task with one track, the data set's."""
+    return dataset if len(task.tracks) == 1 else f"{dataset}.{'+'.join(tracks)}"
+
+
 def resolve_weights(folder: Path, network: str, weights: str) -> Path:
     """Find weights by name in a method's folder, or by path.
 
@@ -59,7 +65,7 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
         Where the method ships its weights, as ``<network>.<name>.safetensors``.
     network : str
     weights : str
-        A name such as ``ixi-hh-2mm``, or the path of a ``.safetensors`` file.
+        A name such as ``ixi-hh-2mm`` or ``ixi-hh-2mm.singlecoil-4x``, or the path of a ``.safetensors`` file.
 
     Raises
     ------
@@ -69,10 +75,20 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
     if weights.endswith(".safetensors"):
         return Path(weights).expanduser()
     path = folder / f"{network}.{weights}.safetensors"
-    if not path.is_file():
-        shipped = sorted(p.name.split(".")[1] for p in folder.glob(f"{network}.*.safetensors"))
-        raise MethodSkipped(
-            f"no weights of {network} for {weights}: choose weights={' or '.join(shipped) or 'PATH'}, "
-            f"or train with `mrbench train --dataset {weights}`"
-        )
-    return path
+    if path.is_file():
+        return path
+    shipped = shipped_weights(folder, network)
+    dataset, _, track = weights.partition(".")
+    for name in shipped:  # one set may serve several tracks
+        if track and name.partition(".")[0] == dataset and track in name.partition(".")[2].split("+"):
+            return folder / f"{network}.{name}.safetensors"
+    raise MethodSkipped(
+        f"no weights of {network} for {weights}: choose weights={' or '.join(shipped) or 'PATH'}, "
+        f"or train with `mrbench train --dataset {dataset}`"
+    )
+
+
+def shipped_weights(folder: Path, network: str) -> list[str]:
+    """Names of the weights of a network in a folder."""
+    files = sorted(folder.glob(f"{network}.*.safetensors"))
+    return [path.name.removeprefix(f"{network}.").removesuffix(".safetensors") for path in files]

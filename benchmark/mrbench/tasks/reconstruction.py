@@ -1,0 +1,261 @@
+"""Reconstruction: an image from undersampled Cartesian k-space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import DataError, PredictionError, RequestError
+from mrbench.core.metric import Metric
+from mrbench.core.protocol import Protocol
+from mrbench.core.random import rng_for
+from mrbench.core.row import Row
+from mrbench.core.task import Picture, Scores, Task
+from mrbench.data.acquisition import Acquisition, KspaceDataset
+from mrbench.metrics.image import nmse, per_slice, psnr, ssim
+from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
+from mrbench.physics.sampling import calibration_size, true_acceleration
+from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, Track, draw_mask
+
+EVERY = 2
+"""Every second slice of a simulated slab is reconstructed and scored."""
+
+
+@dataclass(frozen=True)
+class ReconstructionInputs:
+    """What a reconstruction method sees.
+
+    Attributes
+    ----------
+    kspace : ndarray of complex64, shape ``(frame, coil, y, x)``
+        Centred, orthonormal; zero where not sampled. Scaled so that the brightest pixel of the zero-filled
+        root-sum-of-squares images is 1.
+    mask : ndarray of bool, shape ``(frame, y, x)``
+        What was sampled.
+    calibration : tuple of int
+        Rows and columns of the centred block that every frame samples fully; ``(0, 0)`` for none.
+    dynamic : bool
+        Whether frames are time points of one slice rather than slices.
+    spacing : tuple of float
+        mm, order ``(frame, y, x)``.
+    """
+
+    kspace: np.ndarray
+    mask: np.ndarray
+    calibration: tuple[int, int]
+    dynamic: bool
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ReconstructionReference:
+    """What only the scorer sees: the true magnitude and the foreground, or None where nobody knows them."""
+
+    magnitude: np.ndarray | None
+    foreground: np.ndarray | None
+    crop: tuple[int, int]
+    note: str
+
+
+class Reconstruction(Task):
+    """Image reconstruction from undersampled k-space.
+
+    A prediction is the image ``(frame, y, x)``, complex or magnitude, in the units of the k-space given. The harness
+    alone takes the magnitude and crops to the reference.
+
+    Cases are the subjects of a split under one mask after another: first every subject with its first mask.
+    """
+
+    name = "reconstruction"
+    material = "k-space"
+    tracks: Mapping[str, str] = {name: track.what for name, track in TRACKS.items()}
+    metrics = (
+        Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,
+               "Peak signal-to-noise ratio of the volume, peak: its maximum (fastMRI)."),
+        Metric("ssim", "SSIM", "", True, (-1, 1), 4,
+               "Mean over slices, 7x7 uniform window, data range: the volume's maximum (fastMRI)."),
+        Metric("nmse", "NMSE", "", False, (0, inf), 4, "Squared error over squared norm of the volume (fastMRI)."),
+        Metric("psnr_fg_db", "PSNR, foreground", "dB", True, (-inf, inf), 2,
+               "The same peak, mean squared error over the voxels of the foreground alone."),
+        Metric("ssim_fg", "SSIM, foreground", "", True, (-1, 1), 4,
+               "The same SSIM map, averaged over the voxels of the foreground alone."),
+        Metric("psnr_slice_db", "PSNR by slice", "dB", True, (-inf, inf), 2,
+               "Mean over slices, peak: the slice's maximum. Not fastMRI's; decibels apart from it."),
+        Metric("ssim_slice", "SSIM by slice", "", True, (-1, 1), 4,
+               "Mean over slices, data range: the slice's maximum. Not fastMRI's."),
+        Metric("nmse_slice", "NMSE by slice", "", False, (0, inf), 4, "Mean over slices of each slice's NMSE."),
+    )  # fmt: skip
+
+    def track_for(self, dataset: KspaceDataset) -> str:
+        """Return the track of a dataset where the user names none: its own kind of sampling."""
+        return next(name for name, track in TRACKS.items() if _fits(track, dataset))
+
+    def cases(self, dataset: KspaceDataset, split: str, track: str) -> list[CaseId]:
+        chosen = TRACKS[track]
+        if not _fits(chosen, dataset):
+            fitting = ", ".join(name for name, other in TRACKS.items() if _fits(other, dataset))
+            raise RequestError(f"track '{track}' does not suit {dataset.name}; choose {fitting}.")
+        subjects = dataset.subjects(split)
+        if chosen.masks == 1:
+            return [CaseId(subject, (subject,)) for subject in subjects]
+        return [CaseId(f"{s}_mask{number}", (s,)) for number in range(1, chosen.masks + 1) for s in subjects]
+
+    def load(self, dataset: KspaceDataset, case: CaseId, track: str) -> Case:
+        acquisition = dataset.acquisition(case.subjects[0], coils=TRACKS[track].coils)
+        thin = slice(None, None, EVERY if dataset.simulated and not acquisition.dynamic else 1)
+        mask = acquisition.mask
+        if mask is None:
+            mask = draw_mask(TRACKS[track], acquisition.kspace.shape, rng_for(case.id, f"mask {track}"))
+        inputs, scale = undersample(acquisition, mask, thin)
+        reference = acquisition.reference[thin] / scale if acquisition.reference is not None else None
+        foreground = acquisition.foreground[thin] if acquisition.foreground is not None else None
+        answer = ReconstructionReference(reference, foreground, acquisition.crop, acquisition.note)
+        return Case(case.id, case.subjects, inputs, answer, acquisition.spacing)
+
+    def protocol(self, dataset: KspaceDataset, track: str) -> Protocol:
+        return Protocol(
+            f"reconstruction/{track}",
+            version=1,
+            settings={
+                "dataset": dataset.name,
+                "slices": f"every {EVERY}nd of a simulated slab, all of a measured one",
+                "sampling": TRACKS[track].as_dict(),
+                "target": "magnitude; of measured coils the root sum of squares",
+                "crop": "centre, to the reconstruction matrix of the header where there is one",
+                "data_range": "maximum of the cropped target volume",
+                "ssim": "2-D, 7x7 uniform, sample covariance, K1 0.01, K2 0.03, mean over slices",
+                "foreground": dataset.region,
+            },
+        )
+
+    def check(self, case: Case, prediction: Any) -> np.ndarray:
+        frames, _, rows, columns = case.inputs.kspace.shape
+        if not isinstance(prediction, np.ndarray):
+            raise PredictionError(
+                f"the method returned {type(prediction).__name__}; return a numpy array of shape "
+                f"{(frames, rows, columns)}."
+            )
+        if prediction.shape != (frames, rows, columns):
+            raise PredictionError(
+                f"the image has shape {prediction.shape}; {(frames, rows, columns)} is needed: one image a frame, coils "
+                "combined."
+            )
+        if not np.issubdtype(prediction.dtype, np.inexact):
+            raise PredictionError(f"the image has dtype {prediction.dtype}; return floating-point or complex numbers.")
+        if not np.isfinite(prediction).all():
+            raise PredictionError("the image holds NaN or infinite values; the method diverged or divided by zero.")
+        if not prediction.any():
+            raise PredictionError("the image is zero everywhere; the coil maps may be empty.")
+        magnitude = np.abs(prediction) if np.iscomplexobj(prediction) else prediction
+        return np.ascontiguousarray(centre_crop(magnitude, case.reference.crop), dtype=np.float32)
+
+    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
+        """Warn where the image is in other units, or shifted by half its size: a forgotten fftshift."""
+        if case.reference.note:
+            return case.reference.note
+        target = case.reference.magnitude
+        if target is None:
+            return "no reference image: nothing can be scored."
+        ratio = float((target * prediction).sum() / (prediction**2).sum())
+        if not 0.5 < ratio < 2:
+            return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
+        rows, columns = target.shape[1:]
+        variants = {
+            "shifted by half its size (FFT centring)": np.roll(prediction, (rows // 2, columns // 2), (1, 2)),
+            "flipped upside down": prediction[:, ::-1],
+            "mirrored left to right": prediction[:, :, ::-1],
+        }
+        own = nmse(target, prediction)
+        for name, variant in variants.items():
+            if (other := nmse(target, variant)) < 0.5 * own:
+                return f"the image fits better {name}: NMSE {other:.3f} instead of {own:.3f}"
+        return None
+
+    def score(self, case: Case, prediction: np.ndarray) -> Scores:
+        target, mask = case.reference.magnitude, case.reference.foreground
+        details = {"true_acceleration": round(true_acceleration(case.inputs.mask), 3)}
+        if target is None:
+            return Scores({}, details)
+        top = float(target.max())
+        metrics = {
+            "psnr_db": psnr(target, prediction, data_range=top),
+            "ssim": ssim(target, prediction, data_range=top),
+            "nmse": nmse(target, prediction),
+            **per_slice(target, prediction),
+        }
+        if mask is not None and mask.any():
+            metrics["psnr_fg_db"] = psnr(target, prediction, data_range=top, mask=mask)
+            metrics["ssim_fg"] = ssim(target, prediction, data_range=top, mask=mask)
+        return Scores(metrics, details)
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Say the true acceleration, which of a random mask is anything around the nominal one."""
+        found = {row.case: row.details["true_acceleration"] for row in rows if "true_acceleration" in row.details}
+        if not found:
+            return []
+        low, high, mean = min(found.values()), max(found.values()), sum(found.values()) / len(found)
+        return [f"True acceleration {mean:.2f} on average ({low:.2f} to {high:.2f})."]
+
+    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+        middle = len(prediction) // 2
+        crop = case.reference.crop
+        zero_filled = centre_crop(root_sum_of_squares(to_image(case.inputs.kspace[middle])), crop)
+        target = case.reference.magnitude
+        reference = zero_filled if target is None else target[middle]
+        top = float(reference.max())
+        images = [np.flipud(image / top) for image in (reference, zero_filled, prediction[middle])]
+        return Picture(*images, images[2] - images[0])
+
+    def training_examples(self, dataset: KspaceDataset, tracks: Sequence[str]) -> TrainingScans:
+        chosen = [TRACKS[track] for track in tracks]
+        coils = {track.coils for track in chosen}
+        if len(coils) > 1 or any(not _fits(track, dataset) for track in chosen) or not dataset.full:
+            raise RequestError(
+                f"tracks {', '.join(tracks)} cannot be trained together on {dataset.name}: they need full k-space, "
+                "and the same number of coils."
+            )
+        scans = [dataset.acquisition(subject, coils=coils.copy().pop()) for subject in dataset.subjects("train")]
+        return TrainingScans(scans, chosen)
+
+
+@dataclass(frozen=True)
+class TrainingScans:
+    """Fully sampled acquisitions of the train split, and the tracks whose masks are drawn for them."""
+
+    scans: Sequence[Acquisition]
+    tracks: Sequence[Track]
+
+
+def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tuple[ReconstructionInputs, float]:
+    """Leave out what the mask leaves out, and scale by the zero-filled image.
+
+    Returns
+    -------
+    inputs : ReconstructionInputs
+    scale : float
+        What the k-space was divided by; the reference must be, too.
+
+    Raises
+    ------
+    DataError
+        If nothing is left, so that no image can be made.
+    """
+    # where(), not a product: a product leaves signed zeros, which leak the signs of what was left out
+    kspace = np.where(mask[frames, None], acquisition.kspace[frames], 0)
+    scale = float(root_sum_of_squares(to_image(kspace)).max())
+    if scale == 0:
+        raise DataError("the sampled k-space is zero everywhere; check the k-space file and its mask.")
+    calibration = calibration_size(mask)
+    kspace = np.ascontiguousarray(kspace / np.float32(scale))
+    return ReconstructionInputs(kspace, mask[frames], calibration, acquisition.dynamic, acquisition.spacing), scale
+
+
+def _fits(track: Track, dataset: KspaceDataset) -> bool:
+    if not dataset.full:
+        return track is TRACKS[AS_ACQUIRED]
+    return track is not TRACKS[AS_ACQUIRED] and track.dynamic == dataset.dynamic

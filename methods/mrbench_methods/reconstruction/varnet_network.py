@@ -1,0 +1,70 @@
+"""End-to-end variational network: Data Consistency, Refinement and Sensitivity Map Estimation modules."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mrbench_methods.reconstruction.fourier import root_sum_of_squares, to_image, to_kspace
+from mrbench_methods.reconstruction.unet_network import NormUnet
+
+
+class SensitivityMapEstimation(nn.Module):
+    """Coil maps from the calibration lines alone: a U-Net on each coil image, then divided by their RSS."""
+
+    def __init__(self, features: int, pools: int) -> None:
+        super().__init__()
+        self.unet = NormUnet(features, pools)
+
+    def forward(self, kspace: Tensor, acs: Tensor) -> Tensor:
+        """Return maps ``(batch, coil, y, x)``."""
+        images = to_image(torch.where(acs[:, None], kspace, 0))
+        maps = self.unet(images.flatten(0, 1)).reshape(images.shape)
+        return maps / root_sum_of_squares(maps)[:, None].clamp_min(1e-6)
+
+
+class Refinement(nn.Module):
+    """``F E U-Net(R F^-1 k)``: combine the coils (R), filter, expand to the coils again (E)."""
+
+    def __init__(self, features: int, pools: int) -> None:
+        super().__init__()
+        self.unet = NormUnet(features, pools)
+
+    def forward(self, kspace: Tensor, maps: Tensor) -> Tensor:
+        combined = (to_image(kspace) * maps.conj()).sum(1)
+        return to_kspace(self.unet(combined)[:, None] * maps)
+
+
+class DataConsistency(nn.Module):
+    """``eta M (k - k_measured)`` with a learned step size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.eta = nn.Parameter(torch.ones(()))
+
+    def forward(self, kspace: Tensor, measured: Tensor, mask: Tensor) -> Tensor:
+        return self.eta * torch.where(mask[:, None], kspace - measured, 0)
+
+
+class VarNetwork(nn.Module):
+    """Cascades of ``k <- k - DC(k) - R(k)``, then the root sum of squares of the coil images.
+
+    With 12 cascades of 18 features and a map estimation of 8 (4 poolings each) it has the 29.9 M parameters
+    of fastMRI's.
+    """
+
+    def __init__(self, cascades: int, features: int, pools: int, map_features: int) -> None:
+        super().__init__()
+        self.sensitivity_map_estimation = SensitivityMapEstimation(map_features, pools)
+        self.refinement = nn.ModuleList(Refinement(features, pools) for _ in range(cascades))
+        self.data_consistency = nn.ModuleList(DataConsistency() for _ in range(cascades))
+
+    def forward(self, kspace: Tensor, mask: Tensor, acs: Tensor) -> Tensor:
+        """Return magnitudes ``(batch, y, x)`` of k-space ``(batch, coil, y, x)``."""
+        scale = root_sum_of_squares(to_image(kspace)).amax((1, 2))[:, None, None, None].clamp_min(1e-12)
+        measured = kspace / scale
+        maps = self.sensitivity_map_estimation(measured, acs)
+        current = measured
+        for refinement, consistency in zip(self.refinement, self.data_consistency, strict=True):
+            current = current - consistency(current, measured, mask) - refinement(current, maps)
+        return root_sum_of_squares(to_image(current)) * scale[:, 0]
