@@ -107,6 +107,24 @@ def train(
     )
 
 
+@app.command(
+    epilog="Example: mrbench tune -t reconstruction -k singlecoil-4x -d ixi-hh-2mm -m 'bart\\[regulariser=tv]'"
+)
+def tune(
+    task: Task,
+    method: Annotated[str, typer.Option("--method", "-m", help="A classical method, with its other parameters.")],
+    track: Track = None,
+    dataset: Data = "icbm-sim",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N validation cases.")] = None,
+    threads: Threads = 1,
+    out: Annotated[Path, typer.Option(help="Folder of the manifest.")] = Path("tuned"),
+) -> None:
+    """Choose the parameters of a classical method on the validation split, and record how."""
+    from mrbench.session import tune_and_report
+
+    tune_and_report(task, track, dataset, method, limit, threads, out)
+
+
 @app.command(epilog="Example: mrbench report results/registration/inter-subject/icbm-sim")
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a board: the one with rows.jsonl.")],

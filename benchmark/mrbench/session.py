@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -20,7 +20,7 @@ from rich.progress import (
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod
-from mrbench.core.registry import parse_spec
+from mrbench.core.registry import find_method, parse_spec
 from mrbench.core.row import Row
 from mrbench.data.catalog import DATASETS, find_dataset
 from mrbench.data.dataset import SPLITS, Dataset
@@ -106,7 +106,8 @@ def _publish(
     table = leaderboard(rows, board.task.metrics)
     about = caption(
         table, task=board.task.name, track=board.track, dataset=board.dataset.name,
-        simulated=board.dataset.simulated, split=board.split, all_cases=len(board.cases()),
+        simulation=board.dataset.simulation if board.dataset.simulated else "", split=board.split,
+        all_cases=len(board.cases()), notes=board.task.notes(rows),
     )  # fmt: skip
     page = write_board(folder, board, rows, table, about, figures=figures, force=force)
     print_leaderboard(console, table, about)
@@ -181,6 +182,26 @@ def train_and_report(
             threads=threads, start_from=start_from, validation_limit=validation_limit, report=listen,
         )  # fmt: skip
     console.print(f"weights: {path}; use them with weights={path}", soft_wrap=True)
+
+
+def tune_and_report(
+    task: str, track: str | None, dataset: str, method: str, limit: int | None, threads: int, out: Path
+) -> None:
+    """Tune a classical method, printing each candidate's validation score."""
+    from mrbench.training.tune import tune
+
+    console, found, spec = Console(), find_task(task), parse_spec(method)
+    data = find_dataset(dataset, found.material)
+    chosen = find_track(found, track, data)
+    _prepare(console, data, [s for case in found.cases(data, "validation", chosen)[:limit] for s in case.subjects])
+
+    def listen(parameters: Mapping[str, float], score: float) -> None:
+        text = ", ".join(f"{name} {value:g}" for name, value in parameters.items())
+        console.print(f"{text}: validation {found.primary.name} {score:.4f}")
+
+    method_class = find_method(spec.name, found.name)
+    path = tune(method_class, spec, found, data, chosen, out=out, limit=limit, threads=threads, report=listen)
+    console.print(f"manifest: {path}", soft_wrap=True)
 
 
 def _prepare(console: Console, dataset: Dataset, subjects: Sequence[str]) -> None:

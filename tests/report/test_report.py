@@ -36,9 +36,9 @@ def made(cohort: Path, tmp_path_factory) -> tuple[Path, Board, list[Row], Leader
     return folder, board, rows, leaderboard(rows, board.task.metrics)
 
 
-def about_of(table: Leaderboard, *, simulated: bool = False):
+def about_of(table: Leaderboard, *, simulation: str = ""):
     return caption(
-        table, task="registration", track="inter-subject", dataset="blobs", simulated=simulated, split="test",
+        table, task="registration", track="inter-subject", dataset="blobs", simulation=simulation, split="test",
         all_cases=3,
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_csv_has_the_documented_columns(made) -> None:
 
 def test_every_table_says_what_is_limited_and_simulated(made) -> None:
     table = made[3]
-    about = about_of(table, simulated=True)
+    about = about_of(table, simulation="simulated data")
     for text in (markdown_table(table, about), latex_table(table, about)):
         assert "LIMITED to 2 of 3 cases" in text and "simulated data" in text and table.protocol in text
 

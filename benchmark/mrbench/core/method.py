@@ -38,6 +38,9 @@ class Method(ABC):
     board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """The parameter settings that a run without ``--method`` puts on the board."""
 
+    tunable: ClassVar[Mapping[str, tuple[float, ...]]] = {}
+    """Positive parameters that `mrbench tune` searches, with the grid it starts from; each may be ``tuned``."""
+
     fresh_process: ClassVar[bool] = False
     """Whether each case needs a process of its own: for tools whose second call differs from their first."""
 
@@ -68,6 +71,10 @@ class Method(ABC):
         for package, install in cls.needs.items():
             if find_spec(package) is None:
                 return install
+        return None
+
+    def unsuited(self, track: str) -> str | None:
+        """Return why this method does not suit a track of its task, or None."""
         return None
 
     def setup(self, resources: Resources) -> None:

@@ -36,7 +36,8 @@ class Picture:
     """What a qualitative panel shows of one case and one method (2-D arrays, first axis upwards).
 
     ``difference`` is signed and in the units of ``reference``, so that one colour scale serves a figure.
-    ``grid`` is ``(2, rows, columns)``: where each pixel's line of a drawn grid lies, or None.
+    ``grid`` is ``(2, rows, columns)``: where each pixel's line of a drawn grid lies, or None. ``names`` are the titles
+    of reference and source.
     """
 
     reference: np.ndarray
@@ -44,6 +45,7 @@ class Picture:
     prediction: np.ndarray
     difference: np.ndarray
     grid: np.ndarray | None = None
+    names: tuple[str, str] = ("reference", "input")
 
 
 class Task(ABC):

@@ -15,6 +15,7 @@ from mrbench.core.registry import MethodSpec, find_method, method_names, parse_s
 from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
+from mrbench.training.tuned import TUNED, tuned_parameters
 from mrbench.training.weights import weights_name
 
 
@@ -46,7 +47,7 @@ class Entry:
     spec : MethodSpec
         As shown: what was asked for.
     resolved : MethodSpec
-        As built: ``weights=auto`` replaced by a name.
+        As built: ``weights=auto`` and parameters that are ``tuned`` replaced by what they stand for here.
     skipped : str or None
         Why it cannot run here.
     fresh_process : bool
@@ -102,12 +103,18 @@ def entries(board: Board, requested: Sequence[str] = ()) -> list[Entry]:
 
 def _entry(board: Board, spec: MethodSpec) -> Entry:
     method = find_method(spec.name, board.task.name)
-    resolved = spec
+    resolved, skipped = spec, method.why_not()
     if "weights" in method.parameters() and spec.parameters.get("weights", "auto") == "auto":
         name = weights_name(board.task, board.dataset.name, [board.track])
         resolved = replace(spec, parameters={**spec.parameters, "weights": name})
-    instance = build(resolved, board.task)
-    skipped, weights = method.why_not(), None
+    try:
+        tuned = tuned_parameters(method, spec, board.dataset.name, board.track)
+    except MethodSkipped as reason:
+        tuned, skipped = dict.fromkeys(method.tunable, 1.0), skipped or str(reason)
+    chosen = {key: tuned[key] if value == TUNED else value for key, value in resolved.parameters.items()}
+    resolved = replace(resolved, parameters=chosen)
+    instance, weights = build(resolved, board.task), None
+    skipped = instance.unsuited(board.track) or skipped
     if isinstance(instance, LearnedMethod):
         try:
             weights = sha256_of(instance.weights_path)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import CaseId
-from mrbench.core.errors import DataError, MrbenchError, PredictionError
+from mrbench.core.errors import DataError, MethodSkipped, MrbenchError, PredictionError
 from mrbench.core.method import Method, Resources
 from mrbench.core.random import seed_for
 from mrbench.core.registry import MethodSpec
@@ -81,7 +81,10 @@ def predict_case(job: Job) -> Outcome:
         started = time.perf_counter()
         task = find_task(job.task)
         dataset = find_dataset(job.dataset, task.material)
-        case = task.load(dataset, job.case, job.track)
+        try:
+            case = task.load(dataset, job.case, job.track)
+        except DataError as error:
+            return Outcome("error", str(error))  # this case's files; the others may be fine
         data_seconds = time.perf_counter() - started
         _seed_everything(seed_for(job.case.id, str(job.spec), job.seed))
         with Stopwatch() as watch:
@@ -89,12 +92,14 @@ def predict_case(job: Job) -> Outcome:
         checked = task.check(case, prediction)
         with write_atomically(prediction_path(job.key)) as file:
             np.save(file, checked)
+    except MethodSkipped as reason:
+        return Outcome("skipped", str(reason))
     except PredictionError as error:
         return Outcome("invalid", str(error))
     except MemoryError:
         return Outcome("out-of-memory", "the method ran out of memory; use a smaller volume or more memory.")
     except DataError:
-        raise  # not the method's fault: the run stops with this sentence
+        raise  # the disk is full or not writable: the run stops with this sentence
     except MrbenchError as error:
         return Outcome("error", str(error))
     except (Exception, SystemExit, KeyboardInterrupt) as error:

@@ -41,14 +41,14 @@ def draw_figures(folder: Path, board: Board, rows: Sequence[Row], table: Leaderb
     for old in folder.glob("*.p[nd][gf]"):
         if not old.name.startswith("panel_"):  # a panel may show predictions that this machine does not have
             old.unlink()
-    if not table.metrics:
-        return shown
 
     def show(name: str, title: str) -> Path:
         shown.append(Shown(title, folder / f"{name}.png"))
         return folder / name
 
-    quality_against_time(show("quality_against_time", f"{table.primary.label} against time"), table, about.title)
+    if table.metrics:
+        path = show("quality_against_time", f"{table.primary.label} against time")
+        quality_against_time(path, table, about.title)
     for label, case in chosen_cases(table).items():
         title = f"{label} case, {case} ({about.title})"
         path = show(f"panel_{label}", f"The {label} case")
@@ -75,7 +75,8 @@ def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard
     run_file = path.parent / "run.json"
     runs = json.loads(run_file.read_text())["runs"] if run_file.is_file() else {}
     html = environment.get_template("page.html.j2").render(
-        about=about, table=table, figures=figures, runs=runs, stamp=stamp, simulated=board.dataset.simulated,
+        about=about, table=table, figures=figures, runs=runs, stamp=stamp,
+        simulation=board.dataset.simulation if board.dataset.simulated else "",
         dataset=board.dataset, protocol=board.task.protocol(board.dataset, board.track),
         failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds,
         cases_text=cases_text, rank=rank,

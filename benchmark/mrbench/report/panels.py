@@ -21,7 +21,9 @@ COLUMNS = 8
 
 
 def chosen_cases(table: Leaderboard) -> dict[str, str]:
-    """The median and the worst case by the primary metric, averaged over methods."""
+    """The median and the worst case by the primary metric, averaged over methods; unscored, the first case."""
+    if not table.metrics:
+        return {"first": table.cases[0]}
     means = np.nanmean(np.stack(list(table.values[table.primary.name].values())), axis=0)
     order = np.argsort(means if table.primary.higher_is_better else -means, kind="stable")
     worst, median = table.cases[order[0]], table.cases[order[len(order) // 2]]
@@ -57,20 +59,22 @@ def case_panel(path: Path, board: Board, table: Leaderboard, rows: Sequence[Row]
                 if not name:
                     _images(tiles, any_picture)
                     continue
-                value = found[name].metrics.get(table.primary.name, float("nan"))
-                text = number(Cell(value, np.nan, np.nan), table.primary)
+                text = ""
+                if table.metrics:
+                    value = found[name].metrics.get(table.primary.name, float("nan"))
+                    text = number(Cell(value, np.nan, np.nan), table.primary)
                 colours = _method(tiles, pictures[name], f"{_short(name)}\n{text}", limit)
         drawn.suptitle(title, fontsize=10)
         if colours is not None:
-            drawn.colorbar(colours, ax=axes, fraction=0.015, pad=0.01, label="difference to fixed")
+            drawn.colorbar(colours, ax=axes, fraction=0.015, pad=0.01, label=f"difference to {any_picture.names[0]}")
     return True
 
 
 def _images(tiles: Any, picture: Picture) -> None:
     tiles[0].imshow(picture.reference, cmap="gray", origin="lower", vmin=0, vmax=1)
-    tiles[0].set_title("fixed", fontsize=6.5)
+    tiles[0].set_title(picture.names[0], fontsize=6.5)
     tiles[1].imshow(picture.source, cmap="gray", origin="lower", vmin=0, vmax=1)
-    tiles[1].set_title("moving", fontsize=6.5)
+    tiles[1].set_title(picture.names[1], fontsize=6.5)
 
 
 def _method(tiles: Any, picture: Picture, title: str, limit: float) -> Any:

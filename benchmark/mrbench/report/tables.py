@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -25,27 +26,33 @@ class Caption:
 
 
 def caption(
-    board: Leaderboard, *, task: str, track: str, dataset: str, simulated: bool, split: str, all_cases: int
+    board: Leaderboard, *, task: str, track: str, dataset: str, simulation: str, split: str, all_cases: int,
+    notes: Sequence[str] = (),
 ) -> Caption:
-    """Say what the table shows: data, number of cases, protocol, and what is limited or simulated."""
-    title = f"{task}, {track}, {dataset}{' (simulated data)' if simulated else ''}"
+    """Say what the table shows: data, number of cases, protocol, and what is limited or simulated.
+
+    ``simulation`` is what the title says of simulated data, or empty; ``notes`` are the task's own.
+    """
+    title = f"{task}, {track}, {dataset}{f' ({simulation})' if simulation else ''}"
     shown = len(board.cases)
-    notes = [f"{shown} {split} case{'s' if shown != 1 else ''}."]
+    said = [f"{shown} {split} case{'s' if shown != 1 else ''}."]
     if shown < all_cases:
         title += f", LIMITED to {shown} of {all_cases} cases"
     if short := [line.method for line in board.lines if line.n_cases < shown]:
-        notes.append(f"On fewer cases, so not comparable with the rest: {', '.join(short)}.")
-    notes.append("Mean [95 % bootstrap interval over subjects].")
-    if shown < FEWEST_CASES:
-        notes.append(f"Nothing is bold: fewer than {FEWEST_CASES} cases cannot tell methods apart.")
-    else:
-        notes.append("Bold: not separable from the best (paired Wilcoxon, Holm, 5 %).")
+        said.append(f"On fewer cases, so not comparable with the rest: {', '.join(short)}.")
+    said += notes
+    if board.metrics:
+        said.append("Mean [95 % bootstrap interval over subjects].")
+    if board.metrics and shown < FEWEST_CASES:
+        said.append(f"Nothing is bold: fewer than {FEWEST_CASES} cases cannot tell methods apart.")
+    elif board.metrics:
+        said.append("Bold: not separable from the best (paired Wilcoxon, Holm, 5 %).")
     threads = sorted({line.threads for line in board.lines})
-    notes.append(f"Seconds: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s).")
+    said.append(f"Seconds: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s).")
     if any(line.contended for line in board.lines):
-        notes.append("*: measured while other work shared the machine; CPU seconds are the fairer figure.")
-    notes.append(f"Protocol {board.protocol}.")
-    return Caption(title, tuple(notes))
+        said.append("*: measured while other work shared the machine; CPU seconds are the fairer figure.")
+    said.append(f"Protocol {board.protocol}.")
+    return Caption(title, tuple(said))
 
 
 def csv_table(board: Leaderboard) -> str:

@@ -215,7 +215,7 @@ class Registration(Task):
         warped = warp(case.inputs.moving, prediction, order=1)[middle]
         fixed, moving = case.inputs.fixed[middle], case.inputs.moving[middle]
         plane = np.indices(fixed.shape) + prediction[1:, middle]
-        return Picture(fixed, moving, warped, warped - fixed, plane)
+        return Picture(fixed, moving, warped, warped - fixed, plane, ("fixed", "moving"))
 
 
 def _true_displacement(moving: Subject, fixed: Subject) -> np.ndarray | None:

@@ -1,0 +1,41 @@
+"""CG-SENSE: least squares with coil maps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrbench.core.method import Method
+from mrbench.tasks.reconstruction import ReconstructionInputs
+from mrbench.tasks.sampling import TRACKS
+from mrbench_baselines.reconstruction.espirit import coil_maps
+
+
+class CgSense(Method):
+    """``min_x 1/2 |M F S x - y|^2 + strength/2 |x|^2`` by conjugate gradients (sigpy), ESPIRiT maps.
+
+    Parameters
+    ----------
+    strength : float or "tuned"
+    iterations : int
+    """
+
+    task = "reconstruction"
+    reference = "Pruessmann et al., Magn. Reson. Med. 2001; maps: Uecker et al. 2014; solver: sigpy"
+    tunable = {"strength": (0.001, 0.01, 0.1)}
+    board = ({}, {"strength": "tuned"})
+
+    def __init__(self, *, strength: float = 0.01, iterations: int = 30) -> None:
+        self.strength = float(strength)
+        self.iterations = iterations
+
+    def unsuited(self, track: str) -> str | None:
+        return "one coil: the least-squares image is the zero-filled one" if TRACKS[track].coils == 1 else None
+
+    def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
+        from sigpy.mri.app import SenseRecon
+
+        maps = coil_maps(inputs)
+        return np.stack([
+            SenseRecon(y, s, self.strength, weights=m.astype(np.float32), max_iter=self.iterations, show_pbar=False).run()
+            for y, s, m in zip(inputs.kspace, maps, inputs.mask, strict=True)
+        ])  # fmt: skip

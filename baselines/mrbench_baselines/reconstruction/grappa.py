@@ -1,0 +1,71 @@
+"""GRAPPA: each missing sample from its neighbours in all coils, by weights learned on the calibration lines."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrbench.core.errors import MethodSkipped
+from mrbench.core.method import Method
+from mrbench.physics.fourier import root_sum_of_squares, to_image
+from mrbench.tasks.reconstruction import ReconstructionInputs
+from mrbench.tasks.sampling import TRACKS
+
+
+class Grappa(Method):
+    """GRAPPA of pygrappa; needs evenly spaced lines and several coils.
+
+    Parameters
+    ----------
+    strength : float or "tuned"
+        Tikhonov weight of the kernel fit.
+    lines, reads : int
+        Kernel size along phase and frequency encoding.
+    """
+
+    task = "reconstruction"
+    reference = "Griswold et al., GRAPPA, Magn. Reson. Med. 2002; solver: pygrappa"
+    needs = {"pygrappa": "pip install pygrappa"}
+    tunable = {"strength": (0.01, 0.1, 0.3)}
+    board = ({}, {"strength": "tuned"})
+
+    def __init__(self, *, strength: float = 0.01, lines: int = 7, reads: int = 5) -> None:
+        self.strength = float(strength)
+        self.lines = lines
+        self.reads = reads
+
+    def unsuited(self, track: str) -> str | None:
+        chosen = TRACKS[track]
+        if chosen.coils == 1:
+            return "one coil has no neighbours to learn from"
+        if chosen.pattern in ("random", "poisson", "gaussian"):
+            return f"{chosen.pattern} sampling: GRAPPA needs evenly spaced lines"
+        return None
+
+    def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
+        from pygrappa import grappa
+
+        rows, columns = inputs.kspace.shape[-2:]
+        if inputs.calibration[0] != rows or not evenly_spaced(inputs.mask[0].all(axis=0), inputs.calibration[1]):
+            raise MethodSkipped("the sampled columns are not evenly spaced, which GRAPPA needs")
+        if inputs.calibration[1] < self.lines:
+            raise MethodSkipped(f"{inputs.calibration[1]} calibration lines are fewer than the kernel's {self.lines}")
+        start = columns // 2 - inputs.calibration[1] // 2
+        centre = slice(start, start + inputs.calibration[1])
+        filled = [
+            grappa(
+                frame, frame[:, :, centre], kernel_size=(self.reads, self.lines), coil_axis=0, lamda=self.strength
+            )
+            for frame in inputs.kspace
+        ]
+        return root_sum_of_squares(to_image(np.stack(filled)))
+
+
+def evenly_spaced(columns: np.ndarray, calibration: int) -> bool:
+    """Whether the sampled columns outside the calibration block lie on one regular grid."""
+    start = len(columns) // 2 - calibration // 2
+    outside = np.flatnonzero(columns)
+    outside = outside[(outside < start) | (outside >= start + calibration)]
+    if len(outside) < 2:
+        return False
+    step = int(np.diff(outside).min())
+    return bool(step > 1 and (outside % step == outside[0] % step).all())

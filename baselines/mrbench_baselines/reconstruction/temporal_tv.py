@@ -1,0 +1,48 @@
+"""Temporal total variation for cine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrbench.core.method import Method
+from mrbench.tasks.reconstruction import ReconstructionInputs
+from mrbench.tasks.sampling import TRACKS
+
+STATIC = "frames of this track are slices, not time points"
+
+
+class TemporalTV(Method):
+    """``min_x 1/2 |M F x - y|^2 + strength |x_t+1 - x_t|_1``, time circular (sigpy, PDHG).
+
+    Parameters
+    ----------
+    strength : float or "tuned"
+        In units of the image, whose zero-filled maximum is 1.
+    iterations : int
+    """
+
+    task = "reconstruction"
+    reference = "Feng et al., GRASP, Magn. Reson. Med. 2014 (its temporal term); solver: sigpy"
+    tunable = {"strength": (0.003, 0.01, 0.03)}
+    board = ({}, {"strength": "tuned"})
+
+    def __init__(self, *, strength: float = 0.01, iterations: int = 100) -> None:
+        self.strength = float(strength)
+        self.iterations = iterations
+
+    def unsuited(self, track: str) -> str | None:
+        return None if TRACKS[track].dynamic else STATIC
+
+    def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
+        from sigpy.app import LinearLeastSquares
+        from sigpy.linop import FFT, FiniteDifference, Multiply
+        from sigpy.prox import L1Reg
+
+        kspace = inputs.kspace[:, 0]
+        encoding = Multiply(kspace.shape, inputs.mask.astype(np.float32)) * FFT(kspace.shape, axes=(-2, -1))
+        change = FiniteDifference(kspace.shape, axes=(0,))
+        problem = LinearLeastSquares(
+            encoding, kspace, proxg=L1Reg(change.oshape, self.strength), G=change, max_iter=self.iterations,
+            show_pbar=False,
+        )  # fmt: skip
+        return problem.run()

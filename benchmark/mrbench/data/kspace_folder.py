@@ -1,0 +1,141 @@
+"""`folder:PATH` for reconstruction: the user's own raw k-space."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mrbench.core.errors import DataError
+from mrbench.data.acquisition import Acquisition, KspaceDataset
+from mrbench.data.dataset import SPLITS, SplitFile, Subject
+from mrbench.data.kspace_files import MASK_SUFFIX, SUFFIXES, RawKspace, read_kspace
+
+TABLE = "subjects.csv"
+
+
+class KspaceFolder(KspaceDataset):
+    """A folder of k-space files: every file a test subject, or as ``subjects.csv`` says.
+
+    The table has the columns ``subject``, ``split`` and ``kspace``, and ``mask`` where masks lie in files of their
+    own; paths are relative to the folder. Fully sampled data are undersampled by the track's masks and
+    scored; undersampled data are reconstructed as they are, and not scored: nobody knows the truth.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    DataError
+        If the folder has no k-space, or the table is malformed.
+    """
+
+    citation = "the user's own data"
+    licence = "the user's own"
+    preparation = 1
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+        self.name = self.path.name
+        self.title = f"folder {self.name}"
+        self.address = f"folder:{self.path}"
+        if not self.path.is_dir():
+            raise DataError(f"{self.path} is not a folder; give one that holds k-space files.")
+        self._table = self._read_table() if (self.path / TABLE).is_file() else self._every_file()
+        if not self._table:
+            raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
+
+    def _every_file(self) -> dict[str, dict[str, str]]:
+        files = [f for f in sorted(self.path.iterdir()) if f.suffix in SUFFIXES and not f.name.endswith(MASK_SUFFIX)]
+        return {file.stem: {"split": "test", "kspace": file.name} for file in files}
+
+    def _read_table(self) -> dict[str, dict[str, str]]:
+        table = self.path / TABLE
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if absent := {"subject", "split", "kspace"} - set(reader.fieldnames or ()):
+                raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
+            lines = list(reader)
+        rows = {str(line["subject"]): line for line in lines}
+        if len(rows) < len(lines):
+            raise DataError(f"{table} must name each subject once.")
+        for subject, row in rows.items():
+            if row["split"] not in SPLITS:
+                raise DataError(f"{table}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}.")
+        return rows
+
+    @cached_property
+    def split_file(self) -> SplitFile:
+        splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
+        # raw data are large: size and time stand for content here
+        facts = [(name, p.stat().st_size, p.stat().st_mtime_ns) for name in self._files() if (p := self.path / name).is_file()]
+        return SplitFile(1, splits, {}, {}, hashlib.sha256(repr((sorted(splits.items()), facts)).encode()).hexdigest())
+
+    def _files(self) -> list[str]:
+        return sorted(
+            name
+            for row in self._table.values()
+            for name in (row["kspace"], row.get("mask") or Path(row["kspace"]).stem + MASK_SUFFIX)
+        )
+
+    @cached_property
+    def _first(self) -> RawKspace:
+        """The first subject that can be read: it tells what kind of data these are."""
+        for subject in self._table:
+            try:
+                return self._read(subject)
+            except DataError as error:
+                fault = error
+        raise fault
+
+    @property
+    def full(self) -> bool:  # type: ignore[override]
+        return self._first.mask is None
+
+    @property
+    def coils(self) -> int:  # type: ignore[override]
+        return self._first.kspace.shape[1]
+
+    def _read(self, subject: str) -> RawKspace:
+        row = self._table[subject]
+        return read_kspace(self.path / row["kspace"], self.path / row["mask"] if row.get("mask") else None)
+
+    def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
+        raw = self._read(subject)
+        have = raw.kspace.shape[1]
+        if have != self.coils:
+            raise DataError(
+                f"{self.path / self._table[subject]['kspace']} has {have} coils but the folder's first file has "
+                f"{self.coils}; keep them in folders of their own."
+            )
+        if self.full != (raw.mask is None):
+            raise DataError(
+                f"{self.path / self._table[subject]['kspace']} is {'under' if self.full else 'fully '}sampled, unlike the "
+                "folder's first file; keep them in folders of their own."
+            )
+        foreground = None if raw.reference is None else object_mask(raw.reference)
+        return Acquisition(
+            raw.kspace, raw.reference, foreground, raw.mask, raw.crop, (1.0, 1.0, 1.0), note=raw.note
+        )
+
+    def make(self, subject: str) -> Subject:
+        raise NotImplementedError("raw k-space is read as it is; see `acquisition`")
+
+    def is_prepared(self, subject: str) -> bool:
+        return True
+
+    def prepare(self, subjects: Iterable[str]) -> Iterable[str]:
+        return iter(subjects)
+
+
+def object_mask(magnitude: np.ndarray) -> np.ndarray:
+    """Where the object is: above 10 % of the maximum, opened, holes filled, slice by slice."""
+    from scipy.ndimage import binary_fill_holes, binary_opening
+
+    bright = magnitude > 0.1 * magnitude.max()
+    return np.stack([binary_fill_holes(binary_opening(one, iterations=2)) for one in bright])

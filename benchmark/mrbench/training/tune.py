@@ -1,0 +1,122 @@
+"""`mrbench tune`: the parameters of a classical method, chosen on the validation split as weights are."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.errors import RequestError
+from mrbench.core.method import Method, Resources
+from mrbench.core.registry import MethodSpec
+from mrbench.core.task import Task
+from mrbench.data.cache import write_atomically
+from mrbench.data.dataset import Dataset
+from mrbench.training.tuned import manifest_name
+
+Report = Callable[[Mapping[str, float], float], None]
+FARTHEST = 6
+"""Steps that a search may leave its grid before it gives up: the method then wants no such term at all."""
+
+
+def tune(
+    method: type[Method],
+    spec: MethodSpec,
+    task: Task,
+    dataset: Dataset,
+    track: str,
+    *,
+    out: Path,
+    limit: int | None = None,
+    threads: int = 1,
+    report: Report = lambda parameters, score: None,
+) -> Path:
+    """Search the method's ``tunable`` parameters, best mean primary metric on the validation cases.
+
+    Each parameter is searched along its grid, in turn, until none changes; where the best lies on the edge,
+    the grid grows by its own ratio. Every figure is kept in the manifest.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    RequestError
+        If the method has nothing to tune, or there are no validation cases.
+    """
+    if not method.tunable:
+        raise RequestError(f"method '{spec}' has nothing to tune; choose one that `mrbench list methods` says has.")
+    cases = task.cases(dataset, "validation", track)[:limit]
+    if not cases:
+        raise RequestError(f"{dataset.name} has no validation cases to tune on; add subjects to that split.")
+    started = time.monotonic()
+    tried: dict[tuple[float, ...], float] = {}
+    names = list(method.tunable)
+    sign = 1 if task.primary.higher_is_better else -1
+
+    def score(values: tuple[float, ...]) -> float:
+        if values not in tried:
+            own = {**spec.parameters, **dict(zip(names, values, strict=True))}
+            instance = method.build(**own)
+            if reason := instance.unsuited(track) or method.why_not():
+                raise RequestError(f"method '{spec}' cannot be tuned here: {reason}.")
+            instance.setup(Resources(threads=threads))
+            scores = []
+            for identity in cases:
+                case = task.load(dataset, identity, track)
+                prediction = task.check(case, instance.predict(case.inputs))
+                scores.append(task.score(case, prediction).metrics[task.primary.name])
+            tried[values] = float(np.mean(scores))
+            report(dict(zip(names, values, strict=True)), tried[values])
+        return sign * tried[values]
+
+    best = search(score, [method.tunable[name] for name in names])
+    command = ["mrbench", "tune", "--task", task.name, "--track", track, "--dataset", dataset.address, "--method",
+               str(spec), *(["--limit", str(limit)] if limit else [])]  # fmt: skip
+    manifest: dict[str, Any] = {
+        "method": str(spec),
+        "task": task.name,
+        "track": track,
+        "dataset": dataset.name,
+        "split": "validation",
+        "cases": [case.id for case in cases],
+        "dataset_fingerprint": dataset.fingerprint,
+        "protocol": task.protocol(dataset, track).hash,
+        "metric": task.primary.name,
+        "chosen": dict(zip(names, best, strict=True)),
+        "tried": [{**dict(zip(names, values, strict=True)), task.primary.name: v} for values, v in tried.items()],
+        "command": shlex.join(command),
+        "seconds": round(time.monotonic() - started),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    path = out / manifest_name(method, spec, dataset.name, track)
+    with write_atomically(path) as file:
+        file.write(json.dumps(manifest, indent=1).encode() + b"\n")
+    return path
+
+
+def search(score: Callable[[tuple[float, ...]], float], grids: list[tuple[float, ...]]) -> tuple[float, ...]:
+    """Maximise along one axis after another until nothing changes; grids grow where the best is at an edge."""
+    axes = [sorted(grid) for grid in grids]
+    best = tuple(axis[len(axis) // 2] for axis in axes)
+    while True:
+        before = best
+        for number, axis in enumerate(axes):
+            for _ in range(FARTHEST):
+                candidates = [(*best[:number], value, *best[number + 1 :]) for value in axis]
+                best = max(candidates, key=score)
+                if best[number] == axis[-1]:
+                    axis.append(float(f"{axis[-1] ** 2 / axis[-2]:.2g}"))
+                elif best[number] == axis[0]:
+                    axis.insert(0, float(f"{axis[0] ** 2 / axis[1]:.2g}"))
+                else:
+                    break
+        if best == before:
+            return best
