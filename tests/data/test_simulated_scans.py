@@ -40,6 +40,7 @@ def test_simulated_coils_combine_to_the_clean_magnitude(monkeypatch) -> None:
     from mrbench.data.dataset import Subject
 
     monkeypatch.setattr(simulated_scans, "NOISE", 0.0)
+    monkeypatch.setattr(simulated_scans, "ARRAY_NOISE", 0.0)
     dataset = find_dataset("icbm-sim", "k-space")
     z, y, x = np.mgrid[:60, :112, :96]
     head = (((z - 30) / 28) ** 2 + ((y - 56) / 50) ** 2 + ((x - 48) / 40) ** 2 < 1).astype(np.float32)

@@ -133,7 +133,7 @@ def train(cohort: Path, folder: Path, method: str, steps: int, schedule: Schedul
     spec = parse_spec(method)
     scores: list[float] = []
     fit(
-        build(spec, Registration()), spec, Registration(), Folder(cohort), "inter-subject",
+        build(spec, Registration()), spec, Registration(), Folder(cohort), ["inter-subject"],
         schedule or Schedule(steps, 2e-3, validate_every=20), out=folder, checkpoints=folder,
         report=lambda progress, loss, score: scores.append(score) if score is not None else None,
     )  # fmt: skip

@@ -63,9 +63,12 @@ class Grappa(Method):
 def evenly_spaced(columns: np.ndarray, calibration: int) -> bool:
     """Whether the sampled columns outside the calibration block lie on one regular grid."""
     start = len(columns) // 2 - calibration // 2
-    outside = np.flatnonzero(columns)
-    outside = outside[(outside < start) | (outside >= start + calibration)]
-    if len(outside) < 2:
+    outside = columns.copy()
+    outside[start : start + calibration] = False
+    sampled = np.flatnonzero(outside)
+    if len(sampled) < 2 or (step := int(np.diff(sampled).min())) < 2:
         return False
-    step = int(np.diff(outside).min())
-    return bool(step > 1 and (outside % step == outside[0] % step).all())
+    regular = np.zeros_like(columns)
+    regular[sampled[0] % step :: step] = True
+    regular[start : start + calibration] = False
+    return bool((regular == outside).all())

@@ -28,7 +28,10 @@ MATRIX = 128
 """Side in pixels that images are padded to."""
 
 NOISE = 0.01
-"""SD of each channel of each coil, as a fraction of the brightest voxel of the slab."""
+"""SD of each channel of a single coil, as a fraction of the brightest voxel of the slab."""
+
+ARRAY_NOISE = 0.005
+"""The same of each coil of an array, whose combined signal is as strong: small coils hear less of the body."""
 
 
 class SimulatedScans(KspaceDataset):
@@ -88,7 +91,7 @@ class SimulatedScans(KspaceDataset):
         if coils > 1:
             maps = receive_coils((MATRIX, MATRIX), coils, rng_for(subject, f"{coils} coils"))
         kspace = to_kspace((magnitude * phase)[:, None] * maps)
-        kspace += complex_noise(kspace.shape, NOISE, rng_for(subject, f"k-space noise {coils}"))
+        kspace += complex_noise(kspace.shape, NOISE if coils == 1 else ARRAY_NOISE, rng_for(subject, f"k-space noise {coils}"))
         return Acquisition(kspace, magnitude, _pad(brain[slab]), None, (MATRIX, MATRIX), volume.spacing)
 
 

@@ -159,19 +159,19 @@ class Reconstruction(Task):
         target = case.reference.magnitude
         if target is None:
             return None
-        ratio = float((target * prediction).sum() / (prediction**2).sum())
-        if not 0.5 < ratio < 2:
-            return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
         rows, columns = target.shape[1:]
         variants = {
             "shifted by half its size (FFT centring)": np.roll(prediction, (rows // 2, columns // 2), (1, 2)),
             "flipped upside down": prediction[:, ::-1],
             "mirrored left to right": prediction[:, :, ::-1],
         }
-        own = nmse(target, prediction)
+        own = min(nmse(target, prediction), nmse(target, 0 * target))
         for name, variant in variants.items():
             if (other := nmse(target, variant)) < 0.5 * own:
                 return f"the image fits better {name}: NMSE {other:.3f} instead of {own:.3f}"
+        ratio = float((target * prediction).sum() / (prediction**2).sum())
+        if not 0.5 < ratio < 2:
+            return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
         return None
 
     def score(self, case: Case, prediction: np.ndarray) -> Scores:

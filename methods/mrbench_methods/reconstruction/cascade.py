@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mrbench.tasks.sampling import TRACKS
 from mrbench_methods.reconstruction.learned import LearnedReconstruction
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ class DynamicCascadeCNN(LearnedReconstruction):
         self.features = features
         self.hard = hard
         self.weights = weights
+
+    def unsuited(self, track: str) -> str | None:
+        return None if TRACKS[track].dynamic else "frames of this track are slices, not time points"
 
     @property
     def network(self) -> str:

@@ -31,9 +31,9 @@ def to_complex(channels: Tensor) -> Tensor:
 
 def magnitude(image: Tensor) -> Tensor:
     """Magnitude with a gradient that is finite at zero."""
-    return (image.real**2 + image.imag**2 + 1e-12).sqrt()
+    return (image.real**2 + image.imag**2 + 1e-24).sqrt()
 
 
 def root_sum_of_squares(images: Tensor, dim: int = 1) -> Tensor:
     """Combine coil images, with a gradient that is finite at zero."""
-    return ((images.real**2 + images.imag**2).sum(dim) + 1e-12).sqrt()
+    return ((images.real**2 + images.imag**2).sum(dim) + 1e-24).sqrt()

@@ -73,16 +73,22 @@ def _margins(size: int, stride: int) -> list[int]:
 
 
 class NormUnet(nn.Module):
-    """U-Net on complex images: real and imaginary part each standardised, and restored after."""
+    """U-Net on complex images: real and imaginary part each standardised, and their SD restored after.
+
+    The output starts near zero. fastMRI's adds the mean, too; as a correction to its input, which is how it is
+    used here, it learns in a fraction of the steps without.
+    """
 
     def __init__(self, features: int, pools: int) -> None:
         super().__init__()
         self.unet = Unet(2, 2, features, pools)
+        nn.init.normal_(self.unet.last.weight, std=1e-2)
+        nn.init.zeros_(self.unet.last.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor) -> Tensor:
         """Map complex ``(batch, y, x)`` to the same."""
         channels = torch.stack([image.real, image.imag], 1)
         mean = channels.mean((2, 3), keepdim=True)
         deviation = channels.std((2, 3), keepdim=True).clamp_min(1e-8)
-        channels = self.unet((channels - mean) / deviation).float() * deviation + mean
+        channels = self.unet((channels - mean) / deviation).float() * deviation
         return torch.complex(channels[:, 0], channels[:, 1])

@@ -10,7 +10,7 @@ from mrbench_methods.reconstruction.unet_network import NormUnet
 
 
 class SensitivityMapEstimation(nn.Module):
-    """Coil maps from the calibration lines alone: a U-Net on each coil image, then divided by their RSS."""
+    """Coil maps from the calibration lines alone: each coil image, mended by a U-Net, divided by their RSS."""
 
     def __init__(self, features: int, pools: int) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class SensitivityMapEstimation(nn.Module):
     def forward(self, kspace: Tensor, acs: Tensor) -> Tensor:
         """Return maps ``(batch, coil, y, x)``."""
         images = to_image(torch.where(acs[:, None], kspace, 0))
-        maps = self.unet(images.flatten(0, 1)).reshape(images.shape)
+        maps = images + self.unet(images.flatten(0, 1)).reshape(images.shape)
         return maps / root_sum_of_squares(maps)[:, None].clamp_min(1e-6)
 
 

@@ -1,0 +1,143 @@
+"""The contract of reconstruction: cases, masks, refusals, scores, warnings."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mrbench.core.errors import DataError, PredictionError, RequestError
+from mrbench.data.catalog import find_dataset
+from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
+from mrbench.tasks.reconstruction import Reconstruction, undersample
+from mrbench.tasks.sampling import TRACKS
+from tests.kspace_phantom import SHAPE, acquire, case_of
+
+task = Reconstruction()
+
+
+def zero_filled(case) -> np.ndarray:
+    return root_sum_of_squares(to_image(case.inputs.kspace))
+
+
+def test_cases_take_every_subject_before_the_next_mask() -> None:
+    dataset = find_dataset("icbm-sim", "k-space")
+    cases = task.cases(dataset, "test", "singlecoil-4x")
+    subjects = dataset.subjects("test")
+    assert len(cases) == 3 * len(subjects) and [c.subjects[0] for c in cases[: len(subjects)]] == list(subjects)
+    assert len({case.id for case in cases}) == len(cases)
+    assert len(task.cases(dataset, "test", "multicoil-4x-equispaced")) == len(subjects)
+
+
+def test_a_track_follows_from_the_data() -> None:
+    cine, heads = find_dataset("cine-sim", "k-space"), find_dataset("icbm-sim", "k-space")
+    assert task.track_for(cine) == "cine-8x" and task.track_for(heads) == "singlecoil-4x"
+    with pytest.raises(RequestError, match="'cine-8x' does not suit icbm-sim; choose singlecoil-4x"):
+        task.cases(heads, "test", "cine-8x")
+    with pytest.raises(RequestError, match="choose cine-8x"):
+        task.cases(cine, "test", "multicoil-4x")
+
+
+@pytest.mark.parametrize("track", [name for name in TRACKS if name != "as-acquired"])
+def test_inputs_hold_only_what_was_sampled(track: str) -> None:
+    frames = 6 if TRACKS[track].dynamic else 2
+    case = case_of(track, frames=frames)
+    inputs = case.inputs
+    assert inputs.mask.shape == (frames, *SHAPE) and inputs.kspace.dtype == np.complex64
+    absent = inputs.kspace[~np.broadcast_to(inputs.mask[:, None], inputs.kspace.shape)]
+    assert (absent == 0).all() and not np.signbit(absent.real).any()  # a signed zero leaks what was left out
+    assert zero_filled(case).max() == pytest.approx(1, abs=1e-5)
+    assert min(inputs.calibration) >= 2
+    columns = inputs.mask[:, :1].repeat(SHAPE[0], axis=1)
+    assert (TRACKS[track].pattern == "poisson") == (not np.array_equal(columns, inputs.mask))
+    assert 1.5 < task.score(case, zero_filled(case)).details["true_acceleration"] < 14
+
+
+def test_full_sampling_gives_the_reference_back() -> None:
+    scan = acquire(noise=0)
+    inputs, scale = undersample(scan, np.ones((2, *SHAPE), bool), slice(None))
+    assert np.allclose(root_sum_of_squares(to_image(inputs.kspace)), scan.reference / scale, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda p: p.tolist(), "returned list"),
+        (lambda p: p[0], r"has shape \(48, 96\); \(2, 48, 96\) is needed"),
+        (lambda p: np.swapaxes(p, 1, 2), "is needed"),
+        (lambda p: (100 * p).astype(int), "dtype int64"),
+        (lambda p: p * np.nan, "NaN"),
+        (lambda p: 0 * p, "zero everywhere"),
+    ],
+)
+def test_faulty_predictions_are_refused(spoil, message: str) -> None:
+    case = case_of("multicoil-4x")
+    with pytest.raises(PredictionError, match=message):
+        task.check(case, spoil(zero_filled(case)))
+
+
+def test_complex_images_are_taken_by_their_magnitude_and_cropped() -> None:
+    case = case_of("singlecoil-4x")
+    image = to_image(case.inputs.kspace)[:, 0]
+    assert np.allclose(task.check(case, image), np.abs(image))
+    small = dataclasses.replace(case, reference=dataclasses.replace(case.reference, crop=(20, 30)))
+    assert np.allclose(task.check(small, image), np.abs(image)[:, 14:34, 33:63])
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda k: root_sum_of_squares(np.fft.ifft2(k, norm="ortho")), "FFT centring"),
+        (lambda k: root_sum_of_squares(to_image(k))[:, ::-1], "upside down"),
+        (lambda k: root_sum_of_squares(to_image(k))[:, :, ::-1], "left to right"),
+        (lambda k: root_sum_of_squares(to_image(k)) * 1000, "units"),
+        (lambda k: root_sum_of_squares(to_image(k)), None),
+    ],
+)
+def test_mixed_up_conventions_are_named(mistake, message: str | None) -> None:
+    case = case_of("multicoil-4x")
+    warning = task.diagnose(case, task.check(case, mistake(case.inputs.kspace)))
+    assert (warning is None) if message is None else (message in warning)
+
+
+def test_scores_rank_a_better_image_higher_everywhere() -> None:
+    case = case_of("multicoil-4x")
+    truth = case.reference.magnitude
+    poor, good = (task.score(case, truth + w * (zero_filled(case) - truth)) for w in (1.0, 0.3))
+    assert set(good.metrics) == {metric.name for metric in task.metrics}
+    for metric in task.metrics:
+        assert (good.metrics[metric.name] > poor.metrics[metric.name]) == metric.higher_is_better
+
+
+def test_protocols_tell_conventions_apart() -> None:
+    heads = find_dataset("icbm-sim", "k-space")
+    protocols = {task.protocol(heads, track).hash for track in TRACKS}
+    assert len(protocols) == len(TRACKS)
+
+
+def test_nothing_sampled_and_empty_calibration_are_data_faults() -> None:
+    scan = acquire()
+    mask = np.zeros((2, *SHAPE), bool)
+    with pytest.raises(DataError, match="zero everywhere"):
+        undersample(scan, mask, slice(None))
+    kspace = scan.kspace.copy()
+    kspace[..., 46:51] = 0
+    mask[..., 46:51] = mask[..., ::4] = True
+    with pytest.raises(DataError, match="calibration lines"):
+        undersample(dataclasses.replace(scan, kspace=kspace), mask, slice(None))
+
+
+def test_unscored_data_say_why(monkeypatch) -> None:
+    case = case_of("multicoil-4x")
+    bare = dataclasses.replace(case, reference=dataclasses.replace(case.reference, magnitude=None, foreground=None))
+    scores = task.score(bare, zero_filled(bare))
+    assert scores.metrics == {} and scores.details["scored"] is False
+    assert task.diagnose(bare, zero_filled(bare)) is None
+    picture = task.picture(bare, zero_filled(bare))
+    assert picture.names[0] == "zero-filled, no reference" and picture.reference.max() == pytest.approx(1)
+
+
+def test_order_of_cases_changes_nothing() -> None:
+    scan = acquire()
+    assert np.array_equal(case_of("singlecoil-4x").inputs.mask, case_of("singlecoil-4x").inputs.mask)
+    assert not np.array_equal(case_of("singlecoil-4x").inputs.mask, case_of("singlecoil-4x", seed=1).inputs.mask)
+    assert np.allclose(to_kspace(to_image(scan.kspace)), scan.kspace, atol=1e-4)

@@ -1,0 +1,93 @@
+"""Tuning: a search that leaves its grid when it must, and manifests that a spec can point to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.core.method import Method
+from mrbench.core.registry import parse_spec
+from mrbench.data.folder import Folder
+from mrbench.engine.plan import Board, entries
+from mrbench.tasks.registration import Registration
+from mrbench.training import tuned
+from mrbench.training.tune import search, tune
+from mrbench.training.tuned import manifest_name, tuned_parameters
+
+METHOD = """
+import numpy as np
+from mrbench import Method
+
+class Shift(Method):
+    task = "registration"
+    tunable = {"amount": (0.5, 1.0)}
+
+    def __init__(self, *, amount=0.25, axis="y"):
+        self.amount = float(amount)
+        self.axis = axis
+
+    def predict(self, inputs):
+        field = np.zeros((3, *inputs.fixed.shape), np.float32)
+        field[1] = self.amount - 4
+        return field
+"""
+
+
+def test_search_grows_its_grid_to_the_maximum() -> None:
+    tried = []
+
+    def score(values: tuple[float, ...]) -> float:
+        tried.append(values)
+        return -((values[0] - 16) ** 2) - (values[1] - 0.1) ** 2
+
+    assert search(score, [(1.0, 2.0), (0.1, 1.0)]) == (16.0, 0.1)
+    assert max(values[0] for values in tried) == 32  # the neighbour beyond was looked at, too
+
+
+@pytest.fixture
+def shift(tmp_path: Path) -> str:
+    (tmp_path / "mine.py").write_text(METHOD)
+    return f"{tmp_path / 'mine.py'}:Shift"
+
+
+def test_tuned_means_what_the_manifest_says(shift: str, dataset: Folder, task: Registration, tmp_path, monkeypatch) -> None:
+    board = Board(task, "inter-subject", dataset, "test")
+    spec = parse_spec(f"{shift}[axis=z]")
+    found = entries(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    assert "not tuned for blobs, inter-subject" in str(found.skipped)
+    from mrbench.core.registry import find_method
+
+    method: type[Method] = find_method(spec.name, "registration")
+    monkeypatch.setattr(tuned, "manifest_name", lambda *_: "shift.json")
+    monkeypatch.setattr("mrbench.training.tune.manifest_name", lambda *_: "shift.json")
+    scores = []
+    path = tune(
+        method, spec, task, dataset, "inter-subject", out=tmp_path / "tuned",
+        report=lambda parameters, score: scores.append(score),
+    )  # fmt: skip
+    manifest = json.loads(path.read_text())
+    assert manifest["split"] == "validation" and len(manifest["tried"]) == len(scores)
+    best = max(manifest["tried"], key=lambda entry: entry["dice"])
+    assert manifest["chosen"] == {"amount": best["amount"]} and best["dice"] == max(scores)
+    found = entries(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    assert found.skipped is None
+    assert found.resolved.parameters == {"axis": "z", "amount": best["amount"]}
+    assert str(found.spec).endswith("[axis=z,amount=tuned]")
+
+
+def test_manifest_names_and_refusals(shift: str, dataset: Folder, task: Registration) -> None:
+    from mrbench.core.registry import find_method
+    from mrbench_baselines.reconstruction.bart import BartPics
+
+    spec = parse_spec("bart[regulariser=tv,strength=tuned]")
+    assert manifest_name(BartPics, spec, "ixi", "singlecoil-4x") == "bart-tv.ixi.singlecoil-4x.json"
+    with pytest.raises(RequestError, match="regulariser cannot be tuned; choose strength"):
+        tuned_parameters(BartPics, parse_spec("bart[regulariser=tuned]"), "ixi", "singlecoil-4x")
+    with pytest.raises(MethodSkipped, match="not tuned for nowhere"):
+        tuned_parameters(BartPics, spec, "nowhere", "singlecoil-4x")
+    identity = find_method("identity", "registration")
+    with pytest.raises(RequestError, match="nothing to tune"):
+        tune(identity, parse_spec("identity"), task, dataset, "inter-subject", out=Path("."))
