@@ -33,7 +33,9 @@ def magnitude(frames: int, *, beating: bool = False, seed: int = 0) -> np.ndarra
     return np.stack(images).astype(np.float32)
 
 
-def acquire(frames: int = 2, coils: int = 4, *, noise: float = 0.005, beating: bool = False, seed: int = 0) -> Acquisition:
+def acquire(
+    frames: int = 2, coils: int = 4, *, noise: float = 0.005, beating: bool = False, seed: int = 0
+) -> Acquisition:
     """Fully sampled k-space of the phantom."""
     target = magnitude(frames, beating=beating, seed=seed)
     maps = np.ones((1, *SHAPE), np.complex64)

@@ -61,6 +61,9 @@ def run(
     workers: Annotated[int, typer.Option(min=1, help="Cases side by side; times are then marked contended.")] = 1,
     timeout: Annotated[float | None, typer.Option(min=0.001, help="Kill a case after this many seconds.")] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed rows again.")] = False,
+    all_weights: Annotated[
+        bool, typer.Option("--all-weights", help="Run learned methods with foreign weights, too: do they generalise?")
+    ] = False,
     out: Out = Path("results"),
 ) -> None:
     """Run what is missing of a board, then show its leaderboard and where the files are."""
@@ -70,7 +73,7 @@ def run(
 
     _check_device(device)
     options = Options(Resources(threads, device), workers, timeout, retry)
-    failed = run_and_report(task, track, dataset, split, method or [], limit, options, out)
+    failed = run_and_report(task, track, dataset, split, method or [], limit, options, out, all_weights=all_weights)
     raise typer.Exit(code=failed)
 
 
@@ -127,9 +130,12 @@ def tune(
 
 @app.command(epilog="Example: mrbench report results/registration/inter-subject/icbm-sim")
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a board: the one with rows.jsonl.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a board (with rows.jsonl), or of a task's boards.")],
 ) -> None:
-    """Rebuild tables, figures and page of a board from its rows; runs no method."""
+    """Rebuild tables, figures and page of a board from its rows; runs no method.
+
+    Of a task's folder, such as results/reconstruction: the train on / test on table of its learned methods.
+    """
     from mrbench.session import rebuild
 
     rebuild(folder)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -20,8 +21,9 @@ from rich.progress import (
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method, method_names, parse_spec
 from mrbench.core.row import Row
+from mrbench.core.task import Task
 from mrbench.data.catalog import DATASETS, find_dataset
 from mrbench.data.dataset import SPLITS, Dataset
 from mrbench.data.fetch import source_file
@@ -29,12 +31,15 @@ from mrbench.engine.plan import Board, Entry, build, entries
 from mrbench.engine.run import Options, folder_of, missing, run_board
 from mrbench.engine.store import RowStore
 from mrbench.report.board import write_board
+from mrbench.report.generalisation import write_generalisation
 from mrbench.report.tables import caption
 from mrbench.report.terminal import print_leaderboard
+from mrbench.stats.generalisation import Training, transfers
 from mrbench.stats.leaderboard import leaderboard
 from mrbench.tasks.catalog import find_task, find_track
 from mrbench.training.loop import Progress as TrainingProgress
 from mrbench.training.loop import Schedule
+from mrbench.training.weights import weights_folder
 
 
 def _progress(console: Console) -> Progress:
@@ -46,14 +51,14 @@ def _progress(console: Console) -> Progress:
 
 def run_and_report(
     task: str, track: str | None, dataset: str, split: str, methods: Sequence[str], limit: int | None,
-    options: Options, out: Path,
+    options: Options, out: Path, *, all_weights: bool = False,
 ) -> int:  # fmt: skip
     """Run a board and show it. Returns 1 if a row failed, else 0; an interruption shows the table so far."""
     console = Console()
     found = find_task(task)
     data = find_dataset(dataset, found.material)
     board = Board(found, find_track(found, track, data), data, split)
-    wanted = entries(board, methods)
+    wanted = entries(board, methods, all_weights=all_weights)
     folder = folder_of(out, board)
     cases = board.cases(limit)
     if not cases:
@@ -132,10 +137,12 @@ def current_rows(board: Board, wanted: list[Entry], folder: Path, limit: int | N
 
 
 def rebuild(folder: Path) -> None:
-    """Rebuild the files of a board from its rows."""
+    """Rebuild the files of a board from its rows; of a folder of boards, how learned methods generalise."""
     rows = RowStore(folder / "rows.jsonl").read()
     if not rows:
-        raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board.")
+        if boards := sorted(folder.glob("*/*/rows.jsonl")):
+            return compare_trainings(folder, [row for path in boards for row in RowStore(path).read()])
+        raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board, or of a task's boards.")
     last = rows[-1]
     found = find_task(last.task)
     board = Board(found, last.track, find_dataset(_address(folder, last), found.material), last.split, last.seed)
@@ -143,6 +150,33 @@ def rebuild(folder: Path) -> None:
     console = Console()
     page = _publish(console, board, kept, folder, figures=True, force=True)
     console.print(f"rebuilt {page}", soft_wrap=True)
+    return None
+
+
+def compare_trainings(folder: Path, rows: list[Row]) -> None:
+    """Write the train on / test on board of a task."""
+    if len({row.task for row in rows}) > 1:
+        raise RequestError(f"{folder} holds boards of several tasks; give the folder of one.")
+    task, console = find_task(rows[0].task), Console()
+    found = transfers(rows, _trainings(task), task.primary)
+    if not found:
+        raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
+    path = write_generalisation(folder, task.name, task.primary, found)
+    console.print(Markdown(path.read_text()))
+    console.print(f"wrote {path}", soft_wrap=True)
+
+
+def _trainings(task: Task) -> dict[str, Training]:
+    """What the shipped weights of a task were trained on, by their sha256."""
+    known = {}
+    for name in method_names(task.name):
+        method = find_method(name, task.name)
+        if issubclass(method, LearnedMethod):
+            for path in weights_folder(method).glob("*.json"):
+                manifest = json.loads(path.read_text())
+                tracks = manifest["tracks"] if "tracks" in manifest else [manifest["track"]]
+                known[manifest["sha256"]] = Training(manifest["dataset"], tuple(tracks))
+    return known
 
 
 def _address(folder: Path, row: Row) -> str:

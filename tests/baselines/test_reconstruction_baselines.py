@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.kspace_phantom import SHAPE, acquire, case_of
 
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import Resources
@@ -19,7 +20,6 @@ from mrbench_baselines.reconstruction.bart import _bart
 from mrbench_baselines.reconstruction.espirit import coil_maps, espirit
 from mrbench_baselines.reconstruction.grappa import evenly_spaced
 from mrbench_baselines.reconstruction.low_rank_sparse import _shrink_singular_values
-from tests.kspace_phantom import SHAPE, acquire, case_of
 
 task = Reconstruction()
 pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings are not ours to mend

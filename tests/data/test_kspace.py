@@ -165,9 +165,9 @@ def test_folder_whose_files_disagree(tmp_path: Path, kspace: np.ndarray) -> None
     fastmri(tmp_path / "c.h5", np.where(columns(), kspace, 0), mask=columns())
     folder = KspaceFolder(tmp_path)
     assert folder.acquisition("a", coils=None).mask is None
-    with pytest.raises(DataError, match="b.h5 has 2 coils but the folder's first file has 4"):
+    with pytest.raises(DataError, match=r"b\.h5 has 2 coils but the folder's first file has 4"):
         folder.acquisition("b", coils=None)
-    with pytest.raises(DataError, match="c.h5 is undersampled, unlike"):
+    with pytest.raises(DataError, match=r"c\.h5 is undersampled, unlike"):
         folder.acquisition("c", coils=None)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.kspace_phantom import SHAPE, acquire, case_of, write_fastmri
 
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import Resources
@@ -29,7 +30,6 @@ from mrbench_methods.reconstruction.unet import UNet
 from mrbench_methods.reconstruction.unet_network import Unet
 from mrbench_methods.reconstruction.varnet import VarNet
 from mrbench_methods.reconstruction.varnet_network import DataConsistency, SensitivityMapEstimation, VarNetwork
-from tests.kspace_phantom import SHAPE, acquire, case_of, write_fastmri
 
 task = Reconstruction()
 SMALL = {

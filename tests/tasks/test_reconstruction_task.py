@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from tests.kspace_phantom import SHAPE, acquire, case_of
 
 from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.data.catalog import find_dataset
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
 from mrbench.tasks.reconstruction import Reconstruction, undersample
 from mrbench.tasks.sampling import TRACKS
-from tests.kspace_phantom import SHAPE, acquire, case_of
 
 task = Reconstruction()
 

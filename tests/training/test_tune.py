@@ -53,7 +53,9 @@ def shift(tmp_path: Path) -> str:
     return f"{tmp_path / 'mine.py'}:Shift"
 
 
-def test_tuned_means_what_the_manifest_says(shift: str, dataset: Folder, task: Registration, tmp_path, monkeypatch) -> None:
+def test_tuned_means_what_the_manifest_says(
+    shift: str, dataset: Folder, task: Registration, tmp_path, monkeypatch
+) -> None:
     board = Board(task, "inter-subject", dataset, "test")
     spec = parse_spec(f"{shift}[axis=z]")
     found = entries(board, [f"{shift}[axis=z,amount=tuned]"])[0]
@@ -90,4 +92,4 @@ def test_manifest_names_and_refusals(shift: str, dataset: Folder, task: Registra
         tuned_parameters(BartPics, spec, "nowhere", "singlecoil-4x")
     identity = find_method("identity", "registration")
     with pytest.raises(RequestError, match="nothing to tune"):
-        tune(identity, parse_spec("identity"), task, dataset, "inter-subject", out=Path("."))
+        tune(identity, parse_spec("identity"), task, dataset, "inter-subject", out=Path())

@@ -17,7 +17,7 @@ from mrbench.data.cfl import read_cfl, write_cfl
 from mrbench.tasks.reconstruction import ReconstructionInputs
 
 REGULARISERS = {"wavelet": ["-R", "W:3:0:{}"], "tv": ["-R", "T:3:0:{}", "-u", "0.02"], "l2": ["-R", "Q:{}"]}
-"""Options of ``pics``; of ADMM's default step for TV, 0.01 of which converges, 100 iterations do not."""
+"""Options of ``pics``. TV needs a smaller ADMM step than the default, with which 100 iterations do not converge."""
 
 
 class BartPics(Method):

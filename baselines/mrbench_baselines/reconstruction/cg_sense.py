@@ -36,6 +36,8 @@ class CgSense(Method):
 
         maps = coil_maps(inputs)
         return np.stack([
-            SenseRecon(y, s, self.strength, weights=m.astype(np.float32), max_iter=self.iterations, show_pbar=False).run()
+            SenseRecon(
+                y, s, self.strength, weights=m.astype(np.float32), max_iter=self.iterations, show_pbar=False
+            ).run()
             for y, s, m in zip(inputs.kspace, maps, inputs.mask, strict=True)
         ])  # fmt: skip

@@ -37,8 +37,8 @@ def coil_maps(inputs: ReconstructionInputs) -> np.ndarray:
         return np.ones_like(inputs.kspace)
     if min(inputs.calibration) < 3:
         raise MethodSkipped(
-            f"the sampled centre of k-space is {inputs.calibration[0]} x {inputs.calibration[1]} samples; ESPIRiT needs "
-            "3 x 3 at the least"
+            f"the sampled centre of k-space is {inputs.calibration[0]} x {inputs.calibration[1]} samples; "
+            "ESPIRiT needs 3 x 3 at the least"
         )
     return np.stack([espirit(frame, inputs.calibration) for frame in inputs.kspace])
 
@@ -67,9 +67,9 @@ def espirit(kspace: np.ndarray, calibration: tuple[int, int]) -> np.ndarray:
     """
     coils, *shape = kspace.shape
     size = [min(LONGEST, width) for width in calibration]
-    sides = [min(KERNEL, (width + 1) // 2) for width in size]
-    centre = tuple(slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(shape, size, strict=True))
-    windows = sliding_window_view(kspace[(slice(None), *centre)], sides, axis=(1, 2))
+    sides = tuple(min(KERNEL, (width + 1) // 2) for width in size)
+    rows, columns = (slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(shape, size, strict=True))
+    windows = sliding_window_view(kspace[:, rows, columns], sides, axis=(1, 2))  # type: ignore[call-overload]
     matrix = windows.transpose(1, 2, 0, 3, 4).reshape(-1, coils * sides[0] * sides[1])
     _, singular, vectors = np.linalg.svd(matrix, full_matrices=False)
     kept = vectors[singular > THRESHOLD * singular[0]].reshape(-1, coils, *sides)

@@ -52,9 +52,7 @@ class Grappa(Method):
         start = columns // 2 - inputs.calibration[1] // 2
         centre = slice(start, start + inputs.calibration[1])
         filled = [
-            grappa(
-                frame, frame[:, :, centre], kernel_size=(self.reads, self.lines), coil_axis=0, lamda=self.strength
-            )
+            grappa(frame, frame[:, :, centre], kernel_size=(self.reads, self.lines), coil_axis=0, lamda=self.strength)
             for frame in inputs.kspace
         ]
         return root_sum_of_squares(to_image(np.stack(filled)))

@@ -41,7 +41,7 @@ class LowRankPlusSparse(Method):
         measured, mask = inputs.kspace[:, 0], inputs.mask
         image = to_image(measured)
         sparse = np.zeros_like(image)
-        largest = np.linalg.norm(image.reshape(len(image), -1), ord=2)
+        largest = float(np.linalg.norm(image.reshape(len(image), -1), ord=2))
         for _ in range(self.iterations):
             background = _shrink_singular_values(image - sparse, self.low_rank * largest)
             spectrum = fft.fft(image - background, axis=0, norm="ortho")

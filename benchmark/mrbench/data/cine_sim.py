@@ -100,9 +100,7 @@ def _ventricles(rng: np.random.Generator) -> tuple[Ventricle, Ventricle]:
     return left, Ventricle(centre + away, radius, radius + 3.5, rng.uniform(0.3, 0.45))
 
 
-def _chest(
-    subject: str, rng: np.random.Generator, left: Ventricle, right: Ventricle
-) -> tuple[np.ndarray, np.ndarray]:
+def _chest(subject: str, rng: np.random.Generator, left: Ventricle, right: Ventricle) -> tuple[np.ndarray, np.ndarray]:
     """Draw the still image and where blood is, both on the fine grid; later tissues cover earlier ones."""
     from scipy.ndimage import gaussian_filter
 

@@ -96,7 +96,9 @@ def _as_frames(path: Path, array: np.ndarray) -> np.ndarray:
 def _fit_mask(path: Path, mask: np.ndarray, kspace: np.ndarray) -> np.ndarray:
     frames, _, rows, columns = kspace.shape
     if mask.ndim == 1 and len(mask) != columns:
-        raise DataError(f"{path}: the mask has {len(mask)} columns but k-space has {columns}; give the mask of this file.")
+        raise DataError(
+            f"{path}: the mask has {len(mask)} columns but k-space has {columns}; give the mask of this file."
+        )
     try:
         return np.broadcast_to(mask.astype(bool), (frames, rows, columns))
     except ValueError:
@@ -133,7 +135,7 @@ def _finish(
 
 def _only_padding(taken: np.ndarray) -> bool:
     """Whether all that is zero is a rim of columns: fastMRI's brains are padded so."""
-    columns = taken.all(axis=(0, 1))
+    columns: np.ndarray = np.logical_and.reduce(taken, axis=(0, 1))
     inside = np.flatnonzero(columns)
     return bool(len(inside)) and bool(columns[inside[0] : inside[-1] + 1].all()) and not taken[..., ~columns].any()
 

@@ -73,7 +73,11 @@ class KspaceFolder(KspaceDataset):
     def split_file(self) -> SplitFile:
         splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
         # raw data are large: size and time stand for content here
-        facts = [(name, p.stat().st_size, p.stat().st_mtime_ns) for name in self._files() if (p := self.path / name).is_file()]
+        facts = [
+            (name, p.stat().st_size, p.stat().st_mtime_ns)
+            for name in self._files()
+            if (p := self.path / name).is_file()
+        ]
         return SplitFile(1, splits, {}, {}, hashlib.sha256(repr((sorted(splits.items()), facts)).encode()).hexdigest())
 
     def _files(self) -> list[str]:
@@ -114,14 +118,13 @@ class KspaceFolder(KspaceDataset):
                 f"{self.coils}; keep them in folders of their own."
             )
         if self.full != (raw.mask is None):
+            kind = "under" if self.full else "fully "
             raise DataError(
-                f"{self.path / self._table[subject]['kspace']} is {'under' if self.full else 'fully '}sampled, unlike the "
-                "folder's first file; keep them in folders of their own."
+                f"{self.path / self._table[subject]['kspace']} is {kind}sampled, unlike the folder's first file; "
+                "keep them in folders of their own."
             )
         foreground = None if raw.reference is None else object_mask(raw.reference)
-        return Acquisition(
-            raw.kspace, raw.reference, foreground, raw.mask, raw.crop, (1.0, 1.0, 1.0), note=raw.note
-        )
+        return Acquisition(raw.kspace, raw.reference, foreground, raw.mask, raw.crop, (1.0, 1.0, 1.0), note=raw.note)
 
     def make(self, subject: str) -> Subject:
         raise NotImplementedError("raw k-space is read as it is; see `acquisition`")

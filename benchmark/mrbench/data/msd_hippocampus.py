@@ -23,7 +23,7 @@ class MsdHippocampus(Dataset):
     citation = "Simpson et al., arXiv:1902.09063, 2019; Antonelli et al., Nat. Commun. 2022"
     licence = "CC BY-SA 4.0"
     preparation = 1
-    structures = {"anterior hippocampus": (1,), "posterior hippocampus": (2,)}  # noqa: RUF012
+    structures = {"anterior hippocampus": (1,), "posterior hippocampus": (2,)}
 
     def make(self, subject: str) -> Subject:
         image_path = source_file(self.name, self.split_file, f"images/{subject}.nii.gz")

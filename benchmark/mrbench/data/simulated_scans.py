@@ -56,7 +56,7 @@ class SimulatedScans(KspaceDataset):
             self.simulation = "simulated k-space"
 
     @property
-    def split_file(self) -> SplitFile:  # type: ignore[override]
+    def split_file(self) -> SplitFile:
         return self.volumes.split_file
 
     @property
@@ -91,7 +91,9 @@ class SimulatedScans(KspaceDataset):
         if coils > 1:
             maps = receive_coils((MATRIX, MATRIX), coils, rng_for(subject, f"{coils} coils"))
         kspace = to_kspace((magnitude * phase)[:, None] * maps)
-        kspace += complex_noise(kspace.shape, NOISE if coils == 1 else ARRAY_NOISE, rng_for(subject, f"k-space noise {coils}"))
+        kspace += complex_noise(
+            kspace.shape, NOISE if coils == 1 else ARRAY_NOISE, rng_for(subject, f"k-space noise {coils}")
+        )
         return Acquisition(kspace, magnitude, _pad(brain[slab]), None, (MATRIX, MATRIX), volume.spacing)
 
 

@@ -16,7 +16,7 @@ from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
 from mrbench.training.tuned import TUNED, tuned_parameters
-from mrbench.training.weights import weights_name
+from mrbench.training.weights import shipped_weights, weights_folder, weights_name
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,13 @@ def _hash(*facts: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:20]
 
 
-def entries(board: Board, requested: Sequence[str] = ()) -> list[Entry]:
+def entries(board: Board, requested: Sequence[str] = (), *, all_weights: bool = False) -> list[Entry]:
     """Resolve the requested methods, or every method of the task with its board settings.
+
+    Parameters
+    ----------
+    all_weights : bool
+        Add each learned method again with every other set of weights that it ships: how well they generalise.
 
     Raises
     ------
@@ -98,7 +103,21 @@ def entries(board: Board, requested: Sequence[str] = ()) -> list[Entry]:
     for number, entry in enumerate(made):
         if twin := next((other for other in made[:number] if other.resolved == entry.resolved), None):
             raise RequestError(f"method '{entry.spec}' was asked for twice (as '{twin.spec}'); name it once.")
+    if all_weights:
+        known = {(entry.spec.name, entry.weights) for entry in made}
+        foreign = [_entry(board, spec) for entry in list(made) for spec in _other_weights(board, entry)]
+        made += [entry for entry in foreign if (entry.spec.name, entry.weights) not in known and not entry.skipped]
     return made
+
+
+def _other_weights(board: Board, entry: Entry) -> list[MethodSpec]:
+    """The specs of a learned method with each set of weights that it ships."""
+    method = find_method(entry.spec.name, board.task.name)
+    instance = build(entry.resolved, board.task)
+    if not isinstance(instance, LearnedMethod) or entry.spec.parameters.get("weights", "auto") != "auto":
+        return []
+    names = shipped_weights(weights_folder(method), instance.network)  # type: ignore[arg-type]
+    return [replace(entry.spec, parameters={**entry.spec.parameters, "weights": name}) for name in names]
 
 
 def _entry(board: Board, spec: MethodSpec) -> Entry:

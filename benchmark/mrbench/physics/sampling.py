@@ -101,14 +101,14 @@ def calibration_size(mask: np.ndarray) -> tuple[int, int]:
     tuple of int
         ``(0, 0)`` where not even the centre is sampled. Of a column mask, all rows.
     """
-    everywhere = mask.all(axis=0)
+    everywhere: np.ndarray = np.logical_and.reduce(mask, axis=0)
     rows, columns = everywhere.shape
     if not everywhere[rows // 2, columns // 2]:
         return 0, 0
     if everywhere[:, columns // 2].all():
-        return rows, _run(everywhere.all(axis=0), columns // 2)
+        return rows, _run(np.logical_and.reduce(everywhere, axis=0), columns // 2)
     if everywhere[rows // 2].all():
-        return _run(everywhere.all(axis=1), rows // 2), columns
+        return _run(np.logical_and.reduce(everywhere, axis=1), rows // 2), columns
     side = 1
     while side < min(rows, columns) and everywhere[_centred(rows, side + 1), _centred(columns, side + 1)].all():
         side += 1

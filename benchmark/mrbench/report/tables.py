@@ -26,7 +26,14 @@ class Caption:
 
 
 def caption(
-    board: Leaderboard, *, task: str, track: str, dataset: str, simulation: str, split: str, all_cases: int,
+    board: Leaderboard,
+    *,
+    task: str,
+    track: str,
+    dataset: str,
+    simulation: str,
+    split: str,
+    all_cases: int,
     notes: Sequence[str] = (),
 ) -> Caption:
     """Say what the table shows: data, number of cases, protocol, and what is limited or simulated.

@@ -142,8 +142,8 @@ class Reconstruction(Task):
             )
         if prediction.shape != (frames, rows, columns):
             raise PredictionError(
-                f"the image has shape {prediction.shape}; {(frames, rows, columns)} is needed: one image a frame, coils "
-                "combined."
+                f"the image has shape {prediction.shape}; {(frames, rows, columns)} is needed: one image a frame, "
+                "coils combined."
             )
         if not np.issubdtype(prediction.dtype, np.inexact):
             raise PredictionError(f"the image has dtype {prediction.dtype}; return floating-point or complex numbers.")
@@ -176,7 +176,10 @@ class Reconstruction(Task):
 
     def score(self, case: Case, prediction: np.ndarray) -> Scores:
         target, mask = case.reference.magnitude, case.reference.foreground
-        details: dict[str, Any] = {"frames": len(prediction), "true_acceleration": round(true_acceleration(case.inputs.mask), 3)}
+        details: dict[str, Any] = {
+            "frames": len(prediction),
+            "true_acceleration": round(true_acceleration(case.inputs.mask), 3),
+        }
         if case.reference.note:
             details["note"] = case.reference.note
         if target is None:
@@ -257,7 +260,9 @@ def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tu
     if scale == 0:
         raise DataError("the sampled k-space is zero everywhere; check the k-space file and its mask.")
     calibration = calibration_size(mask)
-    rows, columns = (slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(mask.shape[1:], calibration, strict=True))
+    rows, columns = (
+        slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(mask.shape[1:], calibration, strict=True)
+    )
     if 0 not in calibration and not kspace[..., rows, columns].any(axis=(1, 2, 3)).all():
         raise DataError("the calibration lines in the centre of k-space are zero; check the k-space file and its mask.")
     kspace = np.ascontiguousarray(kspace / np.float32(scale))

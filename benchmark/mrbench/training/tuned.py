@@ -40,10 +40,10 @@ def tuned_parameters(method: type[Method], spec: MethodSpec, dataset: str, track
     if not asked:
         return {}
     if fixed := [key for key in asked if key not in method.tunable]:
-        raise RequestError(f"method '{spec}': {fixed[0]} cannot be tuned; choose {', '.join(method.tunable) or 'none'}.")
+        raise RequestError(
+            f"method '{spec}': {fixed[0]} cannot be tuned; choose {', '.join(method.tunable) or 'none'}."
+        )
     path = tuned_folder(method) / manifest_name(method, spec, dataset, track)
     if not path.is_file():
-        raise MethodSkipped(
-            f"not tuned for {dataset}, {track}: give {asked[0]} a number, such as `mrbench tune` finds"
-        )
+        raise MethodSkipped(f"not tuned for {dataset}, {track}: give {asked[0]} a number, such as `mrbench tune` finds")
     return json.loads(path.read_text())["chosen"]

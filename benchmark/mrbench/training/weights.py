@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.core.method import LearnedMethod
 from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of, write_atomically
 
@@ -86,6 +88,11 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
         f"no weights of {network} for {weights}: choose weights={' or '.join(shipped) or 'PATH'}, "
         f"or train with `mrbench train --dataset {dataset}`"
     )
+
+
+def weights_folder(method: type[LearnedMethod]) -> Path:
+    """Where a method ships its weights: ``weights`` beside its module."""
+    return Path(str(sys.modules[method.__module__].__file__)).parent / "weights"
 
 
 def shipped_weights(folder: Path, network: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -40,12 +42,12 @@ def convolutions(dimensions: int, channels: int, depth: int, features: int) -> n
     kind = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
     sizes = [channels, *[features] * (depth - 1), 2]
     layers: list[nn.Module] = []
-    for inward, outward in zip(sizes, sizes[1:], strict=False):
-        layers += [kind(inward, outward, 3, padding=1), nn.LeakyReLU(0.01)]
-    for layer in layers[::2]:
-        nn.init.kaiming_normal_(layer.weight, a=0.01)  # type: ignore[arg-type]
+    for inward, outward in pairwise(sizes):
+        layer = kind(inward, outward, 3, padding=1)
+        nn.init.kaiming_normal_(layer.weight, a=0.01)
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    layers[-2].weight.data *= 0.1  # type: ignore[operator,union-attr]  # a residual starts small
+        layers += [layer, nn.LeakyReLU(0.01)]
+    layer.weight.data *= 0.1  # a residual starts small
     return nn.Sequential(*layers[:-1])
 
 

@@ -62,7 +62,9 @@ class LearnedReconstruction(LearnedMethod):
             else:
                 extra = {}
                 if self.needs_calibration:
-                    extra["acs"] = torch.from_numpy(acs_mask(mask.shape[1:], inputs.calibration))[None].to(device)
+                    extra["acs"] = torch.from_numpy(acs_mask(inputs.mask.shape[1:], inputs.calibration))[None].to(
+                        device
+                    )
                 frames = range(len(kspace))
                 images = [self.network_(kspace[f : f + 1], mask[f : f + 1], **extra) for f in frames]
             return torch.cat(images).cpu().numpy()
@@ -85,7 +87,7 @@ class LearnedReconstruction(LearnedMethod):
         return (prediction - target).abs().mean()
 
 
-def acs_mask(shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+def acs_mask(shape: tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     """The fully sampled block in the centre of k-space, bool ``(y, x)``."""
     block = np.zeros(shape, bool)
     rows, columns = (slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(shape, size, strict=True))
@@ -132,10 +134,10 @@ class ReconstructionRecipe:
         return self.method.loss(prediction.float()[..., top : top + rows, left : left + columns], target)
 
     def _slice(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        number = rng.integers(len(self.examples.scans))
+        number = int(rng.integers(len(self.examples.scans)))
         scan, scale = self.examples.scans[number], self.scales[number]
         assert scan.reference is not None
-        track = self.examples.tracks[rng.integers(len(self.examples.tracks))]
+        track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
         frame = rng.integers(len(scan.kspace))
         mask = draw_mask(track, (1, *scan.kspace.shape[1:]), rng)
         flip = _random_flip(rng)
@@ -146,10 +148,10 @@ class ReconstructionRecipe:
     def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         from mrbench.physics.fourier import to_image, to_kspace
 
-        number = rng.integers(len(self.examples.scans))
+        number = int(rng.integers(len(self.examples.scans)))
         scan, scale = self.examples.scans[number], self.scales[number]
         assert scan.reference is not None
-        track = self.examples.tracks[rng.integers(len(self.examples.tracks))]
+        track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
         start = rng.integers(scan.kspace.shape[2] - self.band + 1)
         rows = slice(start, start + self.band)
         flip = _random_flip(rng)

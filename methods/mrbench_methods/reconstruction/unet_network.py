@@ -44,9 +44,7 @@ class Unet(nn.Module):
         super().__init__()
         self.stride = 2**pools
         sizes = [features * 2**level for level in range(pools + 1)]
-        self.down = nn.ModuleList(
-            double_convolution(a, b) for a, b in zip([inward, *sizes[:-1]], sizes, strict=True)
-        )
+        self.down = nn.ModuleList(double_convolution(a, b) for a, b in zip([inward, *sizes[:-1]], sizes, strict=True))
         self.up = nn.ModuleList(up_convolution(2 * size, size) for size in sizes[:-1])
         self.merge = nn.ModuleList(double_convolution(2 * size, size) for size in sizes[:-1])
         self.last = nn.Conv2d(features, outward, 1)

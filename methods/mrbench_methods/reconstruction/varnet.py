@@ -54,7 +54,7 @@ class VarNet(LearnedReconstruction):
         return VarNetwork(self.cascades, self.features, self.pools, self.map_features)
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """1 - SSIM (uniform 7x7 window, sample covariance, data range 1: the volume's maximum) + mean absolute error."""
+        """1 - SSIM with the volume's maximum, 1, as its range, plus the mean absolute error."""
         from mrbench_methods.reconstruction.ssim_loss import ssim
 
         return 1 - ssim(prediction, target) + super().loss(prediction, target)
