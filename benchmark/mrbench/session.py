@@ -227,13 +227,14 @@ def tune_and_report(
     console, found, spec = Console(), find_task(task), parse_spec(method)
     data = find_dataset(dataset, found.material)
     chosen = find_track(found, track, data)
-    _prepare(console, data, [s for case in found.cases(data, "validation", chosen)[:limit] for s in case.subjects])
+    method_class = find_method(spec.name, found.name)
+    if method_class.tunable:
+        _prepare(console, data, [s for case in found.cases(data, "validation", chosen)[:limit] for s in case.subjects])
 
     def listen(parameters: Mapping[str, float], score: float) -> None:
         text = ", ".join(f"{name} {value:g}" for name, value in parameters.items())
         console.print(f"{text}: validation {found.primary.name} {score:.4f}")
 
-    method_class = find_method(spec.name, found.name)
     path = tune(method_class, spec, found, data, chosen, out=out, limit=limit, threads=threads, report=listen)
     console.print(f"manifest: {path}", soft_wrap=True)
 
@@ -249,11 +250,13 @@ def _prepare(console: Console, dataset: Dataset, subjects: Sequence[str]) -> Non
 
 
 def prepare_all(dataset: str, split: str | None) -> None:
-    """Prepare a dataset, or one split of it."""
-    console, found = Console(), find_dataset(dataset)
-    subjects = [s for name in ([split] if split else SPLITS) for s in found.subjects(name)]
-    _prepare(console, found, subjects)
-    console.print(f"{len(subjects)} subjects of {dataset} are ready in {found.cache}", soft_wrap=True)
+    """Prepare a dataset, or one split of it, for every task that uses it."""
+    console = Console()
+    for material in DATASETS.get(dataset, {"images": ""}):
+        found = find_dataset(dataset, material)
+        subjects = [s for name in ([split] if split else SPLITS) for s in found.subjects(name)]
+        _prepare(console, found, subjects)
+        console.print(f"{len(subjects)} subjects of {dataset}, {material}, are ready in {found.cache}", soft_wrap=True)
 
 
 def fetch_files(dataset: str) -> None:

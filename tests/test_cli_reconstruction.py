@@ -1,0 +1,135 @@
+"""Reconstruction from the command line: raw k-space in, board, panel, training, tuning and generalisation out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.kspace_phantom import acquire, write_fastmri
+
+
+def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory) -> Path:
+    """Six multi-coil fastMRI files: two to train, one to validate, three to test."""
+    folder = tmp_path_factory.mktemp("raw") / "scans"
+    folder.mkdir()
+    lines = ["subject,split,kspace"]
+    for number, split in enumerate(("train", "train", "validation", "test", "test", "test")):
+        write_fastmri(folder / f"s{number}.h5", acquire(2, 4, seed=number))
+        lines.append(f"s{number},{split},s{number}.h5")
+    (folder / "subjects.csv").write_text("\n".join(lines))
+    return folder
+
+
+def rows_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in (path / "rows.jsonl").read_text().splitlines()]
+
+
+def test_raw_kspace_becomes_a_board(scans: Path, tmp_path: Path) -> None:
+    command = [
+        "run",
+        "-t",
+        "reconstruction",
+        "-d",
+        f"folder:{scans}",
+        "-m",
+        "zero-filled",
+        "-m",
+        "l1-wavelet",
+        "-m",
+        "grappa",
+    ]
+    done = mrbench(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    board = tmp_path / "results/reconstruction/multicoil-4x/scans"
+    assert "True acceleration" in done.stdout and "A case is 2 frames" in done.stdout
+    assert "grappa skipped: random sampling" in done.stdout
+    rows = [row for row in rows_of(board) if row["status"] == "ok"]
+    assert len(rows) == 2 * 3 * 3  # methods, subjects, masks
+    assert {"psnr_db", "ssim", "nmse", "psnr_fg_db", "psnr_slice_db"} <= set(rows[0]["metrics"])
+    assert all(2 < row["details"]["true_acceleration"] < 9 for row in rows)
+    assert (board / "figures/panel_median.png").is_file() and (board / "report.html").is_file()
+    before = (board / "rows.jsonl").read_text()
+    assert mrbench(*command, cwd=tmp_path).returncode == 0
+    assert (board / "rows.jsonl").read_text() == before
+
+
+def test_prospective_data_get_a_panel_and_a_sentence(scans: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "prospective"
+    folder.mkdir()
+    columns = np.zeros(96, bool)
+    columns[::3] = columns[42:54] = True
+    kspace = np.where(columns, acquire(1, 4).kspace[0], 0)
+    np.save(folder / "scan.npy", kspace)
+    done = mrbench(
+        "run", "-t", "reconstruction", "-d", f"folder:{folder}", "-m", "zero-filled", "-m", "cg-sense", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    board = tmp_path / "results/reconstruction/as-acquired/prospective"
+    text = " ".join(done.stdout.split())
+    assert "No scores: these data were undersampled by the scanner" in text and "No mask file" in text
+    assert (board / "figures/panel_first.png").is_file()
+    assert "nan" not in (board / "leaderboard.md").read_text().lower()
+
+
+def test_a_bad_file_is_a_row_and_the_others_go_on(scans: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for number in (3, 4):
+        (folder / f"s{number}.h5").write_bytes((scans / f"s{number}.h5").read_bytes())
+    (folder / "cut.h5").write_bytes((scans / "s5.h5").read_bytes()[:4000])
+    with h5py.File(folder / "real.h5", "w") as file:
+        file["kspace"] = np.ones((2, 4, 48, 96), np.int16)
+    done = mrbench("run", "-t", "reconstruction", "-d", f"folder:{folder}", "-m", "zero-filled", cwd=tmp_path)
+    assert done.returncode == 1
+    rows = {row["case"]: row for row in rows_of(tmp_path / "results/reconstruction/multicoil-4x/mixed")}
+    assert len(rows) == 12 and sum(row["status"] == "ok" for row in rows.values()) == 6
+    assert "truncated" in rows["cut_mask1"]["message"] and "int16" in rows["real_mask1"]["message"]
+    assert "nan" not in (tmp_path / "results/reconstruction/multicoil-4x/mixed/leaderboard.csv").read_text().lower()
+
+
+def test_train_tune_and_generalise(scans: Path, tmp_path: Path) -> None:
+    data = ["-t", "reconstruction", "-d", f"folder:{scans}"]
+    method = "unet[features=4,pools=2]"
+    done = mrbench("train", *data, "-k", "multicoil-4x+multicoil-8x", "-m", method, "--steps", "4", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    weights = tmp_path / "weights/unet-f4p2.scans.multicoil-4x+multicoil-8x.safetensors"
+    used = f"unet[features=4,pools=2,weights={weights}]"
+    done = mrbench("run", *data, "-k", "multicoil-8x", "-m", used, "--limit", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    done = mrbench("tune", *data, "-k", "multicoil-4x", "-m", "cg-sense[iterations=5]", "--limit", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = json.loads((tmp_path / "tuned/cg-sense-5.scans.multicoil-4x.json").read_text())
+    scores = {entry["strength"]: entry["psnr_db"] for entry in manifest["tried"]}
+    assert scores[manifest["chosen"]["strength"]] == max(scores.values()) and manifest["split"] == "validation"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "-t", "reconstruction", "-d", "msd-hippocampus"], "has no k-space"),
+        (["run", "-t", "reconstruction", "-k", "cine-8x"], "does not suit icbm-sim"),
+        (["run", "-t", "reconstruction", "-k", "multicoil-4"], "did you mean 'multicoil-4x"),
+        (["run", "-t", "reconstruction", "-d", "folder:nowhere"], "is not a folder"),
+        (["tune", "-t", "reconstruction", "-m", "zero-filled"], "nothing to tune"),
+        (["run", "-t", "reconstruction", "-m", "bart[regulariser=tvv]"], "did you mean 'tv'"),
+    ],
+)
+def test_wrong_requests_are_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = mrbench(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
