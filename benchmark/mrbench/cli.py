@@ -24,6 +24,8 @@ app = typer.Typer(
 
       mrbench run --task registration --dataset ixi-hh-2mm --method elastix --method mine.py:register
 
+      mrbench run --task reconstruction --dataset folder:path/to/kspace      your own raw data
+
       mrbench list methods --task registration         what there is, and how to cite it
 
     Exit codes: 0 all rows are fine, 1 some rows failed (the table says which), 2 the request was wrong.

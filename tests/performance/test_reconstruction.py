@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import sigpy
 from sigpy.mri.app import EspiritCalib
+from tests.performance.test_scoring import seconds
 
 from mrbench.core.random import rng_for
 from mrbench.physics.coils import receive_coils
 from mrbench.physics.fourier import to_kspace
 from mrbench.physics.noise import complex_noise
 from mrbench_baselines.reconstruction.espirit import espirit
-from tests.performance.test_scoring import seconds
 
 
 def test_maps_against_sigpy(benchmark) -> None:

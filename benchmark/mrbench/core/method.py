@@ -95,6 +95,10 @@ class LearnedMethod(Method):
     kind: ClassVar[Kind] = "learned"
     weights: str
 
+    def stand_in(self, track: str) -> str | None:
+        """Name of shipped weights that a default board shows on data for which there are none, or None."""
+        return None
+
     @property
     @abstractmethod
     def network(self) -> str:

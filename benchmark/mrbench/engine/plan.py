@@ -99,7 +99,7 @@ def entries(board: Board, requested: Sequence[str] = (), *, all_weights: bool = 
         specs = [
             MethodSpec(name, settings) for name in method_names(task) for settings in find_method(name, task).board
         ]
-    made = [_entry(board, spec) for spec in specs]
+    made = [_entry(board, spec if requested else _stand_in(board, spec)) for spec in specs]
     for number, entry in enumerate(made):
         if twin := next((other for other in made[:number] if other.resolved == entry.resolved), None):
             raise RequestError(f"method '{entry.spec}' was asked for twice (as '{twin.spec}'); name it once.")
@@ -108,6 +108,26 @@ def entries(board: Board, requested: Sequence[str] = (), *, all_weights: bool = 
         foreign = [_entry(board, spec) for entry in list(made) for spec in _other_weights(board, entry)]
         made += [entry for entry in foreign if (entry.spec.name, entry.weights) not in known and not entry.skipped]
     return made
+
+
+def _stand_in(board: Board, spec: MethodSpec) -> MethodSpec:
+    """On data that nobody trained for, show a learned method with named weights of other data, if it has any."""
+    ours = board.dataset.address == board.dataset.name
+    if ours or not issubclass(find_method(spec.name, board.task.name), LearnedMethod):
+        return spec
+    instance = build(_with_weights(board, spec), board.task)
+    assert isinstance(instance, LearnedMethod)
+    name = instance.stand_in(board.track)
+    return replace(spec, parameters={**spec.parameters, "weights": name}) if name else spec
+
+
+def _with_weights(board: Board, spec: MethodSpec) -> MethodSpec:
+    """Replace ``weights=auto`` by the name of those trained for the data set and track."""
+    method = find_method(spec.name, board.task.name)
+    if "weights" not in method.parameters() or spec.parameters.get("weights", "auto") != "auto":
+        return spec
+    name = weights_name(board.task, board.dataset.name, [board.track])
+    return replace(spec, parameters={**spec.parameters, "weights": name})
 
 
 def _other_weights(board: Board, entry: Entry) -> list[MethodSpec]:
@@ -122,10 +142,7 @@ def _other_weights(board: Board, entry: Entry) -> list[MethodSpec]:
 
 def _entry(board: Board, spec: MethodSpec) -> Entry:
     method = find_method(spec.name, board.task.name)
-    resolved, skipped = spec, method.why_not()
-    if "weights" in method.parameters() and spec.parameters.get("weights", "auto") == "auto":
-        name = weights_name(board.task, board.dataset.name, [board.track])
-        resolved = replace(spec, parameters={**spec.parameters, "weights": name})
+    resolved, skipped = _with_weights(board, spec), method.why_not()
     try:
         tuned = tuned_parameters(method, spec, board.dataset.name, board.track)
     except MethodSkipped as reason:

@@ -42,7 +42,8 @@ def caption(
     """
     title = f"{task}, {track}, {dataset}{f' ({simulation})' if simulation else ''}"
     shown = len(board.cases)
-    said = [f"{shown} {split} case{'s' if shown != 1 else ''}."]
+    repeats = f" of {board.units} subject{'s' if board.units != 1 else ''}" if board.units < shown else ""
+    said = [f"{shown} {split} case{'s' if shown != 1 else ''}{repeats}."]
     if shown < all_cases:
         title += f", LIMITED to {shown} of {all_cases} cases"
     if short := [line.method for line in board.lines if line.n_cases < shown]:
@@ -50,8 +51,9 @@ def caption(
     said += notes
     if board.metrics:
         said.append("Mean [95 % bootstrap interval over subjects].")
-    if board.metrics and shown < FEWEST_CASES:
-        said.append(f"Nothing is bold: fewer than {FEWEST_CASES} cases cannot tell methods apart.")
+    if board.metrics and board.units < FEWEST_CASES:
+        what = "subjects" if repeats else "cases"
+        said.append(f"Nothing is bold: fewer than {FEWEST_CASES} {what} cannot tell methods apart.")
     elif board.metrics:
         said.append("Bold: not separable from the best (paired Wilcoxon, Holm, 5 %).")
     threads = sorted({line.threads for line in board.lines})

@@ -57,6 +57,8 @@ class Leaderboard:
         Methods that could not run here, and why.
     values : dict of dict of ndarray
         ``values[metric][method]``: one number a case, in the order of ``cases``, failures as they count.
+    units : int
+        How many different subjects (or pairs) the cases are of: what paired tests compare.
     """
 
     metrics: tuple[Metric, ...]
@@ -65,6 +67,7 @@ class Leaderboard:
     skipped: dict[str, str]
     values: dict[str, dict[str, np.ndarray]] = field(repr=False)
     protocol: str = ""
+    units: int = 0
 
     @property
     def primary(self) -> Metric:
@@ -98,6 +101,7 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
     subjects = {row.case: row.subjects for row in rows}
     known = tuple(m for m in metrics if any(m.name in row.metrics for row in rows))
     values = {metric.name: _matrix(ran, cases, metric) for metric in known}
+    units = _units([tuple(subjects[case]) for case in cases])
     weights = subject_weights([subjects[case] for case in cases]) if cases else np.zeros((0, 0))
 
     failures = {name: sum(row.failed for row in own) for name, own in ran.items()}
@@ -105,7 +109,7 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
     sound = {name for name in whole if not failures[name]}
     cells: dict[str, dict[str, Cell]] = {name: {} for name in ran}
     for metric in known:
-        for name, cell in _column(values[metric.name], metric, weights, sound).items():
+        for name, cell in _column(values[metric.name], metric, weights, sound, units).items():
             cells[name][metric.name] = cell
     order = sorted(ran, key=lambda name: (name not in whole, failures[name] > 0, _badness(cells[name], known)))
     lines = [
@@ -113,7 +117,7 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
         for rank, name in enumerate(order, start=1)
     ]
     protocol = rows[0].protocol if rows else ""
-    return Leaderboard(known, lines, cases, skipped, values, protocol)
+    return Leaderboard(known, lines, cases, skipped, values, protocol, len(units))
 
 
 def _matrix(ran: dict[str, list[Row]], cases: list[str], metric: Metric) -> dict[str, np.ndarray]:
@@ -135,15 +139,26 @@ def _matrix(ran: dict[str, list[Row]], cases: list[str], metric: Metric) -> dict
     return table
 
 
-def _column(values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, sound: set[str]) -> dict[str, Cell]:
-    """Means, intervals and the best group; only methods that did every case can be best."""
+def _units(subjects: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
+    """Positions of the cases of the same subjects: several masks of one head are not several heads."""
+    return [np.flatnonzero([own == unit for own in subjects]) for unit in dict.fromkeys(subjects)]
+
+
+def _column(
+    values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, sound: set[str], units: list[np.ndarray]
+) -> dict[str, Cell]:
+    """Means, intervals and the best group; only methods that did every case can be best.
+
+    The paired test sees one number for the same subjects, their mean: repeated cases are not independent.
+    """
     intervals = {name: mean_interval(own, weights) for name, own in values.items()}
     sign = -1 if metric.higher_is_better else 1
     eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and name in sound]
-    if not eligible or not metric.ranked or len(values[eligible[0]]) < FEWEST_CASES:
+    if not eligible or not metric.ranked or len(units) < FEWEST_CASES:
         return {name: Cell(*interval) for name, interval in intervals.items()}
     best = min(eligible, key=lambda name: sign * intervals[name][0])
-    compared = against_best(values, best, higher_is_better=metric.higher_is_better)
+    by_unit = {name: np.array([own[unit].mean() for unit in units]) for name, own in values.items()}
+    compared = against_best(by_unit, best, higher_is_better=metric.higher_is_better)
     return {
         name: Cell(
             *interval,

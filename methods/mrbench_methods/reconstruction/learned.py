@@ -13,7 +13,7 @@ from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.physics.sampling import calibration_size
 from mrbench.tasks.reconstruction import ReconstructionInputs, TrainingScans
-from mrbench.tasks.sampling import draw_mask
+from mrbench.tasks.sampling import TRACKS, draw_mask
 from mrbench.training.weights import load_weights, resolve_weights
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ class LearnedReconstruction(LearnedMethod):
     @property
     def weights_path(self) -> Path:
         return resolve_weights(Path(__file__).parent / "weights", self.network, self.weights)
+
+    def stand_in(self, track: str) -> str | None:
+        """The weights of real heads; of an array for data as acquired."""
+        if TRACKS[track].dynamic:
+            return None
+        return "ixi-hh-2mm.singlecoil-4x" if TRACKS[track].coils == 1 else "ixi-hh-2mm.multicoil-4x"
 
     def setup(self, resources: Resources) -> None:
         super().setup(resources)
