@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
 import numpy as np
 from scipy import fft
 
 AXES = (-2, -1)
+Array = TypeVar("Array", bound=Any)
 
 
 def to_kspace(image: np.ndarray) -> np.ndarray:
@@ -26,8 +30,8 @@ def root_sum_of_squares(images: np.ndarray, axis: int = -3) -> np.ndarray:
     return np.sqrt((images.real**2 + images.imag**2).sum(axis=axis))
 
 
-def centre_crop(array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Cut the middle of the last two axes, as `fastmri.data.transforms.center_crop` does.
+def centre_crop(array: Array, shape: Sequence[int]) -> Array:
+    """Cut the middle of the last two axes of an array or tensor, as `fastmri.data.transforms.center_crop` does.
 
     Raises
     ------

@@ -228,7 +228,7 @@ class Reconstruction(Task):
                 f"tracks {', '.join(tracks)} cannot be trained together on {dataset.name}: they need full k-space, "
                 "and the same number of coils."
             )
-        scans = [dataset.acquisition(subject, coils=coils.copy().pop()) for subject in dataset.subjects("train")]
+        scans = [dataset.acquisition(subject, coils=chosen[0].coils) for subject in dataset.subjects("train")]
         return TrainingScans(scans, chosen)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import LearnedMethod, Resources
+from mrbench.physics.fourier import centre_crop, to_image, to_kspace
 from mrbench.physics.sampling import calibration_size
 from mrbench.tasks.reconstruction import ReconstructionInputs, TrainingScans
 from mrbench.tasks.sampling import TRACKS, draw_mask
@@ -50,6 +51,7 @@ class LearnedReconstruction(LearnedMethod):
         self.network_ = self.new_network()
         self.network_.load_state_dict(load_weights(self.weights_path))
         self.network_.to(resources.device).eval()
+        self.predict(_blank(self.dynamic))  # warm-up: the first call of a process is slower than the rest
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         """Return magnitudes ``(frame, y, x)`` in the units of the k-space."""
@@ -91,6 +93,12 @@ class LearnedReconstruction(LearnedMethod):
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Mean absolute error of magnitudes that are scaled to a volume maximum of 1."""
         return (prediction - target).abs().mean()
+
+
+def _blank(dynamic: bool) -> ReconstructionInputs:
+    """The smallest inputs that every network takes."""
+    kspace = np.ones((4, 1 if dynamic else 2, 32, 32), np.complex64)
+    return ReconstructionInputs(kspace, np.ones((4, 32, 32), bool), (32, 32), dynamic, (1.0, 1.0, 1.0))
 
 
 def acs_mask(shape: tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
@@ -135,9 +143,8 @@ class ReconstructionRecipe:
         extra = {"acs": acs} if self.method.needs_calibration else {}
         with torch.autocast("cpu", torch.bfloat16):
             prediction = self.network(kspace, mask, **extra)
-        rows, columns = target.shape[-2:]
-        top, left = ((have - want) // 2 for have, want in zip(prediction.shape[-2:], (rows, columns), strict=True))
-        return self.method.loss(prediction.float()[..., top : top + rows, left : left + columns], target)
+        shown = centre_crop(prediction.float(), target.shape[-2:])
+        return self.method.loss(shown, target)
 
     def _slice(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         number = int(rng.integers(len(self.examples.scans)))
@@ -152,8 +159,6 @@ class ReconstructionRecipe:
         return kspace, np.ascontiguousarray(mask[0]), acs, flip(scan.reference[frame] / np.float32(scale))
 
     def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        from mrbench.physics.fourier import to_image, to_kspace
-
         number = int(rng.integers(len(self.examples.scans)))
         scan, scale = self.examples.scans[number], self.scales[number]
         assert scan.reference is not None
