@@ -7,7 +7,7 @@ import numpy as np
 from mrbench.core.method import Method
 from mrbench.tasks.reconstruction import ReconstructionInputs
 from mrbench.tasks.sampling import TRACKS
-from mrbench_baselines.reconstruction.espirit import coil_maps
+from mrbench_baselines.reconstruction.sigpy_frames import each_frame
 
 
 class CgSense(Method):
@@ -34,10 +34,4 @@ class CgSense(Method):
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         from sigpy.mri.app import SenseRecon
 
-        maps = coil_maps(inputs)
-        return np.stack([
-            SenseRecon(
-                y, s, self.strength, weights=m.astype(np.float32), max_iter=self.iterations, show_pbar=False
-            ).run()
-            for y, s, m in zip(inputs.kspace, maps, inputs.mask, strict=True)
-        ])  # fmt: skip
+        return each_frame(SenseRecon, inputs, self.strength, self.iterations)

@@ -6,7 +6,7 @@ import numpy as np
 
 from mrbench.core.method import Method
 from mrbench.tasks.reconstruction import ReconstructionInputs
-from mrbench_baselines.reconstruction.espirit import coil_maps
+from mrbench_baselines.reconstruction.sigpy_frames import each_frame
 
 
 class L1Wavelet(Method):
@@ -31,13 +31,7 @@ class L1Wavelet(Method):
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         from sigpy.mri.app import L1WaveletRecon
 
-        maps = coil_maps(inputs)
-        return np.stack([
-            L1WaveletRecon(
-                y, s, self.strength, weights=m.astype(np.float32), max_iter=self.iterations, show_pbar=False
-            ).run()
-            for y, s, m in zip(inputs.kspace, maps, inputs.mask, strict=True)
-        ])  # fmt: skip
+        return each_frame(L1WaveletRecon, inputs, self.strength, self.iterations)
 
 
 class TotalVariation(Method):
@@ -63,10 +57,4 @@ class TotalVariation(Method):
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         from sigpy.mri.app import TotalVariationRecon
 
-        maps = coil_maps(inputs)
-        return np.stack([
-            TotalVariationRecon(
-                y, s, self.strength, weights=m.astype(np.float32), max_iter=self.iterations, show_pbar=False
-            ).run()
-            for y, s, m in zip(inputs.kspace, maps, inputs.mask, strict=True)
-        ])  # fmt: skip
+        return each_frame(TotalVariationRecon, inputs, self.strength, self.iterations)
