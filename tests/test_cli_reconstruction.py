@@ -81,7 +81,7 @@ def test_prospective_data_get_a_panel_and_a_sentence(scans: Path, tmp_path: Path
     assert done.returncode == 0, done.stdout + done.stderr
     board = tmp_path / "results/reconstruction/as-acquired/prospective"
     text = " ".join(done.stdout.split())
-    assert "No scores: these data were undersampled by the scanner" in text and "No mask file" in text
+    assert "No scores: these data came undersampled" in text and "No mask file" in text
     assert (board / "figures/panel_first.png").is_file()
     assert "nan" not in (board / "leaderboard.md").read_text().lower()
 
@@ -102,7 +102,7 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(scans: Path, tmp_path: Path) -
     assert "nan" not in (tmp_path / "results/reconstruction/multicoil-4x/mixed/leaderboard.csv").read_text().lower()
 
 
-def test_train_tune_and_generalise(scans: Path, tmp_path: Path) -> None:
+def test_train_and_tune(scans: Path, tmp_path: Path) -> None:
     data = ["-t", "reconstruction", "-d", f"folder:{scans}"]
     method = "unet[features=4,pools=2]"
     done = mrbench("train", *data, "-k", "multicoil-4x+multicoil-8x", "-m", method, "--steps", "4", cwd=tmp_path)
@@ -116,6 +116,26 @@ def test_train_tune_and_generalise(scans: Path, tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "tuned/cg-sense-5.scans.multicoil-4x.json").read_text())
     scores = {entry["strength"]: entry["psnr_db"] for entry in manifest["tried"]}
     assert scores[manifest["chosen"]["strength"]] == max(scores.values()) and manifest["split"] == "validation"
+    assert f"cg-sense[iterations=5,strength={manifest['chosen']['strength']:g}]" in done.stdout.replace(".0]", "]")
+
+
+def test_foreign_weights_make_a_generalisation_board(scans: Path, tmp_path: Path) -> None:
+    """Shipped weights on data that nobody trained for, by way of --all-weights and report."""
+    done = mrbench("run", "-t", "reconstruction", "-d", f"folder:{scans}", "-k", "multicoil-8x", "-m", "unet",
+                   "--all-weights", "--limit", "1", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = rows_of(tmp_path / "results/reconstruction/multicoil-8x/scans")
+    assert {row["status"] for row in rows if "weights=" in row["method"]} == {"ok"}
+    done = mrbench("report", "results/reconstruction", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "results/reconstruction/generalisation.md").read_text()
+    assert "| `unet` | scans, multicoil-8x | ixi-hh-2mm, singlecoil-4x + singlecoil-8x | 1 |" in text
+    assert (tmp_path / "results/reconstruction/generalisation_unet.png").is_file()
+
+
+def test_a_board_of_skipped_rows_is_no_crash(scans: Path, tmp_path: Path) -> None:
+    done = mrbench("run", "-t", "reconstruction", "-d", f"folder:{scans}", "-m", "grappa", "--limit", "1", cwd=tmp_path)
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "skipped" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mrbench.core.case import Case
 from mrbench.core.registry import find_method
-from mrbench.core.row import Row
+from mrbench.engine.store import RowStore
 from mrbench.stats.leaderboard import leaderboard
+from mrbench.tasks.catalog import find_task
 from mrbench.tasks.registration import Registration
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BOARDS = ROOT / "results/registration/inter-subject"
+RESULTS = ROOT / "results"
+BOARDS = sorted(path.parent for path in RESULTS.glob("*/*/*/rows.jsonl"))
 
 
-def test_the_board_in_the_readme_is_the_one_in_results() -> None:
-    shown = re.search(r"<!-- board:ixi-hh-2mm -->\n(.*?)<!-- /board -->", README, re.DOTALL)
-    assert shown is not None
-    table = (BOARDS / "ixi-hh-2mm/leaderboard.md").read_text().partition("\n\n")[2]
-    assert shown[1].strip() == table.strip()
+def test_the_boards_in_the_readme_are_those_in_results() -> None:
+    shown = re.findall(r"<!-- board:(\S+) -->\n(.*?)<!-- /board -->", README, re.DOTALL)
+    assert {name.partition("/")[0] for name, _ in shown} == {"registration", "reconstruction"}
+    for name, block in shown:
+        table = (RESULTS / name / "leaderboard.md").read_text().partition("\n\n")[2]
+        assert block.strip() == table.strip()
 
 
-def test_boards_in_results_follow_from_their_rows() -> None:
-    import csv
-
-    for folder in ("ixi-hh-2mm", "icbm-sim"):
-        rows = [Row.from_json(line) for line in (BOARDS / folder / "rows.jsonl").read_text().splitlines()]
-        table = {line.method: line for line in leaderboard(rows, Registration().metrics).lines}
-        with (BOARDS / folder / "leaderboard.csv").open(newline="") as file:
-            written = {line["method"]: line for line in csv.DictReader(file)}
-        assert set(written) == set(table)
-        for name, line in table.items():
-            np.testing.assert_allclose(float(written[name]["dice"]), line.cells["dice"].mean, rtol=1e-5)
+@pytest.mark.parametrize("board", BOARDS, ids=lambda path: str(path.relative_to(RESULTS)))
+def test_boards_in_results_follow_from_their_rows(board: Path) -> None:
+    rows = RowStore(board / "rows.jsonl").read()
+    metrics = find_task(rows[0].task).metrics
+    table = {line.method: line for line in leaderboard(rows, metrics).lines}
+    with (board / "leaderboard.csv").open(newline="") as file:
+        written = {line["method"]: line for line in csv.DictReader(file)}
+    assert set(written) == set(table)
+    for name, line in table.items():
+        np.testing.assert_allclose(float(written[name][metrics[0].name]), line.cells[metrics[0].name].mean, rtol=1e-5)
 
 
 def test_the_method_of_the_readme_runs(tmp_path: Path, case: Case, task: Registration) -> None:
@@ -48,6 +52,8 @@ def test_the_method_of_the_readme_runs(tmp_path: Path, case: Case, task: Registr
     assert len(code.strip().splitlines()) <= 20
 
 
-def test_no_simulated_board_hides_that_it_is() -> None:
-    for name in ("leaderboard.md", "leaderboard.tex", "report.html"):
-        assert "simulated" in (BOARDS / "icbm-sim" / name).read_text()
+@pytest.mark.parametrize("board", BOARDS, ids=lambda path: str(path.relative_to(RESULTS)))
+def test_no_simulated_board_hides_that_it_is(board: Path) -> None:
+    if RowStore(board / "rows.jsonl").read()[0].simulated:
+        for name in ("leaderboard.md", "leaderboard.tex", "report.html"):
+            assert "simulated" in (board / name).read_text()

@@ -21,7 +21,7 @@ from rich.progress import (
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod
-from mrbench.core.registry import find_method, method_names, parse_spec
+from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec
 from mrbench.core.row import Row
 from mrbench.core.task import Task
 from mrbench.data.catalog import DATASETS, find_dataset
@@ -141,16 +141,22 @@ def rebuild(folder: Path) -> None:
     rows = RowStore(folder / "rows.jsonl").read()
     if not rows:
         if boards := sorted(folder.glob("*/*/rows.jsonl")):
-            return compare_trainings(folder, [row for path in boards for row in RowStore(path).read()])
+            return compare_trainings(folder, [row for path in boards for row in _of_one_protocol(path)])
         raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board, or of a task's boards.")
     last = rows[-1]
     found = find_task(last.task)
     board = Board(found, last.track, find_dataset(_address(folder, last), found.material), last.split, last.seed)
-    kept = [row for row in rows if (row.protocol, row.fingerprint) == (last.protocol, last.fingerprint)]
+    kept = _of_one_protocol(folder / "rows.jsonl")
     console = Console()
     page = _publish(console, board, kept, folder, figures=True, force=True)
     console.print(f"rebuilt {page}", soft_wrap=True)
     return None
+
+
+def _of_one_protocol(path: Path) -> list[Row]:
+    """The rows of a board that share data and protocol with its last one."""
+    rows = RowStore(path).read()
+    return [row for row in rows if (row.protocol, row.fingerprint) == (rows[-1].protocol, rows[-1].fingerprint)]
 
 
 def compare_trainings(folder: Path, rows: list[Row]) -> None:
@@ -236,7 +242,9 @@ def tune_and_report(
         console.print(f"{text}: validation {found.primary.name} {score:.4f}")
 
     path = tune(method_class, spec, found, data, chosen, out=out, limit=limit, threads=threads, report=listen)
-    console.print(f"manifest: {path}", soft_wrap=True)
+    found_values = json.loads(path.read_text())["chosen"]
+    best = MethodSpec(spec.name, {**spec.parameters, **found_values})
+    console.print(escape(f"best: --method '{best}'; manifest: {path}"), soft_wrap=True)
 
 
 def _prepare(console: Console, dataset: Dataset, subjects: Sequence[str]) -> None:

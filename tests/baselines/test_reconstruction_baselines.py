@@ -11,9 +11,11 @@ from tests.kspace_phantom import SHAPE, acquire, case_of
 
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import Resources
+from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method, parse_spec
 from mrbench.data.cfl import read_cfl, write_cfl
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
+from mrbench.physics.sampling import calibration_size, equispaced_columns
 from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.sampling import TRACKS
 from mrbench_baselines.reconstruction.bart import _bart
@@ -162,6 +164,34 @@ def test_total_variation_reaches_barts_objective(tmp_path: Path) -> None:
     ours = ready("total-variation[strength=0.01,iterations=600]").predict(case.inputs)
     assert objective(ours) < 1.02 * objective(theirs)
     assert np.linalg.norm(ours - theirs) < 0.1 * np.linalg.norm(theirs)
+
+
+def test_l1_wavelet_lowers_its_objective_to_a_fixed_point() -> None:
+    import pywt
+
+    case = case_of("singlecoil-4x", frames=1)
+    y, mask = case.inputs.kspace[0, 0], case.inputs.mask[0]
+
+    def objective(image: np.ndarray) -> float:
+        levels = pywt.dwtn_max_level(image.shape, "db4")
+        coefficients, _ = pywt.coeffs_to_array(pywt.wavedecn(image, "db4", mode="zero", level=levels))
+        return float(
+            0.5 * np.linalg.norm(np.where(mask, to_kspace(image) - y, 0)) ** 2 + 0.01 * np.abs(coefficients).sum()
+        )
+
+    values = [
+        objective(ready(f"l1-wavelet[strength=0.01,iterations={n}]").predict(case.inputs)[0]) for n in (5, 100, 400)
+    ]
+    assert values[0] > values[1] > values[2] - 1e-4 * values[1]
+    assert values[1] - values[2] < 0.02 * values[2]  # 100 iterations are nearly there
+
+
+@pytest.mark.parametrize("width", [45, 96, 127, 171])
+def test_grappa_takes_every_mask_of_its_track(width: int) -> None:
+    for seed in range(12):
+        columns = equispaced_columns(width, 4, 0.12, rng_for(str(seed), "m"))
+        mask = np.broadcast_to(columns, (1, 8, width))
+        assert evenly_spaced(columns, calibration_size(mask)[1]), seed
 
 
 def test_grappa_refuses_what_it_cannot_fill() -> None:

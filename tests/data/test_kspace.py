@@ -1,5 +1,7 @@
 """Raw k-space from files, and what is wrong with them, in one sentence each."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -74,9 +76,10 @@ def test_padded_columns_are_no_undersampling(tmp_path: Path, kspace: np.ndarray)
 
 def test_cfl_and_npy_give_the_same(tmp_path: Path, kspace: np.ndarray) -> None:
     masked = np.where(columns(), kspace[0], 0)
-    write_cfl(tmp_path / "a", masked)
-    assert (tmp_path / "a.hdr").read_text().split("\n")[1] == "16 24 4"  # BART's x first
-    assert (read_cfl(tmp_path / "a") == masked).all()
+    reads_first = masked.swapaxes(-1, -2)[:, None]  # (coil, z, phase, read), which BART calls read, phase, z, coil
+    write_cfl(tmp_path / "a", reads_first)
+    assert (tmp_path / "a.hdr").read_text().split("\n")[1] == "24 16 1 4"
+    assert (read_cfl(tmp_path / "a") == reads_first).all()
     np.save(tmp_path / "b.npy", masked)
     np.save(tmp_path / "b.mask.npy", columns())
     for name in ("a.cfl", "b.npy"):
@@ -84,6 +87,86 @@ def test_cfl_and_npy_give_the_same(tmp_path: Path, kspace: np.ndarray) -> None:
         assert raw.kspace.shape == (1, 4, 24, 16) and (raw.mask == columns()).all()
     assert "not zero in every coil" in read_kspace(tmp_path / "a.cfl").note
     assert read_kspace(tmp_path / "b.npy").note == ""
+
+
+@pytest.mark.parametrize(("dimension", "dynamic"), [(13, False), (10, True)])
+def test_cfl_with_slices_or_times(dimension: int, dynamic: bool, tmp_path: Path, kspace: np.ndarray) -> None:
+    sizes = [24, 16, 1, 4] + [1] * 12
+    sizes[dimension] = 3
+    write_cfl(tmp_path / "a", kspace.swapaxes(-1, -2).reshape(sizes[::-1]))
+    raw = read_kspace(tmp_path / "a.cfl")
+    assert (raw.kspace == kspace).all() and raw.dynamic == dynamic
+    sizes[2], sizes[dimension] = 3, 1
+    write_cfl(tmp_path / "b", kspace.swapaxes(-1, -2).reshape(sizes[::-1]))
+    with pytest.raises(DataError, match="read, phase, coil and either time or slice"):
+        read_kspace(tmp_path / "b.cfl")
+
+
+@pytest.mark.skipif(shutil.which("bart") is None, reason="bart is not installed")
+def test_cfl_of_barts_own_phantom(tmp_path: Path) -> None:
+    """Ellipses of BART's phantom: reads are rows, and four coils are coils."""
+    subprocess.run(["bart", "phantom", "-k", "-s4", "-x", "48", "k"], cwd=tmp_path, check=True)
+    subprocess.run(["bart", "phantom", "-x", "48", "image"], cwd=tmp_path, check=True)
+    raw = read_kspace(tmp_path / "k.cfl")
+    assert raw.kspace.shape == (1, 4, 48, 48) and raw.mask is None
+    image = np.abs(read_cfl(tmp_path / "image")).T  # the phantom is taller than wide: a transposed one does not fit
+    assert np.corrcoef(raw.reference[0].ravel(), image.ravel())[0, 1] > 0.7
+    assert np.corrcoef(raw.reference[0].ravel(), image.T.ravel())[0, 1] < 0.6
+
+
+def test_masks_beside_hdf5_and_in_the_table_are_used(tmp_path: Path, kspace: np.ndarray) -> None:
+    path = fastmri(tmp_path / "s.h5", np.where(columns(), kspace[:, 0], 0))
+    with pytest.raises(DataError, match=r"add s\.mask\.npy"):
+        read_kspace(path)
+    np.save(tmp_path / "s.mask.npy", columns())
+    assert (read_kspace(path).mask == columns()).all()
+    np.save(tmp_path / "other.npy", np.roll(columns(), 1))
+    assert (read_kspace(path, tmp_path / "other.npy").mask == np.roll(columns(), 1)).all()
+
+
+@pytest.mark.parametrize("sampled", [slice(16, 32), slice(0, 30), slice(10, 48)])
+def test_a_wide_or_lopsided_rim_is_undersampling(sampled: slice, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    kspace = np.zeros((1, 4, 20, 48), np.complex64)
+    kspace[..., sampled] = rng.standard_normal((1, 4, 20, 48))[..., sampled]
+    np.save(tmp_path / "a.npy", kspace)
+    raw = read_kspace(tmp_path / "a.npy")
+    assert raw.mask is not None and raw.reference is None
+
+
+def test_references_that_cannot_be(tmp_path: Path, kspace: np.ndarray) -> None:
+    wide = read_kspace(fastmri(tmp_path / "a.h5", kspace, reconstruction_rss=np.ones((3, 12, 20), np.float32)))
+    assert wide.crop == (12, 16) and wide.reference.shape == (3, 12, 16)  # as narrow as its k-space
+    for number, target in enumerate((np.zeros((3, 12, 12)), np.full((3, 12, 12), np.nan), np.ones((12, 12)))):
+        with pytest.raises(DataError, match="reconstruction_rss"):
+            read_kspace(fastmri(tmp_path / f"{number}.h5", kspace, reconstruction_rss=target))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["kspace"], file["ismrmrd_header"] = kspace, "<not xml"
+    with pytest.raises(DataError, match=r"x\.h5: its ISMRMRD header"):
+        read_kspace(tmp_path / "x.h5")
+
+
+def test_ismrmrd_refuses_what_it_cannot_sort(tmp_path: Path, kspace: np.ndarray) -> None:
+    ismrmrd = pytest.importorskip("ismrmrd")
+
+    def write(name: str, column: int, **index: int) -> Path:
+        with ismrmrd.Dataset(str(tmp_path / name), "dataset", create_if_needed=True) as scan:
+            scan.write_xml_header(HEADER)
+            for number in range(16):
+                readout = ismrmrd.Acquisition.from_array(kspace[0, :, :, number])
+                readout.idx.kspace_encode_step_1 = number if number else column
+                for key, value in index.items():
+                    setattr(readout.idx, key, value * number)
+                scan.append_acquisition(readout)
+        return tmp_path / name
+
+    with pytest.raises(DataError, match="several values of repetition"):
+        read_kspace(write("a.h5", 0, repetition=1))
+    with pytest.raises(DataError, match="step 99 of 16"):
+        read_kspace(write("b.h5", 99))
+    full = write("c.h5", 0)
+    full.chmod(0o444)
+    assert read_kspace(full).mask is None  # a read-only, fully sampled scan is scored
 
 
 def test_ismrmrd_sorts_its_readouts(tmp_path: Path, kspace: np.ndarray) -> None:
@@ -134,11 +217,11 @@ def test_broken_files(tmp_path: Path, kspace: np.ndarray) -> None:
     (tmp_path / "cut.npy").write_bytes((tmp_path / "b.npy").read_bytes()[:500])
     with pytest.raises(DataError, match="truncated"):
         read_kspace(tmp_path / "cut.npy")
-    write_cfl(tmp_path / "c", kspace)
+    write_cfl(tmp_path / "c", kspace[0][:, None])
     (tmp_path / "c.cfl").write_bytes((tmp_path / "c.cfl").read_bytes()[:-8])
     with pytest.raises(DataError, match="truncated"):
         read_kspace(tmp_path / "c.cfl")
-    with pytest.raises(DataError, match="2 slices but kspace has 3"):
+    with pytest.raises(DataError, match="kspace has 3 slices"):
         read_kspace(fastmri(tmp_path / "d.h5", kspace, reconstruction_rss=np.ones((2, 12, 12), np.float32)))
     with h5py.File(tmp_path / "e.h5", "w") as file:
         file["image"] = np.ones(3)
@@ -180,6 +263,9 @@ def test_table_of_a_folder(tmp_path: Path, kspace: np.ndarray) -> None:
     (tmp_path / "subjects.csv").write_text("subject,split\np1,test\n")
     with pytest.raises(DataError, match="lacks the column kspace"):
         KspaceFolder(tmp_path)
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,test\n")
+    with pytest.raises(DataError, match="line 2 has not as many fields"):
+        KspaceFolder(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no k-space"):
         KspaceFolder(tmp_path / "empty")
@@ -199,3 +285,14 @@ def test_real_undersampled_kspace() -> None:
     case = task.load(folder, task.cases(folder, "test", "as-acquired")[0], "as-acquired")
     assert case.inputs.kspace.shape == (1, 8, 230, 180) and case.inputs.calibration == (24, 24)
     assert case.inputs.mask.mean() == pytest.approx(0.1243, abs=1e-3) and case.reference.magnitude is None
+
+
+def test_a_changed_mask_changes_the_fingerprint(tmp_path: Path, kspace: np.ndarray) -> None:
+    (tmp_path / "deep").mkdir()
+    np.save(tmp_path / "deep/a.npy", np.where(columns(), kspace, 0))
+    np.save(tmp_path / "deep/a.mask.npy", columns())
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,test,deep/a.npy\n")
+    before = KspaceFolder(tmp_path).fingerprint
+    assert KspaceFolder(tmp_path).fingerprint == before
+    np.save(tmp_path / "deep/a.mask.npy", np.ones((24, 16), bool))
+    assert KspaceFolder(tmp_path).fingerprint != before

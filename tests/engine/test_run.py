@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import DataError, RequestError
 from mrbench.core.method import Resources
 from mrbench.core.row import Row
 from mrbench.data.folder import Folder
@@ -205,18 +205,18 @@ def test_learned_method_without_weights_is_skipped(board) -> None:
     assert found.skipped is not None and "train with `mrbench train" in found.skipped
 
 
-def test_damaged_data_of_a_case_is_a_row_and_keeps_the_others(board, methods, tmp_path, monkeypatch) -> None:
+def test_damaged_data_stops_the_run_and_keeps_the_rows(board, methods, tmp_path, monkeypatch) -> None:
     folder = tmp_path / "out"
     run(board, methods, ["good"], folder, limit=1)
     path = board.dataset.cache / "b5.npz"
     path.unlink(missing_ok=True)
     Path(board.dataset.path / "5_t1.nii.gz").rename(board.dataset.path / "away")
     try:
-        rows = run(board, methods, ["good"], folder)
+        with pytest.raises(DataError, match="is not there"):
+            run(board, methods, ["good"], folder)
     finally:
         Path(board.dataset.path / "away").rename(board.dataset.path / "5_t1.nii.gz")
-    assert {row.status for row in rows} == {"ok", "error"}
-    assert all("is not there" in row.message for row in rows if row.failed)
+    assert len((folder / "rows.jsonl").read_text().splitlines()) == 1
 
 
 def test_fresh_process_means_one_process_a_case(board, tmp_path) -> None:

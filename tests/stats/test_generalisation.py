@@ -55,7 +55,7 @@ def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
 def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
     found = transfers(rows, TRAININGS, PSNR)
     text = markdown("reconstruction", PSNR, found)
-    assert "| `net` | heads, 4x | **for this** | 9 | 32.40" in text and "| sim, 4x + 8x | 9 | 30.40" in text
+    assert "| `net` | heads, 4x | **heads, 4x** | 9 | 32.40" in text and "| sim, 4x + 8x | 9 | 30.40" in text
     assert len(table(PSNR, found).splitlines()) == 1 + len(found)
     write_generalisation(tmp_path, "reconstruction", PSNR, found)
     assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.png"}

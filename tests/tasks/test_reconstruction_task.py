@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.kspace_phantom import SHAPE, acquire, case_of
+from tests.kspace_phantom import SHAPE, acquire, case_of, write_fastmri
 
 from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.data.catalog import find_dataset
-from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
+from mrbench.data.kspace_folder import KspaceFolder
+from mrbench.physics.fourier import root_sum_of_squares, to_image
 from mrbench.tasks.reconstruction import Reconstruction, undersample
 from mrbench.tasks.sampling import TRACKS
 
@@ -66,6 +67,7 @@ def test_full_sampling_gives_the_reference_back() -> None:
         (lambda p: np.swapaxes(p, 1, 2), "is needed"),
         (lambda p: (100 * p).astype(int), "dtype int64"),
         (lambda p: p * np.nan, "NaN"),
+        (lambda p: p.astype(float) * 1e39, "infinite"),
         (lambda p: 0 * p, "zero everywhere"),
     ],
 )
@@ -133,11 +135,17 @@ def test_unscored_data_say_why(monkeypatch) -> None:
     assert scores.metrics == {} and scores.details["scored"] is False
     assert task.diagnose(bare, zero_filled(bare)) is None
     picture = task.picture(bare, zero_filled(bare))
-    assert picture.names[0] == "zero-filled, no reference" and picture.reference.max() == pytest.approx(1)
+    assert picture.names[0] == "zero-filled, no reference" and picture.reference.max() >= 1
 
 
-def test_order_of_cases_changes_nothing() -> None:
-    scan = acquire()
-    assert np.array_equal(case_of("singlecoil-4x").inputs.mask, case_of("singlecoil-4x").inputs.mask)
-    assert not np.array_equal(case_of("singlecoil-4x").inputs.mask, case_of("singlecoil-4x", seed=1).inputs.mask)
-    assert np.allclose(to_kspace(to_image(scan.kspace)), scan.kspace, atol=1e-4)
+def test_order_of_cases_changes_nothing(tmp_path) -> None:
+    """Forwards or backwards, each case gets its own mask; the masks of one subject differ."""
+    for number in range(2):
+        write_fastmri(tmp_path / f"s{number}.h5", acquire(2, 4, seed=number))
+    dataset = KspaceFolder(tmp_path)
+    cases = task.cases(dataset, "test", "multicoil-4x")
+    forwards = [task.load(dataset, case, "multicoil-4x").inputs for case in cases]
+    backwards = [task.load(KspaceFolder(tmp_path), case, "multicoil-4x").inputs for case in reversed(cases)][::-1]
+    for one, other in zip(forwards, backwards, strict=True):
+        assert np.array_equal(one.mask, other.mask) and np.array_equal(one.kspace, other.kspace)
+    assert len({inputs.mask.tobytes() for inputs in forwards}) == len(cases) == 6

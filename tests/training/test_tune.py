@@ -47,6 +47,17 @@ def test_search_grows_its_grid_to_the_maximum() -> None:
     assert max(values[0] for values in tried) == 32  # the neighbour beyond was looked at, too
 
 
+def test_search_gives_up_where_less_is_always_better() -> None:
+    tried = set()
+
+    def score(values: tuple[float, ...]) -> float:
+        tried.add(values)
+        return -values[0]
+
+    search(score, [(1.0, 3.0)])
+    assert len(tried) <= 2 + 6
+
+
 @pytest.fixture
 def shift(tmp_path: Path) -> str:
     (tmp_path / "mine.py").write_text(METHOD)

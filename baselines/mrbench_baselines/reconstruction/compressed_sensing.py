@@ -42,7 +42,7 @@ class TotalVariation(Method):
     strength : float or "tuned"
         In units of the image, whose zero-filled maximum is 1.
     iterations : int
-        This solver converges slowly; below 200 it costs decibels.
+        This solver converges slowly: at 200, a single-coil image is 1 dB below BART's of the same problem.
     """
 
     task = "reconstruction"

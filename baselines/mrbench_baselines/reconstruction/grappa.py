@@ -61,12 +61,17 @@ class Grappa(Method):
 def evenly_spaced(columns: np.ndarray, calibration: int) -> bool:
     """Whether the sampled columns outside the calibration block lie on one regular grid."""
     start = len(columns) // 2 - calibration // 2
+    stop = start + calibration
+    while start > 0 and columns[start - 1]:  # a centred block gives a line away where widths are odd
+        start -= 1
+    while stop < len(columns) and columns[stop]:
+        stop += 1
     outside = columns.copy()
-    outside[start : start + calibration] = False
+    outside[start:stop] = False
     sampled = np.flatnonzero(outside)
     if len(sampled) < 2 or (step := int(np.diff(sampled).min())) < 2:
         return False
     regular = np.zeros_like(columns)
     regular[sampled[0] % step :: step] = True
-    regular[start : start + calibration] = False
+    regular[start:stop] = False
     return bool((regular == outside).all())

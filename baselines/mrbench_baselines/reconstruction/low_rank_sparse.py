@@ -22,6 +22,7 @@ class LowRankPlusSparse(Method):
     sparse : float or "tuned"
         Threshold in units of the image, whose zero-filled maximum is 1.
     iterations : int
+        50 lose 2 dB on cine-sim.
     """
 
     task = "reconstruction"
@@ -29,7 +30,7 @@ class LowRankPlusSparse(Method):
     tunable = {"sparse": (0.003, 0.01, 0.03), "low_rank": (0.003, 0.01, 0.03)}
     board = ({}, {"sparse": "tuned", "low_rank": "tuned"})
 
-    def __init__(self, *, low_rank: float = 0.01, sparse: float = 0.01, iterations: int = 50) -> None:
+    def __init__(self, *, low_rank: float = 0.01, sparse: float = 0.01, iterations: int = 200) -> None:
         self.low_rank = float(low_rank)
         self.sparse = float(sparse)
         self.iterations = iterations

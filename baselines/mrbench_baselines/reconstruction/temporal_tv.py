@@ -19,6 +19,7 @@ class TemporalTV(Method):
     strength : float or "tuned"
         In units of the image, whose zero-filled maximum is 1.
     iterations : int
+        100 lose 3 dB on cine-sim, however strong the regularisation.
     """
 
     task = "reconstruction"
@@ -26,7 +27,7 @@ class TemporalTV(Method):
     tunable = {"strength": (0.003, 0.01, 0.03)}
     board = ({}, {"strength": "tuned"})
 
-    def __init__(self, *, strength: float = 0.01, iterations: int = 100) -> None:
+    def __init__(self, *, strength: float = 0.03, iterations: int = 300) -> None:
         self.strength = float(strength)
         self.iterations = iterations
 

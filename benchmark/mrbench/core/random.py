@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import random
+import sys
 
 import numpy as np
 
@@ -19,3 +21,11 @@ def rng_for(name: str, purpose: str, seed: int = 0) -> np.random.Generator:
     PCG64 streams are the same on every platform and NumPy version, which `default_rng` does not promise.
     """
     return np.random.Generator(np.random.PCG64(seed_for(name, purpose, seed)))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators, from which other people's methods draw: Python's, NumPy's, PyTorch's if loaded."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed % 2**63)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mrbench.core.errors import DataError
-from mrbench.data.cfl import read_cfl
+from mrbench.data.cfl import cfl_kspace
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 
 SUFFIXES = (".h5", ".hdf5", ".mrd", ".cfl", ".npy")
@@ -31,6 +31,8 @@ class RawKspace:
     reference : ndarray of float32, shape ``(frame, *crop)``, or None where it cannot be known
     note : str
         What a reader of the results must know.
+    dynamic : bool
+        Whether frames are time points.
     """
 
     kspace: np.ndarray
@@ -38,15 +40,16 @@ class RawKspace:
     crop: tuple[int, int]
     reference: np.ndarray | None
     note: str = ""
+    dynamic: bool = False
 
 
 def read_kspace(path: Path, mask_path: Path | None = None) -> RawKspace:
     """Read one file.
 
-    A mask is never guessed where a guess could be wrong: HDF5 files carry it, others have ``NAME.mask.npy``
-    beside them, of shape ``(x,)``, ``(y, x)`` or ``(frame, y, x)``. Without one, samples that are exactly zero in
-    every one of several coils were not taken, since a receiver's noise is never that; of a single coil this is
-    not known, and refused.
+    A mask is never guessed where a guess could be wrong. It is the file given, or ``NAME.mask.npy`` beside the
+    data, of shape ``(x,)``, ``(y, x)`` or ``(frame, y, x)``, or what an HDF5 file itself carries. Without one, samples
+    that are exactly zero in every one of several coils were not taken, since a receiver's noise is never that;
+    of a single coil this is not known, and refused.
 
     Raises
     ------
@@ -55,19 +58,25 @@ def read_kspace(path: Path, mask_path: Path | None = None) -> RawKspace:
     """
     if not path.is_file():
         raise DataError(f"{path} is not there; check the path.")
-    if path.suffix == ".npy":
-        kspace, header = _load_npy(path), None
-    elif path.suffix == ".cfl":
-        kspace, header = read_cfl(path.with_suffix("")), None
-    elif path.suffix in SUFFIXES:
-        return _read_hdf5(path)
-    else:
+    if path.suffix not in SUFFIXES:
         raise DataError(f"{path} is no k-space file; choose one of {', '.join(SUFFIXES)}.")
-    kspace = _as_frames(path, kspace)
-    beside = path.with_name(f"{path.stem}{MASK_SUFFIX}")
+    beside = mask_beside(path)
     chosen = mask_path or (beside if beside.is_file() else None)
-    mask = _fit_mask(path, _load_npy(chosen), kspace) if chosen else None
-    return _finish(path, kspace, mask, header, None)
+    given = _load_npy(chosen) if chosen else None
+    if path.suffix == ".npy":
+        array, dynamic = _load_npy(path), False
+    elif path.suffix == ".cfl":
+        array, dynamic = cfl_kspace(path.with_suffix(""))
+    else:
+        return _read_hdf5(path, given)
+    kspace = _as_frames(path, array)
+    mask = None if given is None else _fit_mask(path, given, kspace)
+    return replace(_finish(path, kspace, mask, None, None), dynamic=dynamic)
+
+
+def mask_beside(path: Path) -> Path:
+    """Where the mask of a k-space file lies, if it has one of its own."""
+    return path.with_name(f"{path.stem}{MASK_SUFFIX}")
 
 
 def _load_npy(path: Path) -> np.ndarray:
@@ -116,7 +125,9 @@ def _finish(
     note = ""
     if mask is None:
         taken = (kspace != 0).any(axis=1)
-        if not taken.all() and not _only_padding(taken):
+        if _only_padding(taken):
+            note = "Columns at the rim of k-space are zero: padding, as fastMRI's brains have it."
+        elif not taken.all():
             if kspace.shape[1] == 1:
                 raise DataError(
                     f"{path} has samples that are zero but no mask says whether they were taken; add {path.stem}"
@@ -129,77 +140,88 @@ def _finish(
     if mask is not None:
         return RawKspace(kspace, mask, crop, None, note)
     if target is None:
-        target = centre_crop(root_sum_of_squares(to_image(kspace)), crop)
-    return RawKspace(kspace, None, crop, target.astype(np.float32))
+        target = root_sum_of_squares(to_image(kspace))
+    return RawKspace(kspace, None, crop, centre_crop(target, crop).astype(np.float32), note)
 
 
 def _only_padding(taken: np.ndarray) -> bool:
-    """Whether all that is zero is a rim of columns: fastMRI's brains are padded so."""
+    """Whether all that is zero is a narrow, even rim of columns; a wide or one-sided one is undersampling."""
     columns: np.ndarray = np.logical_and.reduce(taken, axis=(0, 1))
     inside = np.flatnonzero(columns)
-    return bool(len(inside)) and bool(columns[inside[0] : inside[-1] + 1].all()) and not taken[..., ~columns].any()
+    if len(inside) < 0.75 * len(columns) or len(inside) == len(columns) or taken[..., ~columns].any():
+        return False
+    left, right = inside[0], len(columns) - 1 - inside[-1]
+    return bool(columns[inside[0] : inside[-1] + 1].all()) and abs(int(left) - int(right)) <= 2
 
 
-def _read_hdf5(path: Path) -> RawKspace:
+def _read_hdf5(path: Path, given: np.ndarray | None) -> RawKspace:
     import h5py
 
     try:
         with h5py.File(path) as file:
             if "kspace" in file:
-                return _read_fastmri(path, file)
+                return _read_fastmri(path, file, given)
             ismrmrd = "dataset" in file and "data" in file["dataset"]
         if ismrmrd:
-            return _read_ismrmrd(path)
+            return _read_ismrmrd(path, given)
         raise DataError(f"{path} has neither 'kspace' (fastMRI) nor 'dataset/data' (ISMRMRD); check its format.")
     except OSError as error:
         raise DataError(f"{path} cannot be read as HDF5 ({error}); the file may be truncated.") from error
 
 
-def _read_fastmri(path: Path, file: Any) -> RawKspace:
+def _read_fastmri(path: Path, file: Any, given: np.ndarray | None) -> RawKspace:
     """``kspace`` is ``(slice, coil, y, x)``, or ``(slice, y, x)`` of a single coil; columns are phase-encoded."""
     array = file["kspace"][()]
     if array.ndim == 3:
         array = array[:, None]
     kspace = _as_frames(path, array)
-    mask = _fit_mask(path, file["mask"][()].ravel(), kspace) if "mask" in file else None
-    crop = header_crop(file["ismrmrd_header"][()]) if "ismrmrd_header" in file else None
+    if given is None and "mask" in file:
+        given = file["mask"][()].ravel()
+    mask = None if given is None else _fit_mask(path, given, kspace)
+    crop = header_crop(path, file["ismrmrd_header"][()]) if "ismrmrd_header" in file else None
     name = "reconstruction_rss" if kspace.shape[1] > 1 else "reconstruction_esc"
     target = file[name][()] if name in file else None
     if target is not None:
-        if len(target) != len(kspace):
-            raise DataError(f"{path}: {name} has {len(target)} slices but kspace has {len(kspace)}.")
+        if target.ndim != 3 or len(target) != len(kspace):
+            raise DataError(f"{path}: {name} has shape {target.shape} but kspace has {len(kspace)} slices.")
+        if not np.isfinite(target).all() or not target.any():
+            raise DataError(f"{path}: {name} is zero everywhere or holds NaN; delete it, and it is made from k-space.")
         crop = target.shape[1:]
     return _finish(path, kspace, mask, crop, target)
 
 
-def header_crop(header: bytes | str) -> tuple[int, int]:
+def header_crop(path: Path, header: bytes | str) -> tuple[int, int]:
     """Reconstruction matrix ``(rows, columns)`` of an ISMRMRD header, where the oversampling is cut off."""
-    root = ElementTree.fromstring(header)
     space = {"i": "http://www.ismrm.org/ISMRMRD"}
-    size = root.find("i:encoding/i:reconSpace/i:matrixSize", space)
-    if size is None:
-        raise DataError("the ISMRMRD header has no encoding/reconSpace/matrixSize; complete it.")
-    return tuple(int(str(size.findtext(f"i:{axis}", namespaces=space))) for axis in "xy")  # type: ignore[return-value]
+    try:
+        size = ElementTree.fromstring(header).find("i:encoding/i:reconSpace/i:matrixSize", space)
+        rows, columns = (int(str(size.findtext(f"i:{axis}", namespaces=space))) for axis in "xy")  # type: ignore[union-attr]
+    except (ElementTree.ParseError, AttributeError, ValueError):
+        raise DataError(f"{path}: its ISMRMRD header has no encoding/reconSpace/matrixSize; complete it.") from None
+    return rows, columns
 
 
-def _read_ismrmrd(path: Path) -> RawKspace:
-    """Sort the readouts of a 2-D Cartesian scan by slice and phase-encoding step; noise scans are left out."""
+def _read_ismrmrd(path: Path, given: np.ndarray | None) -> RawKspace:
+    """Sort the readouts of a 2-D Cartesian scan by slice and phase-encoding step; repeated ones are averaged."""
     try:
         import ismrmrd
     except ImportError:
         raise DataError(f"{path} is ISMRMRD, which needs its reader: pip install ismrmrd.") from None
-    scan = ismrmrd.Dataset(str(path), "dataset", create_if_needed=False)
-    try:
+    with ismrmrd.Dataset(str(path), "dataset", mode="r") as scan:
         header = scan.read_xml_header()
         readouts = [scan.read_acquisition(number) for number in range(scan.number_of_acquisitions())]
-    finally:
-        scan.close()
-    readouts = [r for r in readouts if not r.is_flag_set(ismrmrd.ACQ_IS_NOISE_MEASUREMENT)]
+    crop = header_crop(path, header)
+    other = (ismrmrd.ACQ_IS_NOISE_MEASUREMENT, ismrmrd.ACQ_IS_PARALLEL_CALIBRATION, ismrmrd.ACQ_IS_NAVIGATION_DATA,
+             ismrmrd.ACQ_IS_PHASECORR_DATA, ismrmrd.ACQ_IS_DUMMYSCAN_DATA)  # fmt: skip
+    readouts = [r for r in readouts if not any(r.is_flag_set(flag) for flag in other)]
     if not readouts:
-        raise DataError(f"{path} holds no readouts but noise; check the file.")
+        raise DataError(f"{path} holds no readouts of an image; check the file.")
     encoding = ismrmrd.xsd.CreateFromDocument(header).encoding[0]
     if encoding.encodedSpace.matrixSize.z > 1:
         raise DataError(f"{path} is a 3-D scan; cut it into slices by a Fourier transform along its partitions first.")
+    for index in ("contrast", "phase", "repetition", "set"):
+        if len({getattr(r.idx, index) for r in readouts}) > 1:
+            raise DataError(f"{path} has several values of {index}; write each into a file of its own.")
     if len({r.data.shape for r in readouts}) > 1:
         raise DataError(f"{path} has readouts of different coils or lengths; split the file.")
     coils, reads = readouts[0].data.shape
@@ -211,8 +233,13 @@ def _read_ismrmrd(path: Path) -> RawKspace:
     count = np.zeros((frames, columns), int)
     for readout in readouts:
         frame, column = readout.idx.slice, readout.idx.kspace_encode_step_1 + shift
+        if not 0 <= column < columns:
+            raise DataError(f"{path}: a readout lies at step {column} of {columns}; check encodedSpace and its limits.")
         kspace[frame, :, :, column] += readout.data
         count[frame, column] += 1
     kspace /= np.maximum(count, 1)[:, None, None]
-    mask = np.broadcast_to(count[:, None] > 0, (frames, reads, columns))
-    return _finish(path, _as_frames(path, kspace), mask, header_crop(header), None)
+    kspace = _as_frames(path, kspace)
+    taken = np.broadcast_to(count[:, None] > 0, (frames, reads, columns))
+    if given is not None:
+        taken = _fit_mask(path, given, kspace)
+    return _finish(path, kspace, None if _only_padding(taken) else taken, crop, None)

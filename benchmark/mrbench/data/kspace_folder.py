@@ -13,7 +13,7 @@ import numpy as np
 from mrbench.core.errors import DataError
 from mrbench.data.acquisition import Acquisition, KspaceDataset
 from mrbench.data.dataset import SPLITS, SplitFile, Subject
-from mrbench.data.kspace_files import MASK_SUFFIX, SUFFIXES, RawKspace, read_kspace
+from mrbench.data.kspace_files import MASK_SUFFIX, SUFFIXES, RawKspace, mask_beside, read_kspace
 
 TABLE = "subjects.csv"
 
@@ -52,6 +52,8 @@ class KspaceFolder(KspaceDataset):
 
     def _every_file(self) -> dict[str, dict[str, str]]:
         files = [f for f in sorted(self.path.iterdir()) if f.suffix in SUFFIXES and not f.name.endswith(MASK_SUFFIX)]
+        if len({file.stem for file in files}) < len(files):
+            raise DataError(f"{self.path} holds two k-space files of one name; tell them apart by their names.")
         return {file.stem: {"split": "test", "kspace": file.name} for file in files}
 
     def _read_table(self) -> dict[str, dict[str, str]]:
@@ -61,6 +63,9 @@ class KspaceFolder(KspaceDataset):
             if absent := {"subject", "split", "kspace"} - set(reader.fieldnames or ()):
                 raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
             lines = list(reader)
+        for number, line in enumerate(lines, start=2):
+            if None in line or None in (line["subject"], line["split"], line["kspace"]):
+                raise DataError(f"{table}, line {number} has not as many fields as the heading; mend it.")
         rows = {str(line["subject"]): line for line in lines}
         if len(rows) < len(lines):
             raise DataError(f"{table} must name each subject once.")
@@ -73,19 +78,17 @@ class KspaceFolder(KspaceDataset):
     def split_file(self) -> SplitFile:
         splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
         # raw data are large: size and time stand for content here
-        facts = [
-            (name, p.stat().st_size, p.stat().st_mtime_ns)
-            for name in self._files()
-            if (p := self.path / name).is_file()
-        ]
-        return SplitFile(1, splits, {}, {}, hashlib.sha256(repr((sorted(splits.items()), facts)).encode()).hexdigest())
+        files = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in self._files() if p.is_file()]
+        return SplitFile(1, splits, {}, {}, hashlib.sha256(repr((sorted(splits.items()), files)).encode()).hexdigest())
 
-    def _files(self) -> list[str]:
-        return sorted(
-            name
-            for row in self._table.values()
-            for name in (row["kspace"], row.get("mask") or Path(row["kspace"]).stem + MASK_SUFFIX)
-        )
+    def _files(self) -> list[Path]:
+        """Everything that a subject's k-space may depend on, there or not."""
+        found = set()
+        for row in self._table.values():
+            path = self.path / row["kspace"]
+            found |= {path, path.with_suffix(".hdr"), mask_beside(path)}
+            found |= {self.path / row["mask"]} if row.get("mask") else set()
+        return sorted(found)
 
     @cached_property
     def _first(self) -> RawKspace:
@@ -100,6 +103,10 @@ class KspaceFolder(KspaceDataset):
     @property
     def full(self) -> bool:  # type: ignore[override]
         return self._first.mask is None
+
+    @property
+    def dynamic(self) -> bool:  # type: ignore[override]
+        return self._first.dynamic
 
     @property
     def coils(self) -> int:  # type: ignore[override]
@@ -124,7 +131,9 @@ class KspaceFolder(KspaceDataset):
                 "keep them in folders of their own."
             )
         foreground = None if raw.reference is None else object_mask(raw.reference)
-        return Acquisition(raw.kspace, raw.reference, foreground, raw.mask, raw.crop, (1.0, 1.0, 1.0), note=raw.note)
+        return Acquisition(
+            raw.kspace, raw.reference, foreground, raw.mask, raw.crop, (1.0, 1.0, 1.0), raw.dynamic, raw.note
+        )
 
     def make(self, subject: str) -> Subject:
         raise NotImplementedError("raw k-space is read as it is; see `acquisition`")

@@ -194,17 +194,14 @@ class _Recorder:
     def _finish(self, entry: Entry, case: CaseId, outcome: Outcome, measured: Row | None = None) -> None:
         """Score, write and announce one row; ``measured`` is the earlier row whose times it keeps."""
         board, key = self.board, entry.prediction_key(self.board, case)
-        status, message, metrics, details = outcome.status, outcome.message, {}, {}
+        status, message = outcome.status, outcome.message
+        metrics: dict[str, float] = {}
+        details: dict[str, Any] = {}
         if status == "ok":
-            started = time.perf_counter()
-            loaded = board.task.load(board.dataset, case, board.track)
-            self.ledger.data += time.perf_counter() - started
-            started = time.perf_counter()
-            prediction = np.load(prediction_path(key))
-            scores = board.task.score(loaded, prediction)
-            message = board.task.diagnose(loaded, prediction) or ""
-            metrics, details = dict(scores.metrics), dict(scores.details)
-            self.ledger.scoring += time.perf_counter() - started
+            try:
+                metrics, details, message = self._score(case, key)
+            except Exception as error:
+                status, message = "error", f"cannot be scored: {type(error).__name__}: {error}"
         load = outcome.other_load_cores
         row = Row(
             key=entry.row_key(board, case), task=board.task.name, track=board.track, dataset=board.dataset.name,
@@ -222,6 +219,18 @@ class _Recorder:
             row = replace(row, device=measured.device, threads=measured.threads, contended=measured.contended)
         self.store.append(row)
         self.listen(entry, case, row)
+
+    def _score(self, case: CaseId, key: str) -> tuple[dict[str, float], dict[str, Any], str]:
+        """Score a cached prediction: metrics, details, and a warning if there is one."""
+        task, started = self.board.task, time.perf_counter()
+        loaded = task.load(self.board.dataset, case, self.board.track)
+        self.ledger.data += time.perf_counter() - started
+        started = time.perf_counter()
+        prediction = np.load(prediction_path(key))
+        scores = task.score(loaded, prediction)
+        message = task.diagnose(loaded, prediction) or ""
+        self.ledger.scoring += time.perf_counter() - started
+        return dict(scores.metrics), dict(scores.details), message
 
 
 def _as_measured(row: Row) -> Outcome:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import numpy as np
 from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, MethodSkipped, MrbenchError, PredictionError
 from mrbench.core.method import Method, Resources
-from mrbench.core.random import seed_for
+from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import MethodSpec
 from mrbench.core.row import Status
 from mrbench.data.cache import cache_root, write_atomically
@@ -86,7 +84,7 @@ def predict_case(job: Job) -> Outcome:
         except DataError as error:
             return Outcome("error", str(error))  # this case's files; the others may be fine
         data_seconds = time.perf_counter() - started
-        _seed_everything(seed_for(job.case.id, str(job.spec), job.seed))
+        seed_everything(seed_for(job.case.id, str(job.spec), job.seed))
         with Stopwatch() as watch:
             prediction = method.predict(case.inputs)
         checked = task.check(case, prediction)
@@ -118,13 +116,6 @@ def _method(job: Job) -> tuple[Method, float]:
         method.setup(job.resources)
         _ready = (job.spec, method, time.perf_counter() - started)
     return _ready[1], _ready[2]
-
-
-def _seed_everything(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002  (other people's methods draw from it)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed % 2**63)
 
 
 def _quieten(log: Path) -> None:

@@ -42,14 +42,14 @@ def markdown(task: str, metric: Metric, found: Sequence[Transfer]) -> str:
         "|:--|:--|:--|--:|--:|--:|",
     ]
     for t in found:
-        trained = "**for this**" if t.home else t.trained_on
+        trained = f"**{t.trained_on}**" if t.home else t.trained_on
         value = f"{t.mean:.{metric.decimals}f} [{t.low:.{metric.decimals}f}, {t.high:.{metric.decimals}f}]"
         loss = "" if isnan(t.loss) else f"{t.loss:.{metric.decimals}f}"
         lines.append(f"| `{t.method}` | {t.tested_on} | {trained} | {t.n_cases} | {value} | {loss} |")
     unit = f" in {metric.unit}" if metric.unit else ""
     lines += [
         "",
-        f"Lost: mean over the same cases of how much worse{unit} than the weights trained for that board.",
+        f"Bold: trained for that board. Lost: mean over the same cases of how much worse{unit} than those weights.",
         "",
     ]
     return "\n".join(lines)

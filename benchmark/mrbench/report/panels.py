@@ -23,7 +23,7 @@ COLUMNS = 8
 def chosen_cases(table: Leaderboard) -> dict[str, str]:
     """The median and the worst case by the primary metric, averaged over methods; unscored, the first case."""
     if not table.metrics:
-        return {"first": table.cases[0]}
+        return {"first": table.cases[0]} if table.cases else {}
     means = np.nanmean(np.stack(list(table.values[table.primary.name].values())), axis=0)
     order = np.argsort(means if table.primary.higher_is_better else -means, kind="stable")
     worst, median = table.cases[order[0]], table.cases[order[len(order) // 2]]

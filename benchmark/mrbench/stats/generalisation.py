@@ -73,7 +73,7 @@ def transfers(rows: Sequence[Row], trainings: Mapping[str, Training], metric: Me
         values = np.asarray([row.metrics[metric.name] for row in own])
         mean, low, high = mean_interval(values, subject_weights([row.subjects for row in own]))
         home = homes.get((method, board))
-        is_home = home is own
+        is_home = _is_home(trainings[sha], own[0])
         loss = float("nan") if home is None or is_home else _paired_loss(own, home, metric)
         found.append(Transfer(method, str(trainings[sha]), board, is_home, len(own), mean, low, high, loss))
     return sorted(found, key=lambda t: (t.method, t.tested_on, not t.home, t.trained_on))

@@ -42,7 +42,7 @@ class ReconstructionInputs:
     dynamic : bool
         Whether frames are time points of one slice rather than slices.
     spacing : tuple of float
-        mm, order ``(frame, y, x)``.
+        mm, order ``(frame, y, x)``; of k-space files 1, because not all formats know it.
     """
 
     kspace: np.ndarray
@@ -115,7 +115,7 @@ class Reconstruction(Task):
         reference = acquisition.reference[thin] / scale if acquisition.reference is not None else None
         foreground = acquisition.foreground[thin] if acquisition.foreground is not None else None
         answer = ReconstructionReference(reference, foreground, acquisition.crop, acquisition.note)
-        return Case(case.id, case.subjects, inputs, answer, acquisition.spacing)
+        return Case(case.id, case.subjects, inputs, answer, inputs.spacing)
 
     def protocol(self, dataset: KspaceDataset, track: str) -> Protocol:
         return Protocol(
@@ -147,12 +147,14 @@ class Reconstruction(Task):
             )
         if not np.issubdtype(prediction.dtype, np.inexact):
             raise PredictionError(f"the image has dtype {prediction.dtype}; return floating-point or complex numbers.")
-        if not np.isfinite(prediction).all():
-            raise PredictionError("the image holds NaN or infinite values; the method diverged or divided by zero.")
-        if not prediction.any():
-            raise PredictionError("the image is zero everywhere; the coil maps may be empty.")
         magnitude = np.abs(prediction) if np.iscomplexobj(prediction) else prediction
-        return np.ascontiguousarray(centre_crop(magnitude, case.reference.crop), dtype=np.float32)
+        with np.errstate(over="ignore"):
+            magnitude = np.ascontiguousarray(centre_crop(magnitude, case.reference.crop), dtype=np.float32)
+        if not np.isfinite(magnitude).all():
+            raise PredictionError("the image holds NaN or infinite values; the method diverged or divided by zero.")
+        if not magnitude.any():
+            raise PredictionError("the image is zero everywhere; the coil maps may be empty.")
+        return magnitude
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where the image is in other units, or shifted by half its size: a forgotten fftshift."""
@@ -200,7 +202,7 @@ class Reconstruction(Task):
         """Say the true acceleration, which of a random mask is anything around the nominal one, and what is odd."""
         said = list(dict.fromkeys(row.details["note"] for row in rows if "note" in row.details))
         if any(row.details.get("scored") is False for row in rows):
-            said.append("No scores: these data were undersampled by the scanner, so nobody has the true image.")
+            said.append("No scores: these data came undersampled, so nobody has the true image.")
         found = {row.case: row.details["true_acceleration"] for row in rows if "true_acceleration" in row.details}
         if not found:
             return said
@@ -215,7 +217,7 @@ class Reconstruction(Task):
         zero_filled = centre_crop(root_sum_of_squares(to_image(case.inputs.kspace[middle])), crop)
         target = case.reference.magnitude
         reference = zero_filled if target is None else target[middle]
-        top = float(reference.max())
+        top = float(np.percentile(reference, 99.5))  # the brightest pixels, fat and vessels, would darken the rest
         images = [image / top for image in (reference, zero_filled, prediction[middle])]
         names = ("zero-filled, no reference" if target is None else "reference", "zero-filled")
         return Picture(images[0], images[1], images[2], images[2] - images[0], names=names)
@@ -266,7 +268,9 @@ def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tu
     if 0 not in calibration and not kspace[..., rows, columns].any(axis=(1, 2, 3)).all():
         raise DataError("the calibration lines in the centre of k-space are zero; check the k-space file and its mask.")
     kspace = np.ascontiguousarray(kspace / np.float32(scale))
-    return ReconstructionInputs(kspace, mask[frames], calibration, acquisition.dynamic, acquisition.spacing), scale
+    between, *within = acquisition.spacing
+    spacing = ((frames.step or 1) * between, *within)
+    return ReconstructionInputs(kspace, mask[frames], calibration, acquisition.dynamic, spacing), scale  # type: ignore[arg-type]
 
 
 def _fits(track: Track, dataset: KspaceDataset) -> bool:

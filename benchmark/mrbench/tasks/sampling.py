@@ -26,7 +26,7 @@ class Track:
     acceleration : int
         Nominal.
     centre_fraction : float
-        Of the columns; of a Poisson disc, of each side.
+        Of the columns; of a Poisson disc, its square centre as a fraction of the shorter side.
     masks : int
         Masks a subject, each a case of its own.
     """
@@ -59,7 +59,7 @@ TRACKS: dict[str, Track] = {
     "cine-8x": Track(
         "one coil, cine, Gaussian columns by frame, 3 % centre (Schlemper)", 1, "gaussian", 8, 0.03125, dynamic=True
     ),
-    AS_ACQUIRED: Track("undersampled by the scanner, its own mask, no reference", None, "as acquired", masks=1),
+    AS_ACQUIRED: Track("data that came undersampled, with their own mask: no scores", None, "as acquired", masks=1),
 }
 
 

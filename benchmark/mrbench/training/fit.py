@@ -58,6 +58,9 @@ def fit(
     import torch
 
     torch.set_num_threads(threads)
+    for track in tracks:
+        if reason := method.unsuited(track):
+            raise RequestError(f"{spec} cannot be trained for {track}: {reason}.")
     cases = [(track, case) for track in tracks for case in task.cases(dataset, "validation", track)[:validation_limit]]
     if not cases or len(dataset.subjects("train")) < 2:
         raise RequestError(

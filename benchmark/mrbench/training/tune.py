@@ -6,13 +6,15 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import Method, Resources
+from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import MethodSpec
 from mrbench.core.task import Task
 from mrbench.data.cache import write_atomically
@@ -71,7 +73,11 @@ def tune(
             scores = []
             for identity in cases:
                 case = task.load(dataset, identity, track)
-                prediction = task.check(case, instance.predict(case.inputs))
+                seed_everything(seed_for(identity.id, str(spec)))
+                try:
+                    prediction = task.check(case, instance.predict(case.inputs))
+                except PredictionError:  # too strong a regulariser leaves nothing: the worst there is
+                    return -inf
                 scores.append(task.score(case, prediction).metrics[task.primary.name])
             tried[values] = float(np.mean(scores))
             report(dict(zip(names, values, strict=True)), tried[values])
@@ -105,18 +111,19 @@ def tune(
 def search(score: Callable[[tuple[float, ...]], float], grids: list[tuple[float, ...]]) -> tuple[float, ...]:
     """Maximise along one axis after another until nothing changes; grids grow where the best is at an edge."""
     axes = [sorted(grid) for grid in grids]
+    longest = [len(axis) + FARTHEST for axis in axes]
     best = tuple(axis[len(axis) // 2] for axis in axes)
     while True:
         before = best
         for number, axis in enumerate(axes):
-            for _ in range(FARTHEST):
+            while True:
                 candidates = [(*best[:number], value, *best[number + 1 :]) for value in axis]
                 best = max(candidates, key=score)
+                if len(axis) == longest[number] or axis[0] < best[number] < axis[-1]:
+                    break
                 if best[number] == axis[-1]:
                     axis.append(float(f"{axis[-1] ** 2 / axis[-2]:.2g}"))
-                elif best[number] == axis[0]:
-                    axis.insert(0, float(f"{axis[0] ** 2 / axis[1]:.2g}"))
                 else:
-                    break
+                    axis.insert(0, float(f"{axis[0] ** 2 / axis[1]:.2g}"))
         if best == before:
             return best

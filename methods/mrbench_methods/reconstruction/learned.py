@@ -38,10 +38,12 @@ class LearnedReconstruction(LearnedMethod):
         return resolve_weights(Path(__file__).parent / "weights", self.network, self.weights)
 
     def stand_in(self, track: str) -> str | None:
-        """The weights of real heads; of an array for data as acquired."""
-        if TRACKS[track].dynamic:
-            return None
-        return "ixi-hh-2mm.singlecoil-4x" if TRACKS[track].coils == 1 else "ixi-hh-2mm.multicoil-4x"
+        """The weights of real heads: one coil or an array, 4x or 8x; 8x for data as acquired."""
+        chosen = TRACKS[track]
+        if chosen.dynamic:
+            return "cine-sim.cine-8x"
+        coils = "singlecoil" if chosen.coils == 1 else "multicoil"
+        return f"ixi-hh-2mm.{coils}-{'4x' if chosen.acceleration == 4 else '8x'}"
 
     def setup(self, resources: Resources) -> None:
         super().setup(resources)
@@ -138,7 +140,9 @@ class ReconstructionRecipe:
         import torch
 
         draw = self._sequence if self.method.dynamic else self._slice
-        drawn = [draw(rng) for _ in range(self.batch)]
+        first = int(rng.integers(len(self.examples.scans)))
+        alike = [n for n in range(len(self.examples.scans)) if self._shape(n) == self._shape(first)]
+        drawn = [draw(number, rng) for number in [first, *rng.choice(alike, self.batch - 1).tolist()]]
         kspace, mask, acs, target = (torch.from_numpy(np.stack(parts)) for parts in zip(*drawn, strict=True))
         extra = {"acs": acs} if self.method.needs_calibration else {}
         with torch.autocast("cpu", torch.bfloat16):
@@ -146,8 +150,11 @@ class ReconstructionRecipe:
         shown = centre_crop(prediction.float(), target.shape[-2:])
         return self.method.loss(shown, target)
 
-    def _slice(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        number = int(rng.integers(len(self.examples.scans)))
+    def _shape(self, number: int) -> tuple[int, ...]:
+        """What scans of one batch must share: coils and matrix."""
+        return self.examples.scans[number].kspace.shape[1:]
+
+    def _slice(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         scan, scale = self.examples.scans[number], self.scales[number]
         assert scan.reference is not None
         track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
@@ -158,8 +165,7 @@ class ReconstructionRecipe:
         acs = acs_mask(mask.shape[1:], calibration_size(mask))
         return kspace, np.ascontiguousarray(mask[0]), acs, flip(scan.reference[frame] / np.float32(scale))
 
-    def _sequence(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        number = int(rng.integers(len(self.examples.scans)))
+    def _sequence(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         scan, scale = self.examples.scans[number], self.scales[number]
         assert scan.reference is not None
         track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
