@@ -89,6 +89,8 @@ def test_tuned_means_what_the_manifest_says(
     assert found.skipped is None
     assert found.resolved.parameters == {"axis": "z", "amount": best["amount"]}
     assert str(found.spec).endswith("[axis=z,amount=tuned]")
+    same = entries(board, [f"{shift}[axis=z,amount={best['amount']}]", f"{shift}[axis=z,amount=tuned]"])
+    assert len(same) == 1  # tuning may find the default: one row, and no error
 
 
 def test_manifest_names_and_refusals(shift: str, dataset: Folder, task: Registration) -> None:

@@ -100,8 +100,11 @@ def entries(board: Board, requested: Sequence[str] = (), *, all_weights: bool = 
             MethodSpec(name, settings) for name in method_names(task) for settings in find_method(name, task).board
         ]
     made = [_entry(board, spec if requested else _stand_in(board, spec)) for spec in specs]
-    for number, entry in enumerate(made):
+    for number, entry in reversed(list(enumerate(made))):
         if twin := next((other for other in made[:number] if other.resolved == entry.resolved), None):
+            if TUNED in entry.spec.parameters.values():
+                del made[number]  # tuning found what was asked for already
+                continue
             raise RequestError(f"method '{entry.spec}' was asked for twice (as '{twin.spec}'); name it once.")
     if all_weights:
         known = {(entry.spec.name, entry.weights) for entry in made}
