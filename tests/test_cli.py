@@ -138,7 +138,7 @@ def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Pa
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "interrupted" in out and "identity" in out
 
