@@ -139,14 +139,18 @@ def _from_file(name: str) -> type[Method]:
     return methods[attribute]
 
 
+def module_file(method: type[Method]) -> Path:
+    """The file that a method is written in; what it ships lies beside it."""
+    return Path(str(sys.modules[method.__module__].__file__))
+
+
 def source_hash(method: type[Method]) -> str:
     """12 hex digits of a method's code and of what it imports from its own package.
 
     Comments, formatting and docstrings do not count, so tidying a file does not re-run its method.
     """
-    module = sys.modules[method.__module__]
     digest = hashlib.sha256(method.__qualname__.encode())
-    for path in sorted(_own_sources(Path(str(module.__file__)), method.__module__.partition(".")[0])):
+    for path in sorted(_own_sources(module_file(method), method.__module__.partition(".")[0])):
         digest.update(_code_only(path.read_text()).encode())
     return digest.hexdigest()[:12]
 

@@ -110,19 +110,20 @@ def calibration_size(mask: np.ndarray) -> tuple[int, int]:
     if everywhere[rows // 2].all():
         return _run(np.logical_and.reduce(everywhere, axis=1), rows // 2), columns
     side = 1
-    while side < min(rows, columns) and everywhere[_centred(rows, side + 1), _centred(columns, side + 1)].all():
+    while side < min(rows, columns) and everywhere[centred(rows, side + 1), centred(columns, side + 1)].all():
         side += 1
     return side, side
 
 
-def _centred(size: int, width: int) -> slice:
+def centred(size: int, width: int) -> slice:
+    """The ``width`` samples around the zero frequency of an axis of ``size``."""
     start = size // 2 - width // 2
     return slice(start, start + width)
 
 
 def _run(line: np.ndarray, centre: int) -> int:
-    """Length of the longest run of True that ``_centred`` can cut around the centre."""
+    """Length of the longest run of True that ``centred`` can cut around the centre."""
     width = 1
-    while width < len(line) and line[_centred(len(line), width + 1)].all():
+    while width < len(line) and line[centred(len(line), width + 1)].all():
         width += 1
     return width

@@ -19,7 +19,7 @@ from mrbench.core.task import Picture, Scores, Task
 from mrbench.data.acquisition import Acquisition, KspaceDataset
 from mrbench.metrics.image import nmse, per_slice, psnr, ssim
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
-from mrbench.physics.sampling import calibration_size, true_acceleration
+from mrbench.physics.sampling import calibration_size, centred, true_acceleration
 from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, Track, draw_mask
 
 EVERY = 4
@@ -262,9 +262,7 @@ def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tu
     if scale == 0:
         raise DataError("the sampled k-space is zero everywhere; check the k-space file and its mask.")
     calibration = calibration_size(mask)
-    rows, columns = (
-        slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(mask.shape[1:], calibration, strict=True)
-    )
+    rows, columns = map(centred, mask.shape[1:], calibration)
     if 0 not in calibration and not kspace[..., rows, columns].any(axis=(1, 2, 3)).all():
         raise DataError("the calibration lines in the centre of k-space are zero; check the k-space file and its mask.")
     kspace = np.ascontiguousarray(kspace / np.float32(scale))

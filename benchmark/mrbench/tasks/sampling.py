@@ -79,16 +79,16 @@ def draw_mask(track: Track, shape: tuple[int, ...], rng: np.random.Generator) ->
         The same for all frames, unless the track is dynamic. Read-only.
     """
     frames, _, rows, columns = shape
-    full = (frames, rows, columns)
+    acceleration, fraction = track.acceleration, track.centre_fraction
     if track.pattern == "random":
-        return np.broadcast_to(random_columns(columns, track.acceleration, track.centre_fraction, rng), full)
-    if track.pattern == "equispaced":
-        return np.broadcast_to(equispaced_columns(columns, track.acceleration, track.centre_fraction, rng), full)
-    if track.pattern == "gaussian":
-        centre = round(columns * track.centre_fraction)
-        return np.broadcast_to(gaussian_columns(frames, columns, track.acceleration, centre, rng)[:, None], full)
-    if track.pattern == "poisson":
-        calibration = round(min(rows, columns) * track.centre_fraction)
-        seed = int(rng.integers(2**31))
-        return np.broadcast_to(poisson_disc((rows, columns), track.acceleration, calibration, seed), full)
-    raise ValueError(f"no mask is drawn for data sampled {track.pattern}")
+        mask = random_columns(columns, acceleration, fraction, rng)
+    elif track.pattern == "equispaced":
+        mask = equispaced_columns(columns, acceleration, fraction, rng)
+    elif track.pattern == "gaussian":
+        mask = gaussian_columns(frames, columns, acceleration, round(columns * fraction), rng)[:, None]
+    elif track.pattern == "poisson":
+        side = round(min(rows, columns) * fraction)
+        mask = poisson_disc((rows, columns), acceleration, side, int(rng.integers(2**31)))
+    else:
+        raise ValueError(f"no mask is drawn for data sampled {track.pattern}")
+    return np.broadcast_to(mask, (frames, rows, columns))

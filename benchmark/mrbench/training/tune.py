@@ -6,7 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Mapping
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,7 @@ def tune(
                 try:
                     prediction = task.check(case, instance.predict(case.inputs))
                 except PredictionError:  # too strong a regulariser leaves nothing: the worst there is
+                    tried[values] = -sign * inf
                     return -inf
                 scores.append(task.score(case, prediction).metrics[task.primary.name])
             tried[values] = float(np.mean(scores))
@@ -97,7 +98,10 @@ def tune(
         "protocol": task.protocol(dataset, track).hash,
         "metric": task.primary.name,
         "chosen": dict(zip(names, best, strict=True)),
-        "tried": [{**dict(zip(names, values, strict=True)), task.primary.name: v} for values, v in tried.items()],
+        "tried": [
+            {**dict(zip(names, values, strict=True)), task.primary.name: v if isfinite(v) else None}
+            for values, v in tried.items()
+        ],
         "command": shlex.join(command),
         "seconds": round(time.monotonic() - started),
         "date": time.strftime("%Y-%m-%d"),

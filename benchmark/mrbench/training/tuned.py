@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Method
-from mrbench.core.registry import MethodSpec
+from mrbench.core.registry import MethodSpec, module_file
 
 TUNED = "tuned"
 
@@ -23,7 +22,7 @@ def manifest_name(method: type[Method], spec: MethodSpec, dataset: str, track: s
 
 def tuned_folder(method: type[Method]) -> Path:
     """Where a method ships its manifests: ``tuned`` beside its module."""
-    return Path(str(sys.modules[method.__module__].__file__)).parent / TUNED
+    return module_file(method).parent / TUNED
 
 
 def tuned_parameters(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> Mapping[str, Any]:

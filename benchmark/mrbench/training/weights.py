@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import LearnedMethod
+from mrbench.core.registry import module_file
 from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of, write_atomically
 
@@ -92,7 +92,7 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
 
 def weights_folder(method: type[LearnedMethod]) -> Path:
     """Where a method ships its weights: ``weights`` beside its module."""
-    return Path(str(sys.modules[method.__module__].__file__)).parent / "weights"
+    return module_file(method).parent / "weights"
 
 
 def shipped_weights(folder: Path, network: str) -> list[str]:
