@@ -46,4 +46,5 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        return "↑" if self.higher_is_better else "↓"
+        """Which way is better, or nothing where neither is."""
+        return ("↑" if self.higher_is_better else "↓") if self.ranked else ""

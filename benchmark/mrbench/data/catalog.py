@@ -12,18 +12,24 @@ DATASETS = {
     "icbm-sim": {
         "images": "mrbench.data.icbm_sim:IcbmSim",
         "k-space": "mrbench.data.simulated_scans:IcbmScans",
+        "volumes": "mrbench.data.volumes:IcbmVolumes",
     },
     "ixi-hh-2mm": {
         "images": "mrbench.data.ixi_hh:IxiHammersmith",
         "k-space": "mrbench.data.simulated_scans:IxiScans",
+        "volumes": "mrbench.data.ixi_hh:IxiHeads",
     },
     "msd-hippocampus": {"images": "mrbench.data.msd_hippocampus:MsdHippocampus"},
     "cine-sim": {"k-space": "mrbench.data.cine_sim:CineSim"},
 }
-"""Name to the materials it comes in: aligned ``images`` of the organ, or ``k-space``."""
+"""Name to the materials it comes in: aligned ``images`` of the organ, ``k-space``, or ``volumes`` as acquired."""
 
 FOLDER = "folder:"
-_FOLDERS = {"images": "mrbench.data.folder:Folder", "k-space": "mrbench.data.kspace_folder:KspaceFolder"}
+_FOLDERS = {
+    "images": "mrbench.data.folder:Folder",
+    "k-space": "mrbench.data.kspace_folder:KspaceFolder",
+    "volumes": "mrbench.data.volumes:VolumeFolder",
+}
 
 
 def find_dataset(name: str, material: str | None = None) -> Dataset:
@@ -33,7 +39,7 @@ def find_dataset(name: str, material: str | None = None) -> Dataset:
     ----------
     name : str
     material : str, optional
-        What a task works on, ``images`` or ``k-space``; default: the first that the dataset comes in.
+        What a task works on, ``images``, ``k-space`` or ``volumes``; default: the first that the dataset comes in.
 
     Raises
     ------

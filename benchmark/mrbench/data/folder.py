@@ -42,6 +42,8 @@ class Folder(Dataset):
     citation = "the user's own data"
     licence = "the user's own"
     preparation = 1
+    required: tuple[str, ...] = ("subject", "split", "labels")
+    """Columns that the table must have."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
@@ -56,7 +58,7 @@ class Folder(Dataset):
             raise DataError(f"{table} is not there; write one line a subject: subject,split,T1,labels.")
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            absent = {"subject", "split", "labels"} - set(reader.fieldnames or ())
+            absent = set(self.required) - set(reader.fieldnames or ())
             if absent:
                 raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
             lines = list(reader)

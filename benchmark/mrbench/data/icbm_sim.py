@@ -44,6 +44,7 @@ class IcbmSim(Dataset):
     licence = "ICBM template: permissive, see nilearn; simulation: Apache-2.0"
     preparation = 1
     structures = STRUCTURES
+    noise_percent = NOISE_PERCENT
 
     def make(self, subject: str) -> Subject:
         from scipy.ndimage import map_coordinates
@@ -57,7 +58,7 @@ class IcbmSim(Dataset):
         mask = map_coordinates(brain_mask().astype(np.uint8), position, order=0) > 0
         labels = map_coordinates(structure_labels(), position, order=0)
         images = {
-            contrast: _scan(subject, contrast, fractions, signals, mask)
+            contrast: _scan(subject, contrast, fractions, signals, mask, self.noise_percent)
             for contrast, signals in _signals(subject).items()
         }
         truth = {
@@ -125,10 +126,11 @@ def _scan(
     fractions: Mapping[str, np.ndarray],
     signals: Mapping[str, float],
     mask: np.ndarray,
+    noise_percent: float,
 ) -> np.ndarray:
     """Mix the tissues of each voxel, then add bias field and Rician noise, strip and scale to [0, 1]."""
     signal = np.abs(sum(signals[tissue] * fraction for tissue, fraction in fractions.items()))
     bias = np.exp(BIAS_SD * smooth_noise(subject, f"bias {contrast}", 24, 8)[0])
-    sigma = NOISE_PERCENT / 100 * max(abs(value) for value in signals.values())
+    sigma = noise_percent / 100 * max(abs(value) for value in signals.values())
     image = np.where(mask, add_rician(signal * bias, sigma, rng_for(subject, f"noise {contrast}")), 0)
     return np.clip(image / np.percentile(image[mask], 99.5), 0, 1).astype(np.float32)

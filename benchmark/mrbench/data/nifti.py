@@ -32,7 +32,7 @@ class Volume:
         return tuple(float(size) for size in sizes[::-1])  # type: ignore[return-value]
 
 
-def read_volume(path: Path, *, labels: bool = False) -> Volume:
+def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volume:
     """Read a NIfTI file and reorient it to RAS+ by flipping and permuting axes, never by resampling.
 
     Parameters
@@ -40,6 +40,8 @@ def read_volume(path: Path, *, labels: bool = False) -> Volume:
     path : Path
     labels : bool
         Read integers (int16) instead of float32.
+    flat : bool
+        Take a 2-D image as a volume of one slice.
 
     Raises
     ------
@@ -56,6 +58,7 @@ def read_volume(path: Path, *, labels: bool = False) -> Volume:
     except Exception as error:
         raise DataError(f"{path} cannot be read as NIfTI ({error}); the file may be truncated.") from error
     data = data[..., 0] if data.ndim == 4 and data.shape[3] == 1 else data
+    data = data[..., None] if flat and data.ndim == 2 else data
     if data.ndim != 3:
         raise DataError(f"{path} has shape {data.shape}; a 3-D volume is needed.")
     header = image.header

@@ -125,7 +125,7 @@ def cases_text(line: Line) -> str:
 
 def heading(metric: Metric) -> str:
     """Column heading: label, unit, and which way is better."""
-    return f"{metric.label}{f', {metric.unit}' if metric.unit else ''} {metric.arrow}"
+    return f"{metric.label}{f', {metric.unit}' if metric.unit else ''} {metric.arrow}".rstrip()
 
 
 def markdown_table(board: Leaderboard, about: Caption) -> str:

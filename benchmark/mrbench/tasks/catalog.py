@@ -5,10 +5,17 @@ from __future__ import annotations
 from mrbench.core.errors import unknown_name
 from mrbench.core.task import Task
 from mrbench.data.dataset import Dataset
+from mrbench.tasks.denoising import Denoising
 from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.registration import Registration
+from mrbench.tasks.super_resolution import SuperResolution
 
-TASKS: dict[str, type[Task]] = {"reconstruction": Reconstruction, "registration": Registration}
+TASKS: dict[str, type[Task]] = {
+    "denoising": Denoising,
+    "reconstruction": Reconstruction,
+    "registration": Registration,
+    "super-resolution": SuperResolution,
+}
 
 
 def find_task(name: str) -> Task:

@@ -1,0 +1,129 @@
+"""Denoising: the clean magnitude from a noisy one, noise level known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.protocol import Protocol
+from mrbench.core.random import rng_for
+from mrbench.data.dataset import Dataset
+from mrbench.data.volumes import head_mask
+from mrbench.physics.noise import add_rician
+from mrbench.tasks.restoration import HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_FG, Restoration
+
+SLICES = 40
+"""Axial slices around the middle of the foreground; all of a thinner volume."""
+
+Noise = Literal["rician", "gaussian"]
+
+
+@dataclass(frozen=True)
+class DenoisingTrack:
+    """One standardized setting.
+
+    Attributes
+    ----------
+    noise : {"rician", "gaussian"}
+        ``rician``: Gaussian in the real and the imaginary channel, then the magnitude, everywhere. ``gaussian``:
+        added to the magnitude inside the head alone, as Bermudez et al. did.
+    level : float
+        ``rician``: SD of a channel, of a maximum of 1. ``gaussian``: mean signal in the head over the SD.
+    """
+
+    what: str
+    noise: Noise
+    level: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+TRACKS: dict[str, DenoisingTrack] = {
+    **{
+        f"rician-{percent}": DenoisingTrack(f"Rician noise of {percent} % of the maximum", "rician", percent / 100)
+        for percent in (10, 5, 20)
+    },
+    **{
+        f"gaussian-snr-{snr}": DenoisingTrack(f"Gaussian noise in the head at SNR {snr} (Bermudez)", "gaussian", snr)
+        for snr in (1, 10, 100)
+    },
+}
+
+
+@dataclass(frozen=True)
+class DenoisingInputs:
+    """What a denoising method sees.
+
+    Attributes
+    ----------
+    image : ndarray of float32, shape ``(z, y, x)``
+        Noisy volume; the true one has a maximum of 1.
+    sigma : float
+        SD of the noise (of each channel, where it is Rician).
+    noise : {"rician", "gaussian"}
+    spacing : tuple of float
+        mm, order ``(z, y, x)``.
+    """
+
+    image: np.ndarray
+    sigma: float
+    noise: Noise
+    spacing: tuple[float, float, float]
+
+
+def noisy(track: DenoisingTrack, volume: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Add a track's noise to a true volume.
+
+    Returns
+    -------
+    image : ndarray of float32
+    sigma : float
+    """
+    if track.noise == "rician":
+        return add_rician(volume, track.level, rng).astype(np.float32), track.level
+    head = head_mask(volume)
+    sigma = float(volume[head].mean() / track.level)
+    noise = sigma * rng.standard_normal(volume.shape, dtype=np.float32)
+    return np.where(head, volume + noise, volume).astype(np.float32), sigma
+
+
+class Denoising(Restoration):
+    """Denoising of magnitude volumes.
+
+    A prediction is the clean volume ``(z, y, x)``. With ``--split train`` a board shows the networks on the people
+    they were trained on, under new noise: what the paper did, and too kind.
+    """
+
+    name = "denoising"
+    tracks: Mapping[str, str] = {name: track.what for name, track in TRACKS.items()}
+    metrics = (PSNR_FG, SSIM_FG, PSNR, SSIM, NMSE, HFEN, SHARPNESS)
+
+    def setting(self, track: str) -> DenoisingTrack:
+        return TRACKS[track]
+
+    def trim(self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: str) -> tuple[slice, ...]:
+        occupied = np.flatnonzero(foreground.any(axis=(1, 2)))
+        middle = (occupied[0] + occupied[-1] + 1) // 2 if len(occupied) else len(volume) // 2
+        first = int(np.clip(middle - SLICES // 2, 0, max(0, len(volume) - SLICES)))
+        return slice(first, first + SLICES), slice(None), slice(None)
+
+    def degrade(
+        self, case: CaseId, volume: np.ndarray, track: str, spacing: tuple[float, float, float]
+    ) -> DenoisingInputs:
+        image, sigma = noisy(TRACKS[track], volume, rng_for(case.id, f"noise {track}"))
+        return DenoisingInputs(image, sigma, TRACKS[track].noise, spacing)
+
+    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+        settings = {
+            **self.scoring(dataset), "noise": TRACKS[track].as_dict(), "sigma": "known to the method",
+            "slices": f"{SLICES} axial slices around the middle of the foreground",
+        }  # fmt: skip
+        return Protocol(f"denoising/{track}", version=1, settings=settings)
+
+    def shown_input(self, case: Case) -> np.ndarray:
+        return case.inputs.image
