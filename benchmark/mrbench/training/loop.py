@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,20 @@ class Recipe(Protocol):
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:
         """Draw one batch and return its loss."""
+        ...
+
+
+@runtime_checkable
+class AdversarialRecipe(Protocol):
+    """A recipe whose network has an adversary: the loop trains the two in turn.
+
+    The best validation score would choose the weights that the adversary has changed least, so the last are kept.
+    """
+
+    adversary: torch.nn.Module
+
+    def adversary_loss(self) -> torch.Tensor:
+        """Return the adversary's loss on the batch of the last call of ``loss``, the network's output detached."""
         ...
 
 
@@ -112,33 +126,32 @@ def train(
     """
     import torch
 
-    optimiser = torch.optim.Adam(recipe.network.parameters(), lr=schedule.learning_rate)
+    players = _Players(recipe, schedule.learning_rate)
+    adversarial = isinstance(recipe, AdversarialRecipe)
     progress, best = Progress(), _copy(recipe.network)
     if checkpoint.is_file():
-        progress, best = _resume(checkpoint, recipe.network, optimiser, settings)
+        progress, best = _resume(checkpoint, players, settings)
     saved = started = time.monotonic()
     before = progress.seconds
     while progress.step < schedule.steps:
-        for group in optimiser.param_groups:
-            group["lr"] = schedule.rate(progress.step)
         recipe.network.train()
         loss = recipe.loss(rng_for(f"step {progress.step}", "training", seed))
         if not torch.isfinite(loss):
             raise RequestError(f"the loss is {loss.item()} at step {progress.step}; lower --learning-rate.")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        players.step("network", loss, schedule.rate(progress.step))
+        if isinstance(recipe, AdversarialRecipe):
+            players.step("adversary", recipe.adversary_loss(), schedule.rate(progress.step))
         progress.step += 1
         progress.seconds = before + time.monotonic() - started
         score = None
         if progress.step % schedule.validate_every == 0 or progress.step == schedule.steps:
             recipe.network.eval()
             score = validate()
-            if score > progress.best_score:
+            if score > progress.best_score or adversarial:
                 progress.best_score, progress.best_step, best = score, progress.step, _copy(recipe.network)
         report(progress, loss.item(), score)
         if time.monotonic() - saved > schedule.checkpoint_seconds or progress.step == schedule.steps:
-            _save(checkpoint, recipe.network, optimiser, progress, best, settings)
+            _save(checkpoint, players, progress, best, settings)
             saved = time.monotonic()
     return best, progress
 
@@ -147,19 +160,44 @@ def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _save(
-    path: Path,
-    network: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    progress: Progress,
-    best: dict[str, Any],
-    settings: Mapping[str, Any],
-) -> None:
+class _Players:
+    """The network, its adversary if there is one, and an optimiser for each."""
+
+    def __init__(self, recipe: Recipe, rate: float) -> None:
+        import torch
+
+        self.modules = {"network": recipe.network}
+        if isinstance(recipe, AdversarialRecipe):
+            self.modules["adversary"] = recipe.adversary
+        self.optimisers = {name: torch.optim.Adam(m.parameters(), lr=rate) for name, m in self.modules.items()}
+
+    def step(self, name: str, loss: torch.Tensor, rate: float) -> None:
+        """Move one player down the gradient of its loss; what that does to the other's gradients is dropped."""
+        optimiser = self.optimisers[name]
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        for module in self.modules.values():
+            module.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            name: {"weights": module.state_dict(), "optimiser": self.optimisers[name].state_dict()}
+            for name, module in self.modules.items()
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        for name, module in self.modules.items():
+            module.load_state_dict(state[name]["weights"])
+            self.optimisers[name].load_state_dict(state[name]["optimiser"])
+
+
+def _save(path: Path, players: _Players, progress: Progress, best: dict[str, Any], settings: Mapping[str, Any]) -> None:
     import torch
 
     state = {
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "players": players.state(),
         "progress": progress.as_dict,
         "best": best,
         "settings": json.dumps(settings),
@@ -168,9 +206,7 @@ def _save(
         torch.save(state, file)
 
 
-def _resume(
-    path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer, settings: Mapping[str, Any]
-) -> tuple[Progress, dict[str, torch.Tensor]]:
+def _resume(path: Path, players: _Players, settings: Mapping[str, Any]) -> tuple[Progress, dict[str, torch.Tensor]]:
     import torch
 
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -178,6 +214,5 @@ def _resume(
         raise RequestError(
             f"{path} is of another training ({state['settings']}); delete it, or give another --checkpoints folder."
         )
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
+    players.load(state["players"])
     return Progress(**state["progress"]), state["best"]

@@ -1,0 +1,127 @@
+"""The denoising autoencoder with additive skip connections (Bermudez et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mrbench.tasks.denoising import TRACKS, DenoisingInputs, DenoisingTrack, noisy
+from mrbench.tasks.restoration import TrainingVolumes
+from mrbench_methods.restoration import LearnedRestoration
+
+if TYPE_CHECKING:
+    import torch
+
+    from mrbench_methods.denoising.autoencoder_network import Autoencoder
+
+CHUNK = 8
+"""Slices predicted at once: bounds memory, changes no number."""
+
+
+class SkipAutoencoder(LearnedRestoration):
+    """Convolutional autoencoder whose skip connections add, slice by slice with its neighbours.
+
+    Minimises the mean squared error to the clean magnitude, so it learns the Rician bias by itself. The paper
+    trains one network a noise level, on single slices; ``blind`` is one network for all levels of a kind of
+    noise, and ``context`` shows it the neighbouring slices.
+
+    Parameters
+    ----------
+    blind : bool
+        Use weights that were trained for several noise levels at once.
+    width : int
+        Features of the first level; the second has 1.5 times, the third twice as many.
+    context : int
+        Neighbouring slices on each side; 0 as published.
+    weights : str
+        Name (``ixi-hh-2mm.rician-10``), path, or ``auto``: those trained for the data set and track.
+    """
+
+    task = "denoising"
+    reference = "Bermudez et al., Learning implicit brain MRI manifolds with deep learning, SPIE Med. Imaging 2018"
+    settings = TRACKS
+    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"blind": True})
+
+    def __init__(self, *, blind: bool = False, width: int = 32, context: int = 2, weights: str = "auto") -> None:
+        self.blind = blind
+        self.width = width
+        self.context = context
+        self.weights = weights
+
+    @property
+    def network(self) -> str:
+        return f"autoencoder{'-blind' if self.blind else ''}-f{self.width}c{self.context}"
+
+    def new_network(self, tracks: Sequence[DenoisingTrack]) -> Autoencoder:
+        from mrbench_methods.denoising.autoencoder_network import Autoencoder
+
+        return Autoencoder(self.width, self.context)
+
+    def predict(self, inputs: DenoisingInputs) -> np.ndarray:
+        """Return the clean volume ``(z, y, x)``."""
+        import torch
+
+        from mrbench_methods.denoising.autoencoder_network import STRIDE
+
+        rows, columns = inputs.image.shape[1:]
+        margin = [(self.context, self.context), (0, -rows % STRIDE), (0, -columns % STRIDE)]
+        padded = torch.from_numpy(np.pad(inputs.image, margin, mode="edge")).to(self.resources.device)
+        stacks = padded.unfold(0, 2 * self.context + 1, 1).movedim(-1, 1)
+        with torch.no_grad():
+            clean = torch.cat([self.network_(part)[:, 0] for part in stacks.split(CHUNK)])
+        return clean[:, :rows, :columns].cpu().numpy()
+
+    def recipe(self, examples: TrainingVolumes, seed: int) -> AutoencoderRecipe:
+        return AutoencoderRecipe(self.network_, examples, self.context)  # type: ignore[arg-type]
+
+
+class AutoencoderRecipe:
+    """Random crops of slices under fresh noise of the tracks trained for; left-right flips.
+
+    The squared error is divided by the noise SD, so that no level drowns the others.
+    """
+
+    batch = 12
+    side = 88
+
+    def __init__(self, network: Autoencoder, examples: TrainingVolumes, context: int) -> None:
+        import torch
+
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.examples, self.context = examples, context
+        self.settings = {
+            "batch": self.batch, "crop": self.side, "augmentation": "left-right flip, fresh noise",
+            "loss": "squared error over noise SD", "precision": "bfloat16 convolutions",
+        }  # fmt: skip
+
+    def loss(self, rng: np.random.Generator) -> torch.Tensor:
+        import torch
+
+        drawn = [self._example(rng) for _ in range(self.batch)]
+        image, target = (torch.from_numpy(np.stack(part)) for part in list(zip(*drawn, strict=True))[:2])
+        weight = torch.tensor([0.1 / sigma for _, _, sigma in drawn])
+        with torch.autocast("cpu", torch.bfloat16):
+            clean = self.network(image.contiguous(memory_format=torch.channels_last))
+        error = ((clean[:, 0].float() - target) ** 2).mean((1, 2))
+        return 100 * (weight * error).mean()
+
+    def _example(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+        track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
+        volume = self.examples.volumes[int(rng.integers(len(self.examples.volumes)))]
+        depth = 2 * self.context + 1
+        first = [
+            int(rng.integers(max(1, n - s + 1)))
+            for n, s in zip(volume.shape, (depth, self.side, self.side), strict=True)
+        ]
+        while not volume[first[0] + self.context].any():  # slices of air teach little
+            first[0] = int(rng.integers(max(1, len(volume) - depth + 1)))
+        part = tuple(
+            slice(start, start + size) for start, size in zip(first, (depth, self.side, self.side), strict=True)
+        )
+        clean = volume[part]
+        if rng.random() < 0.5:
+            clean = clean[..., ::-1]
+        image, sigma = noisy(track, clean, rng)
+        return image, np.ascontiguousarray(clean[self.context]), max(sigma, 1e-3)

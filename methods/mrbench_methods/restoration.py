@@ -1,0 +1,63 @@
+"""What learned super-resolution and denoising share: weights that know their tracks, and a network from them."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mrbench.core.method import LearnedMethod, Resources
+from mrbench.core.registry import module_file
+from mrbench.tasks.restoration import TrainingVolumes
+from mrbench.training.weights import load_weights, manifest_path, resolve_weights
+
+if TYPE_CHECKING:
+    import torch
+
+
+class LearnedRestoration(LearnedMethod):
+    """A network from a degraded volume to the true one.
+
+    The tracks that the weights were trained for stand in their manifest; a network may be built by them.
+    """
+
+    settings: Mapping[str, Any]
+    """The task's tracks."""
+
+    foreign = "ixi-hh-2mm"
+    """Whose weights stand in on data that nobody trained for."""
+
+    @abstractmethod
+    def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
+        """Return the network, untrained, for these track settings."""
+
+    @abstractmethod
+    def recipe(self, examples: TrainingVolumes, seed: int) -> Any:
+        """Return batches and loss for the network in ``network_``."""
+
+    @property
+    def weights_path(self) -> Path:
+        return resolve_weights(module_file(type(self)).parent / "weights", self.network, self.weights)
+
+    def stand_in(self, track: str) -> str | None:
+        return f"{self.foreign}.{track}"
+
+    def setup(self, resources: Resources) -> None:
+        super().setup(resources)
+        import torch
+
+        torch.set_num_threads(resources.threads)
+        weights = load_weights(self.weights_path)
+        names = json.loads(manifest_path(self.weights_path).read_text())["tracks"]
+        self.network_ = self.new_network([self.settings[name] for name in names])
+        self.network_.load_state_dict(weights)
+        self.network_.to(resources.device).eval()
+
+    def training_recipe(self, examples: TrainingVolumes, *, seed: int) -> Any:
+        import torch
+
+        torch.manual_seed(seed)
+        self.network_ = self.new_network(examples.tracks)
+        return self.recipe(examples, seed)

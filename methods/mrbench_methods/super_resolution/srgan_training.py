@@ -1,0 +1,85 @@
+"""Batches and losses of SRGAN and of its generator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mrbench_methods.super_resolution.learned import Pair
+from mrbench_methods.super_resolution.srgan_network import Discriminator, Generator
+
+RIM = 4
+"""Voxels at the edge of a block that do not count: the interpolation is poorer there."""
+
+
+class GeneratorRecipe:
+    """Random blocks; mean squared error plus gradient difference."""
+
+    def __init__(self, network: Generator, made: Sequence[Pair], dimensions: int) -> None:
+        layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
+        self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
+        self.pairs, self.dimensions = made, dimensions
+        self.batch = 2 if dimensions == 3 else 8
+        self.settings: Mapping[str, Any] = {
+            "batch": self.batch, "augmentation": "left-right mirror image", "loss": "MSE + GDL",
+            "precision": "bfloat16 convolutions",
+        }  # fmt: skip
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        made, truth = self.generate(rng)
+        return self.content(made, truth)
+
+    def generate(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return what the generator makes of a batch, and the truth, both without their rims."""
+        pair = self.pairs[int(rng.integers(len(self.pairs)))]
+        factors = pair.degradation.factors
+        size = [max(16, 56 // f) if f > 1 else 40 for f in factors] if self.dimensions == 3 else [1, *_plane(factors)]
+        drawn = [pair.cut(size, rng) for _ in range(self.batch)]
+        low, start, truth = (torch.from_numpy(np.stack(parts))[:, None] for parts in zip(*drawn, strict=True))
+        if self.dimensions == 2:
+            low, start, truth = (part[:, :, 0] for part in (low, start, truth))
+        with torch.autocast("cpu", torch.bfloat16):
+            added = self.network(low)
+        inside = (..., *(slice(RIM, -RIM) for _ in range(self.dimensions)))
+        return (start + added.float())[inside], truth[inside]
+
+    def content(self, made: Tensor, truth: Tensor) -> Tensor:
+        """1,000 times MSE plus gradient difference (Mathieu et al., ICLR 2016)."""
+        loss = ((made - truth) ** 2).mean()
+        for axis in range(2, made.ndim):
+            steps = [image.diff(dim=axis).abs() for image in (made, truth)]
+            loss = loss + ((steps[0] - steps[1]) ** 2).mean() / self.dimensions
+        return 1000 * loss
+
+
+def _plane(factors: Sequence[int]) -> list[int]:
+    return [80 // factors[1], 80 // factors[2]]
+
+
+class GanRecipe(GeneratorRecipe):
+    """The same with a least-squares adversary."""
+
+    def __init__(self, network: Generator, made: Sequence[Pair], dimensions: int, weight: float) -> None:
+        super().__init__(network, made, dimensions)
+        layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
+        self.adversary = Discriminator(dimensions).to(memory_format=layout)  # type: ignore[call-overload]
+        self.weight = weight
+        self.settings = {**self.settings, "loss": f"MSE + GDL + {weight:g} LSGAN", "kept": "last weights"}
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        made, truth = self.generate(rng)
+        self._shown = made.detach(), truth
+        return self.content(made, truth) + 1000 * self.weight * ((self._judge(made) - 1) ** 2).mean()
+
+    def adversary_loss(self) -> Tensor:
+        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
+        made, truth = self._shown
+        return 0.5 * (((self._judge(truth) - 1) ** 2).mean() + (self._judge(made) ** 2).mean())
+
+    def _judge(self, image: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.adversary(image).float()
