@@ -23,7 +23,7 @@ from mrbench.tasks.restoration import RestorationReference, TrainingVolumes
 from mrbench.tasks.super_resolution import TRACKS, SuperResolutionInputs, low_resolution
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_folder
-from mrbench_methods.denoising.autoencoder_network import Autoencoder
+from mrbench_methods.denoising.autoencoder_network import Autoencoder, _fold, _unfold
 from mrbench_methods.super_resolution.fusion_network import FusionNetwork
 from mrbench_methods.super_resolution.learned import pairs
 from mrbench_methods.super_resolution.srgan_network import Generator, shuffle
@@ -141,6 +141,14 @@ def test_skip_connections_add() -> None:
     torch.testing.assert_close(network(image), expected)
 
 
+def test_folding_is_undone_and_keeps_neighbours_together() -> None:
+    volume = torch.arange(4 * 4 * 6.0).reshape(1, 1, 4, 4, 6)
+    folded = _fold(volume)
+    assert folded.shape == (1, 8, 2, 2, 3)
+    assert folded[0, :, 0, 0, 0].tolist() == volume[0, 0, :2, :2, :2].flatten().tolist()
+    torch.testing.assert_close(_unfold(folded), volume)
+
+
 def test_shuffle_is_pytorchs_in_two_dimensions() -> None:
     features = torch.rand(2, 12, 5, 7)
     torch.testing.assert_close(shuffle(features, (2, 2)), torch.nn.functional.pixel_shuffle(features, 2))
@@ -196,6 +204,7 @@ def case_of(track: str, seed: int) -> Case:
         ("srgan[adversarial=0,features=16,blocks=2]", "3d-x2", 0.1),
         ("multi-scale-fusion[features=8,units=1]", "3d-x2", 0.1),
         ("autoencoder[width=8,context=1]", "rician-20", 2.0),
+        ("autoencoder[width=8,dimensions=3]", "rician-20", 2.0),
     ],
 )
 def test_a_short_training_helps(text: str, track: str, gain: float) -> None:

@@ -44,8 +44,7 @@ class GeneratorRecipe:
             low, start, truth = (part[:, :, 0] for part in (low, start, truth))
         with torch.autocast("cpu", torch.bfloat16):
             added = self.network(low)
-        inside = (..., *(slice(RIM, -RIM) for _ in range(self.dimensions)))
-        return (start + added.float())[inside], truth[inside]
+        return _without_rim(start + added.float()), _without_rim(truth)
 
     def content(self, made: Tensor, truth: Tensor) -> Tensor:
         """1,000 times MSE plus gradient difference (Mathieu et al., ICLR 2016)."""
@@ -54,6 +53,12 @@ class GeneratorRecipe:
             steps = [image.diff(dim=axis).abs() for image in (made, truth)]
             loss = loss + ((steps[0] - steps[1]) ** 2).mean() / self.dimensions
         return 1000 * loss
+
+
+def _without_rim(image: Tensor) -> Tensor:
+    for axis in range(2, image.ndim):
+        image = image.narrow(axis, RIM, image.shape[axis] - 2 * RIM)
+    return image
 
 
 def _plane(factors: Sequence[int]) -> list[int]:
