@@ -56,6 +56,10 @@ class Degradation:
             raise ValueError(f"a volume of {tuple(shape)} voxels cannot be divided by {self.factors}")
         return tuple(size // factor for size, factor in zip(shape, self.factors, strict=True))
 
+    def high_shape(self, low: Sequence[int]) -> tuple[int, ...]:
+        """Shape of the volume that a low-resolution one of shape ``low`` came from."""
+        return tuple(size * factor for size, factor in zip(low, self.factors, strict=True))
+
     def apply(self, volume: np.ndarray) -> np.ndarray:
         """Degrade a volume; of a truncation the result is complex, because its highest frequency has no partner."""
         low = self.low_shape(volume.shape)
@@ -66,6 +70,11 @@ class Degradation:
         if self.kind == "blur":
             return smooth[tuple(slice(None, None, f) for f in self.factors)]
         return _between(smooth, self.factors)
+
+    @property
+    def gain(self) -> float:
+        """Largest squared singular value of `apply`: that of a constant volume."""
+        return float(1 / np.prod(self.factors))
 
     def adjoint(self, low: np.ndarray) -> np.ndarray:
         """Carry a low-resolution residual back: the transpose of `apply`, up to what lies beyond the border."""
@@ -92,6 +101,20 @@ def zero_fill(low: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     spectrum = np.zeros(shape, np.complex64)
     spectrum[middle] = fft.fftshift(fft.fftn(low.astype(np.complex64)))
     return fft.ifftn(fft.ifftshift(spectrum)) * np.float32(np.prod(shape) / low.size)
+
+
+def spline(low: np.ndarray, degradation: Degradation, order: int = 3) -> np.ndarray:
+    """B-spline interpolation of a low-resolution volume on the grid that it came from; float32, edges extended."""
+    factors, origin = np.asarray(degradation.factors), np.asarray(degradation.origin)
+    return ndimage.affine_transform(
+        low,
+        np.diag(1 / factors),
+        -origin / factors,
+        degradation.high_shape(low.shape),
+        np.float32,
+        order,
+        mode="nearest",
+    )
 
 
 def _cut(volume: np.ndarray, low: Sequence[int]) -> np.ndarray:

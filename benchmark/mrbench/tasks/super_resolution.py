@@ -72,7 +72,7 @@ class SuperResolutionInputs:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the volume to return."""
-        return tuple(n * f for n, f in zip(self.image.shape, self.degradation.factors, strict=True))
+        return self.degradation.high_shape(self.image.shape)
 
 
 def low_resolution(track: SuperResolutionTrack, volume: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,36 @@
+"""Non-local means."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrbench.tasks.denoising import DenoisingInputs
+from mrbench_baselines.denoising.smoother import TUNED, Smoother
+
+
+class NonLocalMeans(Smoother):
+    """3-D non-local means, patches of 3 voxels, search over 7 (scikit-image's fast algorithm, noise SD known).
+
+    Parameters
+    ----------
+    strength : float or "tuned"
+        Filtering parameter h, in noise SDs.
+    bias : {"corrected", "kept"}
+    """
+
+    reference = "Buades et al., CVPR 2005; Coupe et al., IEEE TMI 2008 (3-D MRI); solver: scikit-image"
+    tunable = {"strength": (0.35, 0.5, 0.7)}
+    board = TUNED
+
+    def __init__(self, *, strength: float = 0.5, bias: str = "corrected") -> None:
+        super().__init__(bias=bias)
+        self.strength = float(strength)
+
+    def smooth(self, inputs: DenoisingInputs) -> np.ndarray:
+        from skimage.restoration import denoise_nl_means
+
+        image = np.squeeze(inputs.image)
+        smooth = denoise_nl_means(
+            image, patch_size=3, patch_distance=3, h=self.strength * inputs.sigma, sigma=inputs.sigma, fast_mode=True
+        )
+        return smooth.reshape(inputs.image.shape)
