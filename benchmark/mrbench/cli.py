@@ -26,6 +26,10 @@ app = typer.Typer(
 
       mrbench run --task reconstruction --dataset folder:path/to/kspace      your own raw data
 
+      mrbench run --task super-resolution --track 3d-x2 --limit 1
+
+      mrbench run --task denoising --track rician-10 --limit 1
+
       mrbench list methods --task registration         what there is, and how to cite it
 
     Exit codes: 0 all rows are fine, 1 some rows failed (the table says which), 2 the request was wrong.
@@ -141,6 +145,23 @@ def report(
     from mrbench.session import rebuild
 
     rebuild(folder)
+
+
+@app.command(
+    epilog="Example: mrbench compare out/denoising/rician-10/ixi-hh-2mm out/denoising/rician-10/ixi-hh-2mm/train"
+)
+def compare(
+    first: Annotated[Path, typer.Argument(help="Folder of a board (with rows.jsonl).")],
+    second: Annotated[Path, typer.Argument(help="Folder of another board of the same task.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write comparison.md, .csv and a figure to.")] = None,
+) -> None:
+    """Set two boards of a task side by side: other subjects, another track, another dataset.
+
+    Of a test and a train split, it shows what a network gains on the people it was trained on.
+    """
+    from mrbench.session import compare_boards
+
+    compare_boards(first, second, out)
 
 
 @list_app.command("tasks")

@@ -32,10 +32,13 @@ from mrbench.engine.run import Options, folder_of, missing, run_board
 from mrbench.engine.store import RowStore
 from mrbench.report.board import write_board
 from mrbench.report.generalisation import write_generalisation
+from mrbench.report.side_by_side import markdown as comparison
+from mrbench.report.side_by_side import write_comparison
 from mrbench.report.tables import caption
 from mrbench.report.terminal import print_leaderboard
 from mrbench.stats.generalisation import Training, transfers
 from mrbench.stats.leaderboard import leaderboard
+from mrbench.stats.side_by_side import side_by_side
 from mrbench.tasks.catalog import find_task, find_track
 from mrbench.training.loop import Progress as TrainingProgress
 from mrbench.training.loop import Schedule
@@ -170,6 +173,32 @@ def compare_trainings(folder: Path, rows: list[Row]) -> None:
     path = write_generalisation(folder, task.name, task.primary, found)
     console.print(Markdown(path.read_text()))
     console.print(f"wrote {path}", soft_wrap=True)
+
+
+def compare_boards(first: Path, second: Path, out: Path | None) -> None:
+    """Show two boards of one task side by side; write table and figure where asked to."""
+    boards = []
+    for folder in (first, second):
+        if not RowStore(folder / "rows.jsonl").read():
+            raise RequestError(f"{folder} has no rows.jsonl with rows; give the folders of two boards.")
+        boards.append(_of_one_protocol(folder / "rows.jsonl"))
+    tasks = [rows[0].task for rows in boards]
+    if tasks[0] != tasks[1]:
+        raise RequestError(f"boards of different tasks ({tasks[0]}, {tasks[1]}) cannot be compared.")
+    task, console = find_task(tasks[0]), Console()
+    found = side_by_side(boards[0], boards[1], task.primary)
+    titles = (_title(boards[0]), _title(boards[1]))
+    console.print(Markdown(comparison(task.name, titles, task.primary, found)))
+    if out is not None:
+        path = write_comparison(out, task.name, titles, task.primary, found)
+        console.print(f"wrote {path}", soft_wrap=True)
+
+
+def _title(rows: list[Row]) -> str:
+    """What the rows of a board are of."""
+    row, cases = rows[0], len({row.case for row in rows})
+    simulated = " (simulated)" if row.simulated else ""
+    return f"{row.dataset}{simulated}, {row.track}, {row.split}, {cases} cases"
 
 
 def _trainings(task: Task) -> dict[str, Training]:

@@ -23,7 +23,7 @@ from mrbench.tasks.restoration import RestorationReference, TrainingVolumes
 from mrbench.tasks.super_resolution import TRACKS, SuperResolutionInputs, low_resolution
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_folder
-from mrbench_methods.denoising.autoencoder_network import Autoencoder, _fold, _unfold
+from mrbench_methods.denoising.autoencoder_network import Autoencoder
 from mrbench_methods.super_resolution.fusion_network import FusionNetwork
 from mrbench_methods.super_resolution.learned import pairs
 from mrbench_methods.super_resolution.srgan_network import Generator, shuffle
@@ -131,7 +131,7 @@ def test_the_slices_beside_are_the_right_ones() -> None:
 
 def test_skip_connections_add() -> None:
     """With the deeper levels silenced, what the first level found still reaches the output."""
-    network = Autoencoder(8, 0)
+    network = Autoencoder(2, (8, 12, 16), 0)
     for expand in network.up:
         torch.nn.init.zeros_(expand.weight)
         torch.nn.init.zeros_(expand.bias)
@@ -139,14 +139,6 @@ def test_skip_connections_add() -> None:
     entered = network.enter(image)
     expected = network.leave(network.refine[1](torch.relu(entered))) + image
     torch.testing.assert_close(network(image), expected)
-
-
-def test_folding_is_undone_and_keeps_neighbours_together() -> None:
-    volume = torch.arange(4 * 4 * 6.0).reshape(1, 1, 4, 4, 6)
-    folded = _fold(volume)
-    assert folded.shape == (1, 8, 2, 2, 3)
-    assert folded[0, :, 0, 0, 0].tolist() == volume[0, 0, :2, :2, :2].flatten().tolist()
-    torch.testing.assert_close(_unfold(folded), volume)
 
 
 def test_shuffle_is_pytorchs_in_two_dimensions() -> None:

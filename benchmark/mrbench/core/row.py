@@ -59,6 +59,9 @@ class Row:
         Imports, weights and warm-up of the process that ran it.
     other_load_cores : float or None
         Mean number of cores that other processes kept busy meanwhile.
+    memory_mib : float or None
+        Peak resident memory of ``predict`` beyond what its process held before, in MiB; None in rows of older
+        versions, and where the system cannot tell.
     contended : bool
         Whether other work shared the machine, so that ``seconds`` is an upper bound.
     device : str
@@ -96,6 +99,7 @@ class Row:
     cpu_seconds: float | None = None
     setup_seconds: float | None = None
     other_load_cores: float | None = None
+    memory_mib: float | None = None
     contended: bool = False
     prediction: str | None = None
     schema: int = SCHEMA

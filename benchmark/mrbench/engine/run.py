@@ -212,6 +212,7 @@ class _Recorder:
             threads=self.options.resources.threads,
             message=message, metrics=metrics, details=details, seconds=outcome.seconds,
             cpu_seconds=outcome.cpu_seconds, setup_seconds=outcome.setup_seconds, other_load_cores=load,
+            memory_mib=outcome.memory_mib,
             contended=self.options.workers > 1 or (load or 0.0) > CONTENDED_CORES,
             prediction=key if status == "ok" else None,
         )  # fmt: skip
@@ -235,7 +236,7 @@ class _Recorder:
 
 def _as_measured(row: Row) -> Outcome:
     """A cached prediction keeps the time it was measured with."""
-    return Outcome("ok", "", row.seconds, row.cpu_seconds, row.setup_seconds, row.other_load_cores)
+    return Outcome("ok", "", row.seconds, row.cpu_seconds, row.setup_seconds, row.other_load_cores, row.memory_mib)
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -20,7 +20,7 @@ from mrbench.core.row import Status
 from mrbench.data.cache import cache_root, write_atomically
 from mrbench.data.catalog import find_dataset
 from mrbench.engine.plan import build
-from mrbench.engine.timing import Stopwatch
+from mrbench.engine.timing import PeakMemory, Stopwatch
 from mrbench.tasks.catalog import find_task
 
 
@@ -56,6 +56,7 @@ class Outcome:
     cpu_seconds: float | None = None
     setup_seconds: float | None = None
     other_load_cores: float | None = None
+    memory_mib: float | None = None
     data_seconds: float = 0.0
     new_setup_seconds: float = 0.0
 
@@ -85,7 +86,7 @@ def predict_case(job: Job) -> Outcome:
             return Outcome("error", str(error))  # this case's files; the others may be fine
         data_seconds = time.perf_counter() - started
         seed_everything(seed_for(job.case.id, str(job.spec), job.seed))
-        with Stopwatch() as watch:
+        with PeakMemory() as memory, Stopwatch() as watch:
             prediction = method.predict(case.inputs)
         checked = task.check(case, prediction)
         with write_atomically(prediction_path(job.key)) as file:
@@ -103,7 +104,7 @@ def predict_case(job: Job) -> Outcome:
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         return Outcome("error", f"{type(error).__name__}: {_first_line(error)} (see {job.log})")
     return Outcome(
-        "ok", "", watch.seconds, watch.cpu_seconds, setup_seconds, watch.other_load_cores, data_seconds,
+        "ok", "", watch.seconds, watch.cpu_seconds, setup_seconds, watch.other_load_cores, memory.mib, data_seconds,
         setup_seconds if fresh else 0.0,
     )  # fmt: skip
 

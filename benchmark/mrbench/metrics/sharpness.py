@@ -10,50 +10,56 @@ from scipy import ndimage
 
 LOG_SD = 1.5
 LOG_RADIUS = 7
+LOG_SIDE = 2 * LOG_RADIUS + 1
 """Laplacian of Gaussian of 15x15 pixels, SD 1.5 (Ravishankar and Bresler)."""
 
 GMS_CONSTANT = 170 / 255**2
 """Of gradient-magnitude similarity, for a data range of 1 (Xue et al. give 170 for 255)."""
 
+ROUNDING = 1e-12
+"""Filtered by this much of its size, an image is flat: what is left is rounding."""
+
 
 def hfen(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None = None) -> float:
     """High-frequency error norm: relative error of the Laplacian of Gaussian; NaN where the target is flat.
 
+    The norm is over all slices at once and relative to the target's, as papers report it since; images are mirrored
+    beyond their border.
+
     References
     ----------
-    Ravishankar and Bresler, IEEE TMI 2011.
+    Ravishankar and Bresler, IEEE TMI 2011; the kernel is MATLAB's ``fspecial('log', 15, 1.5)``.
     """
-    filtered = [
-        np.stack([ndimage.gaussian_laplace(plane, LOG_SD, truncate=LOG_RADIUS / LOG_SD) for plane in image])
-        for image in (target.astype(np.float64), prediction.astype(np.float64))
-    ]
+    filtered = [_laplacian(image.astype(np.float64)) for image in (target, prediction)]
     if mask is not None:
-        filtered = [image[mask] for image in filtered]
+        target, filtered = target[mask], [image[mask] for image in filtered]
     size = float(np.linalg.norm(filtered[0]))
-    return float(np.linalg.norm(filtered[1] - filtered[0])) / size if size > 0 else float("nan")
+    flat = size <= ROUNDING * float(np.linalg.norm(target.astype(np.float64)))
+    return float("nan") if flat else float(np.linalg.norm(filtered[1] - filtered[0])) / size
 
 
 def gmsd(target: np.ndarray, prediction: np.ndarray, *, data_range: float) -> float:
     """Gradient-magnitude similarity deviation, mean over slices; 0 is best.
 
-    Each slice is averaged over 2x2 pixels and halved, as published.
+    As published: each slice is averaged over 2x2 pixels and halved, beyond the border is zero, and the SD is the
+    sample's (MATLAB's ``std2``).
 
     References
     ----------
-    Xue et al., IEEE TIP 2014.
+    Xue et al., IEEE TIP 2014, and their GMSD.m.
     """
     values = []
     for a, b in zip(target.astype(np.float64), prediction.astype(np.float64), strict=True):
         first, second = (_prewitt(_halve(image / data_range)) for image in (a, b))
         similarity = (2 * first * second + GMS_CONSTANT) / (first**2 + second**2 + GMS_CONSTANT)
-        values.append(float(similarity.std()))
+        values.append(float(similarity.std(ddof=1)))
     return float(np.mean(values))
 
 
 def sharpness_ratio(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None = None) -> float:
     """Mean gradient magnitude within slices, of the prediction over the target's: below 1 is blurred, above 1 noisy.
 
-    NaN where the target is flat.
+    NaN where the target is flat. A gradient is per pixel, whatever the size of a pixel.
     """
     means = []
     for image in (target, prediction):
@@ -63,9 +69,27 @@ def sharpness_ratio(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndar
     return means[1] / means[0] if means[0] > 0 else float("nan")
 
 
+def _laplacian(image: np.ndarray) -> np.ndarray:
+    """Laplacian of Gaussian of each slice."""
+    point = np.zeros((1, LOG_SIDE, LOG_SIDE))
+    point[0, LOG_RADIUS, LOG_RADIUS] = 1
+    # cut off at its radius the kernel has a small sum, so that a flat image would have edges
+    excess = float(_curvature(point).sum()) * ndimage.uniform_filter(image, (0, LOG_SIDE, LOG_SIDE))
+    return _curvature(image) - excess
+
+
+def _curvature(image: np.ndarray) -> np.ndarray:
+    rows, columns = (
+        ndimage.gaussian_filter(image, (0, LOG_SD, LOG_SD), order, truncate=LOG_RADIUS / LOG_SD)
+        for order in ((0, 2, 0), (0, 0, 2))
+    )
+    return rows + columns
+
+
 def _halve(image: np.ndarray) -> np.ndarray:
-    rows, columns = (size // 2 * 2 for size in image.shape)
-    return image[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
+    rows, columns = image.shape
+    even = np.pad(image, ((0, rows % 2), (0, columns % 2)))
+    return even.reshape((rows + 1) // 2, 2, (columns + 1) // 2, 2).mean((1, 3))
 
 
 def _prewitt(image: np.ndarray) -> np.ndarray:

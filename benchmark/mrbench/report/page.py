@@ -14,7 +14,7 @@ from mrbench.data.cache import write_atomically
 from mrbench.engine.plan import Board
 from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time
 from mrbench.report.panels import case_panel, chosen_cases
-from mrbench.report.tables import Caption, cases_text, heading, number, rank, seconds
+from mrbench.report.tables import Caption, cases_text, costs, heading, number, rank, seconds
 from mrbench.stats.leaderboard import Leaderboard
 
 
@@ -78,7 +78,7 @@ def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard
         about=about, table=table, figures=figures, runs=runs, stamp=stamp,
         simulation=board.dataset.simulation if board.dataset.simulated else "",
         dataset=board.dataset, protocol=board.task.protocol(board.dataset, board.track),
-        failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds,
+        failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds, costs=costs(table),
         cases_text=cases_text, rank=rank,
     )  # fmt: skip
     with write_atomically(path) as file:

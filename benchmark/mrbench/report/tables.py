@@ -58,10 +58,22 @@ def caption(
         said.append("Bold: not separable from the best (paired Wilcoxon, Holm, 5 %).")
     threads = sorted({line.threads for line in board.lines})
     said.append(f"Seconds: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s).")
+    if any(text for _, text in costs(board)):
+        said.append("Per megavoxel of the volume: median CPU seconds; peak memory beyond what the process held before.")
     if any(line.contended for line in board.lines):
         said.append("*: measured while other work shared the machine; CPU seconds are the fairer figure.")
     said.append(f"Protocol {board.protocol}.")
     return Caption(title, tuple(said))
+
+
+def costs(board: Leaderboard) -> list[tuple[str, list[str]]]:
+    """Columns of cost by size: heading and one text a line; only those that any line knows."""
+    columns = [
+        ("CPU s/Mvox", [line.cpu_seconds_per_megavoxel for line in board.lines]),
+        ("MiB/Mvox", [line.memory_mib_per_megavoxel for line in board.lines]),
+    ]
+    shown = [(name, values) for name, values in columns if not all(map(isnan, values))]
+    return [(name, ["–" if isnan(value) else f"{value:.3g}" for value in values]) for name, values in shown]
 
 
 def csv_table(board: Leaderboard) -> str:
@@ -78,15 +90,22 @@ def csv_table(board: Leaderboard) -> str:
         "threads",
         "protocol",
     ]
+    exact = {
+        name: [getattr(line, name) for line in board.lines]
+        for name in ("cpu_seconds_per_megavoxel", "memory_mib_per_megavoxel")
+    }
+    exact = {name: values for name, values in exact.items() if not all(map(isnan, values))}
+    header += exact
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
-    for line in board.lines:
+    for place, line in enumerate(board.lines):
         numbers = [v for n in names for v in (line.cells[n].mean, line.cells[n].low, line.cells[n].high)]
         times = [line.seconds_median, line.seconds_iqr, line.cpu_seconds_median]
         writer.writerow(
             [line.rank or "", line.method, line.kind, line.n_cases, line.n_failed, *map(_exact, [*numbers, *times]),
-             str(line.contended).lower(), line.device, line.threads, board.protocol]
+             str(line.contended).lower(), line.device, line.threads, board.protocol,
+             *(_exact(values[place]) for values in exact.values())]
         )  # fmt: skip
     return out.getvalue()
 
@@ -130,9 +149,10 @@ def heading(metric: Metric) -> str:
 
 def markdown_table(board: Leaderboard, about: Caption) -> str:
     """A GitHub table with its caption and the methods that could not run."""
-    head = ["", "method", "kind", "n", *map(heading, board.metrics), "s", "CPU s"]
-    rows = [head, ["--:", ":--", ":--", "--:", *("--:" for _ in board.metrics), "--:", "--:"]]
-    for line in board.lines:
+    extra = costs(board)
+    head = ["", "method", "kind", "n", *map(heading, board.metrics), "s", "CPU s", *(name for name, _ in extra)]
+    rows = [head, ["--:", ":--", ":--", "--:", *("--:" for _ in head[4:])]]
+    for place, line in enumerate(board.lines):
         cells = [number(line.cells[m.name], m) for m in board.metrics]
         cells = [f"**{t}**" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)]
         rows.append(
@@ -144,6 +164,7 @@ def markdown_table(board: Leaderboard, about: Caption) -> str:
                 *cells,
                 seconds(line),
                 _cpu(line),
+                *(texts[place] for _, texts in extra),
             ]
         )
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
@@ -157,8 +178,9 @@ def _cpu(line: Line) -> str:
 
 def latex_table(board: Leaderboard, about: Caption) -> str:
     """A booktabs table float; needs ``\\usepackage{booktabs}``."""
-    columns = "rll" + "r" * (len(board.metrics) + 2)
-    head = ["", "Method", "Kind", *(_latex(heading(m)) for m in board.metrics), "s", "CPU s"]
+    extra = costs(board)
+    columns = "rll" + "r" * (len(board.metrics) + 2 + len(extra))
+    head = ["", "Method", "Kind", *(_latex(heading(m)) for m in board.metrics), "s", "CPU s", *(n for n, _ in extra)]
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -169,7 +191,7 @@ def latex_table(board: Leaderboard, about: Caption) -> str:
         " & ".join(head) + r" \\",
         r"\midrule",
     ]
-    for line in board.lines:
+    for place, line in enumerate(board.lines):
         cells = [_latex(number(line.cells[m.name], m)) for m in board.metrics]
         cells = [
             rf"\textbf{{{t}}}" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)
@@ -181,6 +203,7 @@ def latex_table(board: Leaderboard, about: Caption) -> str:
             *cells,
             seconds(line),
             _cpu(line),
+            *(_latex(texts[place]) for _, texts in extra),
         ]
         lines.append(" & ".join(row) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}}", r"\end{table}"]

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mrbench.core.metric import Metric
-from mrbench.report.tables import Caption, cases_text, heading, number, rank, seconds
+from mrbench.report.tables import Caption, cases_text, costs, heading, number, rank, seconds
 from mrbench.stats.leaderboard import Leaderboard
 
 
@@ -40,13 +40,15 @@ def _table(board: Leaderboard, about: Caption, metrics: Sequence[Metric]) -> Tab
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for metric in metrics:
         table.add_column(heading(metric), justify="right", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
-    for line in board.lines:
+    extra = costs(board)
+    for name in ("s", *(name for name, _ in extra)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place, line in enumerate(board.lines):
         cells = []
         for metric in metrics:
             text = number(line.cells[metric.name], metric, interval=False)
             cells.append(f"[bold green]{text}[/]" if line.cells[metric.name].best else text)
         name = escape(line.method)
         name = f"[cyan]{name}[/]" if line.kind == "learned" else name
-        table.add_row(rank(line), name, cases_text(line), *cells, seconds(line))
+        table.add_row(rank(line), name, cases_text(line), *cells, seconds(line), *(texts[place] for _, texts in extra))
     return table

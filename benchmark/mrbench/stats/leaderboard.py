@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf, isfinite
+from math import inf, isfinite, nan
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Line:
     device: str
     threads: int
     warning: str = ""
+    cpu_seconds_per_megavoxel: float = nan
+    memory_mib_per_megavoxel: float = nan
 
 
 @dataclass(frozen=True)
@@ -194,4 +196,16 @@ def _line(rank: int | None, name: str, rows: list[Row], cells: dict[str, Cell], 
         device=rows[0].device,
         threads=rows[0].threads,
         warning=next((row.message for row in rows if row.message), ""),
+        cpu_seconds_per_megavoxel=_per_megavoxel(rows, "cpu_seconds"),
+        memory_mib_per_megavoxel=_per_megavoxel(rows, "memory_mib"),
     )
+
+
+def _per_megavoxel(rows: list[Row], cost: str) -> float:
+    """Median of a cost by the size of its case; NaN where the task does not tell sizes."""
+    known = [
+        getattr(row, cost) / row.details["megavoxels"]
+        for row in rows
+        if row.status == "ok" and "megavoxels" in row.details and getattr(row, cost) is not None
+    ]
+    return float(np.median(known)) if known else nan

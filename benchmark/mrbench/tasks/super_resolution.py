@@ -99,10 +99,12 @@ class SuperResolution(Restoration):
 
     def trim(self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: str) -> tuple[slice, ...]:
         factors = TRACKS[track].degradation.factors
-        if any(size < 2 * factor for size, factor in zip(volume.shape, factors, strict=True) if factor > 1):
+        short = [n for n, factor in enumerate(factors) if factor > 1 and volume.shape[n] < 2 * factor]
+        if short:
+            mend = "choose a track that leaves z alone, such as 2d-x2" if short == [0] else "use larger images"
             raise DataError(
                 f"case '{case.id}' of {volume.shape} voxels is too small for the track {track}, which divides it by "
-                f"{factors}; choose a track that leaves the short axis alone, such as 2d-x2."
+                f"{factors}; {mend}."
             )
         return tuple(slice(0, size - size % factor) for size, factor in zip(volume.shape, factors, strict=True))
 

@@ -14,7 +14,7 @@ from mrbench_methods.restoration import LearnedRestoration
 if TYPE_CHECKING:
     import torch
 
-    from mrbench_methods.denoising.autoencoder_network import Autoencoder, VolumeAutoencoder
+    from mrbench_methods.denoising.autoencoder_network import Autoencoder
 
 CHUNK = 8
 """Slices predicted at once: bounds memory, changes no number."""
@@ -34,7 +34,7 @@ class SkipAutoencoder(LearnedRestoration):
     dimensions : {2, 3}
         2 as published.
     width : int
-        Features of the first level; deeper ones have 1.5 and 2 times as many.
+        Features: of the first, second and third level 1, 1.5 and 2 times as many in 2-D, 0.5, 1 and 1.5 in 3-D.
     context : int
         Neighbouring slices on each side of a 2-D one; 0 as published.
     weights : str
@@ -66,10 +66,12 @@ class SkipAutoencoder(LearnedRestoration):
         kind, size = ("3d", "") if self.dimensions == 3 else ("", f"c{self.context}")
         return f"autoencoder{kind}{'-blind' if self.blind else ''}-f{self.width}{size}"
 
-    def new_network(self, tracks: Sequence[DenoisingTrack]) -> Autoencoder | VolumeAutoencoder:
-        from mrbench_methods.denoising.autoencoder_network import Autoencoder, VolumeAutoencoder
+    def new_network(self, tracks: Sequence[DenoisingTrack]) -> Autoencoder:
+        from mrbench_methods.denoising.autoencoder_network import Autoencoder
 
-        return VolumeAutoencoder(self.width) if self.dimensions == 3 else Autoencoder(self.width, self.context)
+        halves = (1, 2, 3) if self.dimensions == 3 else (2, 3, 4)
+        widths = tuple(self.width * half // 2 for half in halves)
+        return Autoencoder(self.dimensions, widths, 0 if self.dimensions == 3 else self.context)  # type: ignore[arg-type]
 
     def predict(self, inputs: DenoisingInputs) -> np.ndarray:
         """Return the clean volume ``(z, y, x)``."""
@@ -160,10 +162,10 @@ class SliceRecipe(_NoisyCrops):
 class VolumeRecipe(_NoisyCrops):
     """Blocks."""
 
-    batch = 6
+    batch = 3
     crop = (40, 40, 40)
 
-    def __init__(self, network: VolumeAutoencoder, examples: TrainingVolumes) -> None:
+    def __init__(self, network: Autoencoder, examples: TrainingVolumes) -> None:
         import torch
 
         super().__init__(examples)
