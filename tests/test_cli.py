@@ -155,7 +155,7 @@ def test_lists_name_everything(tmp_path: Path) -> None:
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     """No help text may wait for torch, numpy or ITK."""
-    for verb in ([], ["run"], ["train"], ["data"], ["list"]):
+    for verb in ([], ["run"], ["train"], ["compare"], ["data"], ["list"]):
         code = (
             "import sys, runpy; sys.argv = ['mrbench', *sys.argv[1:], '--help']\n"
             "try: runpy.run_module('mrbench', run_name='__main__')\n"

@@ -28,7 +28,7 @@ app = typer.Typer(
 
       mrbench run --task super-resolution --track 3d-x2 --limit 1
 
-      mrbench run --task denoising --track rician-10 --limit 1
+      mrbench run --task denoising --limit 1
 
       mrbench list methods --task registration         what there is, and how to cite it
 
@@ -148,7 +148,8 @@ def report(
 
 
 @app.command(
-    epilog="Example: mrbench compare out/denoising/rician-10/ixi-hh-2mm out/denoising/rician-10/ixi-hh-2mm/train"
+    epilog="Example: mrbench compare results/denoising/rician-10/ixi-hh-2mm "
+    "results/denoising/rician-10/ixi-hh-2mm/train --out comparison"
 )
 def compare(
     first: Annotated[Path, typer.Argument(help="Folder of a board (with rows.jsonl).")],

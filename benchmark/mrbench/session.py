@@ -32,8 +32,7 @@ from mrbench.engine.run import Options, folder_of, missing, run_board
 from mrbench.engine.store import RowStore
 from mrbench.report.board import write_board
 from mrbench.report.generalisation import write_generalisation
-from mrbench.report.side_by_side import markdown as comparison
-from mrbench.report.side_by_side import write_comparison
+from mrbench.report.side_by_side import print_comparison, tell, write_comparison
 from mrbench.report.tables import caption
 from mrbench.report.terminal import print_leaderboard
 from mrbench.stats.generalisation import Training, transfers
@@ -185,20 +184,12 @@ def compare_boards(first: Path, second: Path, out: Path | None) -> None:
     tasks = [rows[0].task for rows in boards]
     if tasks[0] != tasks[1]:
         raise RequestError(f"boards of different tasks ({tasks[0]}, {tasks[1]}) cannot be compared.")
-    task, console = find_task(tasks[0]), Console()
-    found = side_by_side(boards[0], boards[1], task.primary)
-    titles = (_title(boards[0]), _title(boards[1]))
-    console.print(Markdown(comparison(task.name, titles, task.primary, found)))
+    console = Console()
+    found = side_by_side(boards[0], boards[1], find_task(tasks[0]).primary)
+    told = tell(found, boards[0], boards[1])
+    print_comparison(console, told)
     if out is not None:
-        path = write_comparison(out, task.name, titles, task.primary, found)
-        console.print(f"wrote {path}", soft_wrap=True)
-
-
-def _title(rows: list[Row]) -> str:
-    """What the rows of a board are of."""
-    row, cases = rows[0], len({row.case for row in rows})
-    simulated = " (simulated)" if row.simulated else ""
-    return f"{row.dataset}{simulated}, {row.track}, {row.split}, {cases} cases"
+        console.print(f"wrote {write_comparison(out, told)}", soft_wrap=True)
 
 
 def _trainings(task: Task) -> dict[str, Training]:

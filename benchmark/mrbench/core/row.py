@@ -60,8 +60,8 @@ class Row:
     other_load_cores : float or None
         Mean number of cores that other processes kept busy meanwhile.
     memory_mib : float or None
-        Peak resident memory of ``predict`` beyond what its process held before, in MiB; None in rows of older
-        versions, and where the system cannot tell.
+        Peak resident memory of ``predict`` beyond what its process held before, in MiB; tools in processes of
+        their own and GPU memory are not in it. None in rows of older versions, and where the system cannot tell.
     contended : bool
         Whether other work shared the machine, so that ``seconds`` is an upper bound.
     device : str
@@ -110,8 +110,13 @@ class Row:
         return self.status not in ("ok", "skipped")
 
     def to_json(self) -> str:
-        """One line, without the newline. NaN is written as null: JSON has none."""
+        """One line, without the newline. NaN is written as null: JSON has none.
+
+        An unknown ``memory_mib`` is left out, so that rows from before it was measured stay the bytes they are.
+        """
         record = asdict(self)
+        if self.memory_mib is None:
+            del record["memory_mib"]
         record["metrics"] = {k: v if v == v and abs(v) != float("inf") else None for k, v in self.metrics.items()}
         return json.dumps(record, allow_nan=False)
 

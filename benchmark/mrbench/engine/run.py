@@ -192,7 +192,7 @@ class _Recorder:
         return outcome
 
     def _finish(self, entry: Entry, case: CaseId, outcome: Outcome, measured: Row | None = None) -> None:
-        """Score, write and announce one row; ``measured`` is the earlier row whose times it keeps."""
+        """Score, write and announce one row; ``measured`` is the earlier row whose costs it keeps."""
         board, key = self.board, entry.prediction_key(self.board, case)
         status, message = outcome.status, outcome.message
         metrics: dict[str, float] = {}
@@ -235,7 +235,7 @@ class _Recorder:
 
 
 def _as_measured(row: Row) -> Outcome:
-    """A cached prediction keeps the time it was measured with."""
+    """A cached prediction keeps the time and memory it was measured with."""
     return Outcome("ok", "", row.seconds, row.cpu_seconds, row.setup_seconds, row.other_load_cores, row.memory_mib)
 
 

@@ -14,6 +14,11 @@ import psutil
 CONTENDED_CORES = 0.5
 """Other processes using more than this many cores make a time contended."""
 
+_CLEAR_REFS, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+_RESET_TOLERANCE_MIB = 4
+"""The kernel counts resident pages in batches, so the mark need not be exact right after its reset."""
+
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -66,8 +71,10 @@ class PeakMemory:
     ----------
     mib : float or None
         Peak resident memory of this process during the body less what it held before, in MiB. What an earlier
-        case freed is first returned to the system (glibc), so that it cannot hide a need. Tools in processes of
-        their own are not seen. None where the kernel's high-water mark cannot be reset (Linux alone).
+        case freed is first returned to the system (``malloc_trim``, glibc alone), so that it cannot hide a need;
+        the body then pays for those pages again, as it would in a fresh process. Tools in processes of their own
+        and memory of a GPU are not seen. None where the kernel's high-water mark cannot be reset or read: it is
+        Linux's, and a sandbox may refuse or ignore the reset.
     """
 
     mib: float | None = None
@@ -75,22 +82,36 @@ class PeakMemory:
     def __enter__(self) -> PeakMemory:
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
-        self._before: int | None = None
-        with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (proc(5))
-            self._before = _status_kib("VmRSS")
+        self._before = _reset_peak()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._before is not None:
-            self.mib = max(0, _status_kib("VmHWM") - self._before) / 1024
+        peak = _status_mib().get("VmHWM")
+        if self._before is not None and peak is not None:
+            self.mib = max(0.0, peak - self._before)
 
 
-def _status_kib(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(f"{field}:")))
+def _reset_peak() -> float | None:
+    """Set the high-water mark to what is resident now and return that, in MiB; None where it does not follow."""
+    try:
+        _CLEAR_REFS.write_text("5")  # proc(5): resets VmHWM
+    except OSError:
+        return None
+    now = _status_mib()
+    if "VmRSS" not in now or "VmHWM" not in now or now["VmHWM"] - now["VmRSS"] > _RESET_TOLERANCE_MIB:
+        return None
+    return now["VmRSS"]
+
+
+def _status_mib() -> dict[str, float]:
+    """The fields of this process that are sizes; empty where there is no /proc."""
+    try:
+        fields = (line.split() for line in _STATUS.read_text().splitlines())
+    except OSError:
+        return {}
+    return {words[0].rstrip(":"): int(words[1]) / 1024 for words in fields if words[-1:] == ["kB"]}
 
 
 def _own_cpu() -> float:

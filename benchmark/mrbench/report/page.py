@@ -78,8 +78,8 @@ def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard
         about=about, table=table, figures=figures, runs=runs, stamp=stamp,
         simulation=board.dataset.simulation if board.dataset.simulated else "",
         dataset=board.dataset, protocol=board.task.protocol(board.dataset, board.track),
-        failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds, costs=costs(table),
-        cases_text=cases_text, rank=rank,
+        failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds,
+        costs=costs(table), cases_text=cases_text, rank=rank,
     )  # fmt: skip
     with write_atomically(path) as file:
         file.write(html.encode())

@@ -4,93 +4,171 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
+from statistics import fmean
 
-from mrbench.core.metric import Metric
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mrbench.core.row import Row
 from mrbench.data.cache import write_atomically
 from mrbench.report.style import COLOURS, figure
-from mrbench.report.tables import heading
-from mrbench.stats.side_by_side import Pairing, Side, classical_differences
+from mrbench.report.tables import cases_text, heading, number
+from mrbench.stats.side_by_side import Pairing, SideBySide
 
 NAME = "comparison"
 
 
-def write_comparison(
-    folder: Path, task: str, titles: tuple[str, str], metric: Metric, found: Sequence[Pairing]
-) -> Path:
+@dataclass(frozen=True)
+class Told:
+    """A comparison with the words that must stand beside it."""
+
+    found: SideBySide
+    title: str
+    boards: tuple[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.notes)
+
+
+def tell(found: SideBySide, first: Sequence[Row], second: Sequence[Row]) -> Told:
+    """Say what the two boards are of, and what their difference can and cannot mean."""
+    boards = (_board(first, found.cases[0]), _board(second, found.cases[1]))
+    title = f"{first[0].task}, {heading(found.metric)}: A = {boards[0]}; B = {boards[1]}"
+    if found.cases[0] != found.cases[1]:
+        title += f"; LIMITED: {found.cases[0]} cases against {found.cases[1]}"
+    said = ["Mean [95 % bootstrap interval over subjects]; a failure counts as in the leaderboards."]
+    if found.same_people:
+        said.append("B - A is paired: both boards are of the same people.")
+    else:
+        said.append("B - A is unpaired: the people of each board are drawn anew.")
+    if found.classical:
+        mean, low, high = (_signed(pick(found.classical), found) for pick in (fmean, min, max))
+        said.append(
+            f"Classical methods ({len(found.classical)}) differ by {mean} on average, from {low} to {high}: so much "
+            "is the boards. Beyond classical: B - A of a learned method less that mean; its interval is over "
+            "subjects, not over the choice of classical methods."
+        )
+    else:
+        said.append("No classical method is on both boards, so nothing says how much easier B is for anyone.")
+    if own := [pair.method for pair in found.pairings if pair.own_weights]:
+        said.append(f"With other weights on B than on A: {', '.join(own)}.")
+    return Told(found, title, boards, tuple(said))
+
+
+def _board(rows: Sequence[Row], cases: int) -> str:
+    row = rows[0]
+    data = f"{row.dataset} (simulated)" if row.simulated else row.dataset
+    return f"{data}, {row.split}, {row.track}, {cases} case{'s' if cases != 1 else ''}"
+
+
+def write_comparison(folder: Path, told: Told) -> Path:
     """Write ``comparison.md``, ``.csv`` and a figure; return the table's path."""
-    for name, text in {
-        f"{NAME}.md": markdown(task, titles, metric, found),
-        f"{NAME}.csv": table(metric, found),
-    }.items():
+    for name, text in {f"{NAME}.md": markdown(told), f"{NAME}.csv": table(told)}.items():
         with write_atomically(folder / name) as file:
             file.write(text.encode())
-    dumbbells(folder / NAME, f"{task}: {titles[0]} (hollow), {titles[1]} (full)", metric, found)
+    dumbbells(folder / NAME, told)
     return folder / f"{NAME}.md"
 
 
-def markdown(task: str, titles: tuple[str, str], metric: Metric, found: Sequence[Pairing]) -> str:
-    """One line a method; below, what the classical methods say of how hard the two boards are."""
-    lines = [
-        f"### {task}, {heading(metric)}: A = {titles[0]}, B = {titles[1]}",
-        "",
-        "| method | kind | n A | A | n B | B | B - A | beyond classical |",
-        "|:--|:--|--:|--:|--:|--:|--:|--:|",
-    ]
-    for pair in found:
-        excess = "" if isnan(pair.excess) else f"{pair.excess:+.{metric.decimals}f}"
-        lines.append(
-            f"| `{pair.method}` | {pair.kind} | {pair.first.n} | {_text(pair.first, metric)} | {pair.second.n} | "
-            f"{_text(pair.second, metric)} | {_signed(pair, metric)} | {excess} |"
-        )
-    said = "Mean [95 % bootstrap interval over subjects]; differences between different people are unpaired."
-    if classical := classical_differences(found):
-        mean, low, high = (f"{value:+.{metric.decimals}f}" for value in classical)
-        said += (
-            f" The classical methods differ by {mean} ({low} to {high}): so much easier or harder is B for anyone. "
-            "Beyond classical: the difference of a learned method less that mean."
-        )
-    return "\n".join([*lines, "", said, ""])
-
-
-def table(metric: Metric, found: Sequence[Pairing]) -> str:
-    """The same as CSV, unrounded."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    ends = ("", "_low", "_high")
-    writer.writerow(
-        ["method", "kind", "n_a", *(f"{metric.name}_a{end}" for end in ends), "n_b",
-         *(f"{metric.name}_b{end}" for end in ends), *(f"difference{end}" for end in ends), "beyond_classical"]
+def print_comparison(console: Console, told: Told) -> None:
+    """Print the table; a narrow terminal folds its cells rather than cutting them."""
+    shown = Table(
+        title=escape(told.title), title_style="bold", caption=escape(told.text), caption_justify="left", box=None,
+        pad_edge=False,
     )  # fmt: skip
-    for p in found:
-        sides = [(s.n, *(f"{value:.6g}" for value in (s.mean, s.low, s.high))) for s in (p.first, p.second)]
-        numbers = [f"{value:.6g}" for value in (p.difference, p.low, p.high, p.excess)]
-        writer.writerow([p.method, p.kind, *sides[0], *sides[1], *numbers])
+    for name in _HEAD:
+        shown.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
+    for pair in told.found.pairings:
+        method, _, *cells = _cells(pair, told.found)
+        shown.add_row(f"[cyan]{escape(method)}[/]" if pair.kind == "learned" else escape(method), pair.kind, *cells)
+    console.print(shown)
+
+
+def markdown(told: Told) -> str:
+    """One line a method; below, what the classical methods say of how hard the two boards are."""
+    rows: list[Iterable[str]] = [_HEAD, [":--", ":--", *("--:" for _ in _HEAD[2:])]]
+    for pair in told.found.pairings:
+        method, *cells = _cells(pair, told.found)
+        rows.append([f"`{method}`", *cells])
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([f"### {told.title}", "", *lines, "", told.text, ""])
+
+
+def table(told: Told) -> str:
+    """The same as CSV, unrounded."""
+    out, metric = io.StringIO(), told.found.metric.name
+    writer = csv.writer(out, lineterminator="\n")
+    header = ["method", "kind"]
+    for side in ("a", "b"):
+        header += [f"board_{side}", f"n_cases_{side}", f"n_failed_{side}"]
+        header += [f"{metric}_{side}", f"{metric}_{side}_low", f"{metric}_{side}_high"]
+    for name in ("difference", "beyond_classical"):
+        header += [name, f"{name}_low", f"{name}_high"]
+    writer.writerow([*header, "other_weights"])
+    for pair in told.found.pairings:
+        row: list[object] = [pair.method, pair.kind]
+        for board, line in zip(told.boards, (pair.first, pair.second), strict=True):
+            cell = line.cells[metric]
+            row += [board, line.n_cases, line.n_failed, *map(_exact, (cell.mean, cell.low, cell.high))]
+        row += map(_exact, (pair.difference, pair.low, pair.high, pair.excess, pair.excess_low, pair.excess_high))
+        writer.writerow([*row, str(pair.own_weights).lower()])
     return out.getvalue()
 
 
-def dumbbells(path: Path, title: str, metric: Metric, found: Sequence[Pairing]) -> None:
-    """One line a method from its mean on the first board to that on the second."""
-    with figure(path, (7, 0.9 + 0.3 * len(found))) as (_, axes):
-        for place, pair in enumerate(found):
-            colour = COLOURS[pair.kind]
-            axes.plot([pair.first.mean, pair.second.mean], [place, place], color=colour, lw=1.5, alpha=0.5)
-            axes.plot(pair.first.mean, place, "o", mec=colour, mfc="white", ms=6)
-            axes.plot(pair.second.mean, place, "o", color=colour, ms=6)
-        axes.set_yticks(range(len(found)), [pair.method for pair in found])
+def dumbbells(path: Path, told: Told) -> None:
+    """One line a method from its mean on the first board (hollow) to that on the second (full)."""
+    from matplotlib.lines import Line2D
+
+    found, name = told.found, told.found.metric.name
+    with figure(path, (7, 1.5 + 0.3 * len(found.pairings))) as (drawn, axes):
+        for place, pair in enumerate(found.pairings):
+            colour, ends = COLOURS[pair.kind], [line.cells[name].mean for line in (pair.first, pair.second)]
+            axes.plot(ends, [place, place], color=colour, lw=1.5, alpha=0.5)
+            axes.plot(ends[0], place, "o", mec=colour, mfc="white", ms=6)
+            axes.plot(ends[1], place, "o", color=colour, ms=6)
+        axes.set_yticks(range(len(found.pairings)), [pair.method for pair in found.pairings])
         axes.invert_yaxis()
-        axes.set(xlabel=heading(metric))
-        axes.set_title(title, fontsize=8, loc="left")
+        axes.set(xlabel=heading(found.metric))
+        head, *boards = told.title.replace(": A =", "\nA =").replace("; ", "\n").split("\n")
+        drawn.suptitle("\n".join([head, *boards]), fontsize=8, ha="left", x=0.01)
         axes.grid(axis="x", alpha=0.3)
+        marks = [
+            Line2D([], [], marker="o", ls="", color="0.4", mfc=fill, label=label)
+            for label, fill in (("A", "white"), ("B", "0.4"))
+        ]
+        kinds = dict.fromkeys(pair.kind for pair in found.pairings)
+        marks += [Line2D([], [], marker="o", ls="", color=COLOURS[kind], label=kind) for kind in kinds]
+        drawn.legend(handles=marks, frameon=False, fontsize=8, ncols=len(marks), loc="outside lower right")
 
 
-def _text(side: Side, metric: Metric) -> str:
-    text = f"{side.mean:.{metric.decimals}f}"
-    return text if isnan(side.low) else f"{text} [{side.low:.{metric.decimals}f}, {side.high:.{metric.decimals}f}]"
+_HEAD = ("method", "kind", "n A", "A", "n B", "B", "B - A", "beyond classical")
 
 
-def _signed(pair: Pairing, metric: Metric) -> str:
-    text = f"{pair.difference:+.{metric.decimals}f}"
-    return text if isnan(pair.low) else f"{text} [{pair.low:+.{metric.decimals}f}, {pair.high:+.{metric.decimals}f}]"
+def _cells(pair: Pairing, found: SideBySide) -> list[str]:
+    sides = []
+    for line in (pair.first, pair.second):
+        sides += [cases_text(line), number(line.cells[found.metric.name], found.metric)]
+    moved = _interval(pair.difference, pair.low, pair.high, found)
+    return [pair.method, pair.kind, *sides, moved, _interval(pair.excess, pair.excess_low, pair.excess_high, found)]
+
+
+def _interval(value: float, low: float, high: float, found: SideBySide) -> str:
+    if isnan(value):
+        return ""
+    text = _signed(value, found)
+    return text if isnan(low) else f"{text} [{_signed(low, found)}, {_signed(high, found)}]"
+
+
+def _signed(value: float, found: SideBySide) -> str:
+    return f"{value:+.{found.metric.decimals}f}"
+
+
+def _exact(value: float) -> str:
+    return "" if isnan(value) else f"{value:.6g}"

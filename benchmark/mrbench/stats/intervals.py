@@ -59,12 +59,36 @@ def mean_interval(values: np.ndarray, weights: np.ndarray, *, level: float = 0.9
     known = ~np.isnan(values)
     if not known.any():
         return (np.nan, np.nan, np.nan)
-    mean = float(values[known].mean())
+    return (float(values[known].mean()), *percentile_interval(drawn_means(values, weights), level=level))
+
+
+def drawn_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of each bootstrap draw.
+
+    Parameters
+    ----------
+    values, weights : ndarray
+        As of `mean_interval`.
+
+    Returns
+    -------
+    ndarray, shape ``(resamples,)``
+        NaN where a draw has no known value, and throughout with fewer than three cases.
+    """
+    known = ~np.isnan(values)
     weight = weights[:, known]
     drawn = weight.sum(axis=1) > 0
-    if known.sum() < 3 or not drawn.any():
-        return (mean, np.nan, np.nan)
-    means = (weight[drawn] @ values[known]) / weight[drawn].sum(axis=1)
+    means = np.full(len(weights), np.nan)
+    if known.sum() >= 3 and drawn.any():
+        means[drawn] = (weight[drawn] @ values[known]) / weight[drawn].sum(axis=1)
+    return means
+
+
+def percentile_interval(draws: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
+    """Percentile bootstrap interval of what was computed from each draw; NaN where nothing was."""
+    draws = draws[~np.isnan(draws)]
+    if not draws.size:
+        return (np.nan, np.nan)
     tail = 50 * (1 - level)
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return (mean, float(low), float(high))
+    low, high = np.percentile(draws, [tail, 100 - tail])
+    return (float(low), float(high))

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isnan, nan
 
 import numpy as np
 
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
-from mrbench.stats.intervals import mean_interval, subject_weights
-
-
-@dataclass(frozen=True)
-class Side:
-    """One method on one board: number of cases, mean and 95 % interval over subjects."""
-
-    n: int
-    mean: float
-    low: float
-    high: float
+from mrbench.stats.intervals import drawn_means, percentile_interval, subject_weights
+from mrbench.stats.leaderboard import Leaderboard, Line, leaderboard
 
 
 @dataclass(frozen=True)
@@ -30,76 +21,119 @@ class Pairing:
 
     Attributes
     ----------
-    first, second : Side
+    first, second : Line
+        Its line on either board; failures count there as they do in any leaderboard.
     difference, low, high : float
-        Second less first, with the 95 % interval of subjects drawn anew on each board: they are not the same people.
-    excess : float
-        Of a learned method: the difference less the mean difference of the classical methods, which says how much
+        Mean on the second board less mean on the first, with its 95 % interval.
+    excess, excess_low, excess_high : float
+        Of a learned method: the difference less the mean difference of the classical methods, who say how much
         easier the second board is for anyone. NaN of classical methods, and where there are none.
+    own_weights : bool
+        Whether it ran with other weights on either board, as a method with weights for each track does.
     """
 
     method: str
     kind: str
-    first: Side
-    second: Side
+    first: Line
+    second: Line
     difference: float
     low: float
     high: float
     excess: float
+    excess_low: float
+    excess_high: float
+    own_weights: bool
 
 
-def side_by_side(first: Sequence[Row], second: Sequence[Row], metric: Metric) -> list[Pairing]:
-    """Compare the methods that have scores on both boards, in the order of the second board's means.
+@dataclass(frozen=True)
+class SideBySide:
+    """The methods of two boards, best on the second board first.
+
+    Attributes
+    ----------
+    same_people : bool
+        Whether both boards are of the same subjects of one dataset, so that differences are paired.
+    cases : tuple of int
+        How many cases the rows of either board cover.
+    """
+
+    metric: Metric
+    pairings: list[Pairing]
+    same_people: bool
+    cases: tuple[int, int]
+
+    @property
+    def classical(self) -> list[float]:
+        """Differences of the classical methods."""
+        return [pair.difference for pair in self.pairings if pair.kind == "classical"]
+
+
+def side_by_side(first: Sequence[Row], second: Sequence[Row], metric: Metric) -> SideBySide:
+    """Compare the methods that have scores on both boards.
+
+    Parameters
+    ----------
+    first, second : sequence of Row
+        Each of one board, data and protocol.
 
     Raises
     ------
     RequestError
-        If no method has.
+        If a board does not have the metric, or the two share no method.
+
+    Notes
+    -----
+    The subjects of each board are resampled, those of one board for all its methods alike, so that what makes a
+    board easy for everyone cancels in the excess. Where both boards are of the same people, they are drawn together.
     """
-    sides = [_by_method(rows, metric) for rows in (first, second)]
-    shared = [method for method in sides[0] if method in sides[1]]
+    boards = [leaderboard(rows, [metric]) for rows in (first, second)]
+    for rows, board in zip((first, second), boards, strict=True):
+        if not board.metrics:
+            place = f"{rows[0].dataset}, {rows[0].track}, {rows[0].split}"
+            raise RequestError(f"no row of {place} has {metric.name}, the task's first metric; run the board again.")
+    lines = [{line.method: line for line in board.lines if not isnan(line.cells[metric.name].mean)} for board in boards]
+    shared = [method for method in lines[1] if method in lines[0]]
     if not shared:
         raise RequestError(f"the two boards share no method with {metric.name}; run the same methods on both.")
+    people = [_people(rows, board) for rows, board in zip((first, second), boards, strict=True)]
+    drawn = [subject_weights(cases) for cases in people]
+    spread = {
+        method: drawn_means(boards[1].values[metric.name][method], drawn[1])
+        - drawn_means(boards[0].values[metric.name][method], drawn[0])
+        for method in shared
+    }
+    moved = {m: lines[1][m].cells[metric.name].mean - lines[0][m].cells[metric.name].mean for m in shared}
+    classical = [method for method in shared if lines[1][method].kind == "classical"]
+    intervals = {method: percentile_interval(draws) for method, draws in spread.items()}
+    weights = [{row.method: row.weights for row in rows if row.weights} for rows in (first, second)]
     found = []
     for method in shared:
-        kind, values, subjects = sides[0][method]
-        _, others, people = sides[1][method]
-        one, draws = _side(values, subjects)
-        two, other_draws = _side(others, people)
-        spread = other_draws - draws
-        low, high = np.percentile(spread, [2.5, 97.5]) if min(one.n, two.n) >= 3 else (nan, nan)
-        found.append(Pairing(method, kind, one, two, two.mean - one.mean, float(low), float(high), nan))
-    classical = [pair.difference for pair in found if pair.kind == "classical"]
-    easier = float(np.mean(classical)) if classical else nan
-    sign = -1 if metric.higher_is_better else 1
-    found = [
-        Pairing(p.method, p.kind, p.first, p.second, p.difference, p.low, p.high, p.difference - easier)
-        if p.kind == "learned" else p
-        for p in found
-    ]  # fmt: skip
-    return sorted(found, key=lambda pair: sign * pair.second.mean)
+        excess = (nan, nan, nan)
+        if classical and method not in classical:
+            easier = np.mean([spread[name] for name in classical], axis=0)
+            by_classical = float(np.mean([moved[name] for name in classical]))
+            excess = (moved[method] - by_classical, *percentile_interval(spread[method] - easier))
+        one, two = lines[0][method], lines[1][method]
+        found.append(
+            Pairing(
+                method=method,
+                kind=two.kind,
+                first=one,
+                second=two,
+                difference=moved[method],
+                low=intervals[method][0],
+                high=intervals[method][1],
+                excess=excess[0],
+                excess_low=excess[1],
+                excess_high=excess[2],
+                own_weights=weights[0].get(method) != weights[1].get(method),
+            )
+        )
+    same = {name for case in people[0] for name in case} == {name for case in people[1] for name in case}
+    return SideBySide(metric, found, same, (len(boards[0].cases), len(boards[1].cases)))
 
 
-def classical_differences(found: Sequence[Pairing]) -> tuple[float, float, float] | None:
-    """Mean, smallest and largest difference of the classical methods, or None where there are none."""
-    values = [pair.difference for pair in found if pair.kind == "classical"]
-    return (float(np.mean(values)), min(values), max(values)) if values else None
-
-
-def _by_method(rows: Sequence[Row], metric: Metric) -> dict[str, tuple[str, np.ndarray, list[list[str]]]]:
-    own: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.status == "ok" and isfinite(row.metrics.get(metric.name, nan)):
-            own.setdefault(row.method, []).append(row)
-    return {
-        method: (found[0].kind, np.array([row.metrics[metric.name] for row in found]), [row.subjects for row in found])
-        for method, found in own.items()
-    }
-
-
-def _side(values: np.ndarray, subjects: list[list[str]]) -> tuple[Side, np.ndarray]:
-    """Mean with its interval, and the bootstrap means themselves."""
-    weights = subject_weights(subjects)
-    totals = weights.sum(1)
-    draws = np.where(totals > 0, weights @ values / np.maximum(totals, 1), values.mean())
-    return Side(len(values), *mean_interval(values, weights)), draws
+def _people(rows: Sequence[Row], board: Leaderboard) -> list[list[str]]:
+    """Who is in each case of a board, told from those of the same name in another dataset."""
+    subjects = {row.case: [f"{row.dataset}/{person}" for person in row.subjects] for row in rows}
+    return [subjects[case] for case in board.cases]

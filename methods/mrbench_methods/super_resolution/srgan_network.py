@@ -28,14 +28,15 @@ class Generator(nn.Module):
     def __init__(self, factors: Sequence[int], features: int, blocks: int, upsampling: str) -> None:
         super().__init__()
         conv: Any = nn.Conv3d if len(factors) == 3 else nn.Conv2d
+        norm: Any = nn.BatchNorm3d if len(factors) == 3 else nn.BatchNorm2d
         self.factors, self.upsampling = tuple(factors), upsampling
         self.enter = conv(1, features, 3, padding=1)
         self.blocks = nn.ModuleList([
-            nn.Sequential(conv(features, features, 3, padding=1), nn.LeakyReLU(SLOPE),
-                          conv(features, features, 3, padding=1))
+            nn.Sequential(conv(features, features, 3, padding=1, bias=False), norm(features), nn.LeakyReLU(SLOPE),
+                          conv(features, features, 3, padding=1, bias=False), norm(features))
             for _ in range(blocks)
         ])  # fmt: skip
-        self.join = conv(features, features, 3, padding=1)
+        self.join = nn.Sequential(conv(features, features, 3, padding=1, bias=False), norm(features))
         fine = features // 4
         if upsampling == "resize":
             self.spread = conv(features, fine, 3, padding=1)
