@@ -83,3 +83,11 @@ def test_full_disk_leaves_the_rows_as_they_were(store: RowStore) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert store.path.read_bytes() == before
+
+
+def test_rows_from_before_memory_was_measured_load_and_stay_as_they_are(store: RowStore) -> None:
+    whole = store.path.read_bytes()
+    assert b"memory_mib" not in whole
+    assert [row.memory_mib for row in store.repair()] == [None] * 3 and store.path.read_bytes() == whole
+    store.append(replace(ROW, key="k4", case="k4", memory_mib=12.5))
+    assert store.read()[-1].memory_mib == 12.5

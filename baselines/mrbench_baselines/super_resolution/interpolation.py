@@ -22,12 +22,17 @@ LOBES = 3
 
 
 class Interpolation(Method):
-    """Interpolate on the grid that was asked for; voxels lie where the loss of resolution put them.
+    """Interpolate on the grid that was asked for: voxel p lies at ``(p - origin) / factors`` of the input.
 
     Parameters
     ----------
     kernel : {"nearest", "linear", "cubic", "lanczos", "sinc"}
         B-splines of degree 0, 1 and 3, Lanczos with three lobes, or zero-filled k-space.
+
+    Raises
+    ------
+    RequestError
+        If there is no such kernel.
     """
 
     task = "super-resolution"
@@ -36,22 +41,23 @@ class Interpolation(Method):
 
     def __init__(self, *, kernel: str = "cubic") -> None:
         if kernel not in KERNELS:
-            raise unknown_name("kernel", kernel, KERNELS)
+            raise unknown_name("kernel of interpolation", kernel, KERNELS)
         self.kernel = kernel
 
     def predict(self, inputs: SuperResolutionInputs) -> np.ndarray:
-        """Return the volume ``(z, y, x)``."""
+        """Return the volume ``(z, y, x)``, float32, in units of the input, not negative."""
         if self.kernel in SPLINES:
             fine = spline(inputs.image, inputs.degradation, SPLINES[self.kernel])
         elif self.kernel == "lanczos":
             fine = lanczos(inputs.image, inputs.degradation)
         else:
             fine = sinc(inputs.image, inputs.degradation)
-        return np.maximum(fine, 0).astype(np.float32)
+        # not the magnitude: what rings below zero is no signal
+        return np.maximum(fine, 0)
 
 
 def lanczos(low: np.ndarray, degradation: Degradation) -> np.ndarray:
-    """Separable Lanczos interpolation, weights normalised to sum to 1, edges extended."""
+    """Separable Lanczos interpolation, weights normalised to sum to 1, edges extended. float32."""
     for axis, (factor, origin) in enumerate(zip(degradation.factors, degradation.origin, strict=True)):
         if factor == 1:
             continue
@@ -59,20 +65,20 @@ def lanczos(low: np.ndarray, degradation: Degradation) -> np.ndarray:
         position = (np.arange(size * factor) - origin) / factor
         neighbours = np.floor(position).astype(int)[:, None] + np.arange(1 - LOBES, LOBES + 1)
         distance = position[:, None] - neighbours
-        weights = np.where(np.abs(distance) < LOBES, np.sinc(distance) * np.sinc(distance / LOBES), 0)
+        weights = np.sinc(distance) * np.sinc(distance / LOBES)  # no neighbour is farther than the lobes reach
         matrix = np.zeros((size * factor, size))
-        rows = np.broadcast_to(np.arange(size * factor)[:, None], neighbours.shape)
+        rows = np.arange(size * factor)[:, None]
         np.add.at(matrix, (rows, np.clip(neighbours, 0, size - 1)), weights / weights.sum(1, keepdims=True))
         low = np.moveaxis(np.tensordot(matrix.astype(np.float32), low, (1, axis)), 0, axis)
     return low
 
 
 def sinc(low: np.ndarray, degradation: Degradation) -> np.ndarray:
-    """Zero-filled k-space, moved by a linear phase to where the voxels lie; the volume repeats beyond its edges."""
+    """Zero-filled k-space, moved by a linear phase to where the voxels lie; edges repeat. float32."""
+    from scipy.fft import fftn, ifftn
     from scipy.ndimage import fourier_shift
 
     fine = zero_fill(low, degradation.high_shape(low.shape))
     if any(degradation.origin):
-        fine = np.fft.ifftn(fourier_shift(np.fft.fftn(fine), degradation.origin))
-    # not the magnitude: what rings below zero is no signal
+        fine = ifftn(fourier_shift(fftn(fine), degradation.origin)).astype(np.complex64)
     return fine.real

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 
 from mrbench.core.method import Method
@@ -11,9 +13,10 @@ from mrbench_baselines.super_resolution.back_projection import back_projected
 
 
 class TotalVariation(Method):
-    """``min_x 1/2 |D x - y|^2 / g + strength TV(x)`` in 3-D, D the known loss of resolution, g its squared norm.
+    """``min_x 1/2 |D x - y|^2 / g + strength TV(x)`` in 3-D, isotropic.
 
-    FISTA; the proximal map of total variation is Chambolle's algorithm (scikit-image).
+    D is the known loss of resolution (its real part: y is a magnitude), g its squared norm. FISTA from the cubic
+    interpolation; the proximal map of total variation is Chambolle's algorithm (scikit-image).
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class TotalVariation(Method):
         self.iterations = iterations
 
     def predict(self, inputs: SuperResolutionInputs) -> np.ndarray:
-        """Return the volume ``(z, y, x)``."""
+        """Return the volume ``(z, y, x)``, float32, in units of the input, not negative."""
         from skimage.restoration import denoise_tv_chambolle
 
         volume = momentum = spline(inputs.image, inputs.degradation)
@@ -40,7 +43,7 @@ class TotalVariation(Method):
         for _ in range(self.iterations):
             step = momentum + back_projected(momentum, inputs.image, inputs.degradation)
             smooth = denoise_tv_chambolle(np.squeeze(step), self.strength, eps=1e-4, max_num_iter=20)
-            following, t_next = smooth.reshape(step.shape), (1 + np.sqrt(1 + 4 * t * t)) / 2
+            following, t_next = smooth.reshape(step.shape), (1 + sqrt(1 + 4 * t * t)) / 2
             momentum = following + (t - 1) / t_next * (following - volume)
             volume, t = following, t_next
-        return np.maximum(volume, 0).astype(np.float32)
+        return np.maximum(volume, 0)

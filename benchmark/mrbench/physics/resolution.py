@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from functools import lru_cache
+from math import log, prod, sqrt
 from typing import Literal
 
 import numpy as np
@@ -19,17 +20,21 @@ Kind = Literal["truncation", "blur", "slices"]
 BLUR_SD = 1.0
 """SD in voxels of the Gaussian of the SRGAN papers."""
 
+REACH = 6.0
+"""SDs at which a Gaussian ends: what lies beyond is below the rounding of float32."""
+
 
 @dataclass(frozen=True)
 class Degradation:
-    """Linear loss of resolution of a volume ``(z, y, x)``.
+    """Linear loss of resolution D of a volume ``(z, y, x)``.
 
     Attributes
     ----------
     kind : {"truncation", "blur", "slices"}
         ``truncation``: the centre of k-space, which is what a scanner measures. ``blur``: Gaussian of SD 1 voxel,
         then every ``factors``-th voxel (Sanchez and Vilaplana). ``slices``: contiguous thick slices with a Gaussian
-        profile whose full width at half maximum is the slice thickness.
+        profile whose full width at half maximum is the slice thickness. Both extend the volume by its edge voxels,
+        a truncation by repetition.
     factors : tuple of int
         Loss along ``(z, y, x)``; 1 leaves an axis as it is.
     """
@@ -40,9 +45,10 @@ class Degradation:
     @property
     def origin(self) -> tuple[float, float, float]:
         """Position of the first low-resolution voxel on the high-resolution grid; voxel n lies at origin + n factor."""
+        z, y, x = self.factors
         if self.kind == "slices":  # a slab is centred between its first and its last voxel
-            return tuple((f - 1) / 2 for f in self.factors)  # type: ignore[return-value]
-        return (0.0, 0.0, 0.0)
+            return (z - 1) / 2, (y - 1) / 2, (x - 1) / 2
+        return 0.0, 0.0, 0.0
 
     def low_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Shape of what `apply` returns for a volume of ``shape``.
@@ -61,33 +67,37 @@ class Degradation:
         return tuple(size * factor for size, factor in zip(low, self.factors, strict=True))
 
     def apply(self, volume: np.ndarray) -> np.ndarray:
-        """Degrade a volume; of a truncation the result is complex, because its highest frequency has no partner."""
+        """Degrade a volume; of a truncation the result is complex, because its highest frequency has no partner.
+
+        Raises
+        ------
+        ValueError
+            If a factor does not divide the volume.
+        """
         low = self.low_shape(volume.shape)
         if self.kind == "truncation":
             return _cut(volume, low)
-        sds = [0.0 if f == 1 else BLUR_SD if self.kind == "blur" else profile_sd(f) for f in self.factors]
-        smooth = ndimage.gaussian_filter(volume, sds, mode="nearest", truncate=6.0)
-        if self.kind == "blur":
-            return smooth[tuple(slice(None, None, f) for f in self.factors)]
-        return _between(smooth, self.factors)
-
-    @property
-    def gain(self) -> float:
-        """Largest squared singular value of `apply`: that of a constant volume."""
-        return float(1 / np.prod(self.factors))
+        return _along_axes(self._profiles(volume.shape), volume)
 
     def adjoint(self, low: np.ndarray) -> np.ndarray:
-        """Carry a low-resolution residual back: the transpose of `apply`, up to what lies beyond the border."""
-        shape = [size * factor for size, factor in zip(low.shape, self.factors, strict=True)]
+        """Carry a low-resolution residual back: the transpose of `apply`, a real volume.
+
+        Of the complex volumes of a truncation the inner product is the real part.
+        """
+        shape = self.high_shape(low.shape)
         if self.kind == "truncation":
-            return zero_fill(low, shape).real / np.prod(self.factors)
-        sds = [0.0 if f == 1 else BLUR_SD if self.kind == "blur" else profile_sd(f) for f in self.factors]
-        spread = np.zeros(shape, low.dtype)
-        if self.kind == "blur":
-            spread[tuple(slice(None, None, f) for f in self.factors)] = low
-        else:
-            spread = _spread(low, self.factors)
-        return ndimage.gaussian_filter(spread, sds, mode="constant", truncate=6.0)
+            return zero_fill(low, shape).real / np.float32(prod(self.factors))
+        return _along_axes([matrix.T for matrix in self._profiles(shape)], low)
+
+    def gain(self, shape: Sequence[int]) -> float:
+        """Largest squared singular value of `apply` on volumes of ``shape``: what a gradient step divides by."""
+        if self.kind == "truncation":
+            return 1 / prod(self.factors)
+        return float(prod(np.linalg.norm(matrix, 2) ** 2 for matrix in self._profiles(shape)))
+
+    def _profiles(self, shape: Sequence[int]) -> list[np.ndarray]:
+        sds = [BLUR_SD if self.kind == "blur" else profile_sd(f) for f in self.factors]
+        return [_profiles(*axis) for axis in zip(shape, self.factors, self.origin, sds, strict=True)]
 
 
 def profile_sd(thickness: int) -> float:
@@ -104,7 +114,10 @@ def zero_fill(low: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 
 def spline(low: np.ndarray, degradation: Degradation, order: int = 3) -> np.ndarray:
-    """B-spline interpolation of a low-resolution volume on the grid that it came from; float32, edges extended."""
+    """B-spline interpolation of a low-resolution volume on the grid that it came from; float32, edges extended.
+
+    Voxel p of the result lies at ``(p - origin) / factors`` of the low-resolution grid.
+    """
     factors, origin = np.asarray(degradation.factors), np.asarray(degradation.origin)
     return ndimage.affine_transform(
         low,
@@ -115,6 +128,13 @@ def spline(low: np.ndarray, degradation: Degradation, order: int = 3) -> np.ndar
         order,
         mode="nearest",
     )
+
+
+def upsampled(low: np.ndarray, degradation: Degradation) -> np.ndarray:
+    """The interpolation that networks start from: zero-filled k-space of a truncation, else cubic splines; float32."""
+    if degradation.kind == "truncation":
+        return np.ascontiguousarray(zero_fill(low, degradation.high_shape(low.shape)).real)
+    return spline(low, degradation)
 
 
 def _cut(volume: np.ndarray, low: Sequence[int]) -> np.ndarray:
@@ -128,27 +148,24 @@ def _middle(large: Sequence[int], small: Sequence[int]) -> tuple[slice, ...]:
     return tuple(slice(start, start + b) for start, b in zip(starts, small, strict=True))
 
 
-def _between(volume: np.ndarray, factors: Sequence[int]) -> np.ndarray:
-    """Values at the centres of blocks of ``factors`` voxels: between two voxels where a factor is even."""
-    for axis, factor in enumerate(factors):
-        lower, upper = (volume.take(range(o, volume.shape[axis], factor), axis) for o in _centre(factor))
-        volume = (lower + upper) / 2
+@lru_cache(maxsize=32)
+def _profiles(size: int, factor: int, origin: float, sd: float) -> np.ndarray:
+    """Weights of the ``size`` voxels of an axis, edges extended, in its low-resolution ones: a row for each."""
+    if factor == 1:
+        return np.eye(size, dtype=np.float32)
+    matrix = np.zeros((size // factor, size))
+    for row, centre in zip(matrix, origin + factor * np.arange(len(matrix)), strict=True):
+        position = np.arange(np.ceil(centre - REACH * sd), np.floor(centre + REACH * sd) + 1)
+        weight = np.exp(-(((position - centre) / sd) ** 2) / 2)
+        np.add.at(row, np.clip(position, 0, size - 1).astype(int), weight / weight.sum())
+    matrix = matrix.astype(np.float32)
+    matrix.flags.writeable = False  # shared by all calls
+    return matrix
+
+
+def _along_axes(matrices: Sequence[np.ndarray], volume: np.ndarray) -> np.ndarray:
+    """Multiply each axis of a volume by a matrix."""
+    for axis, matrix in enumerate(matrices):
+        if matrix.shape[0] != matrix.shape[1]:  # else the axis is left as it is
+            volume = np.moveaxis(np.tensordot(matrix, volume, (1, axis)), 0, axis)
     return volume
-
-
-def _spread(low: np.ndarray, factors: Sequence[int]) -> np.ndarray:
-    """Transpose of `_between`."""
-    for axis, factor in enumerate(factors):
-        shape = list(low.shape)
-        shape[axis] *= factor
-        wide = np.zeros(shape, low.dtype)
-        for offset in _centre(factor):
-            every = [slice(None)] * low.ndim
-            every[axis] = slice(offset, None, factor)
-            wide[tuple(every)] += low / 2
-        low = wide
-    return low
-
-
-def _centre(factor: int) -> tuple[int, int]:
-    return (factor - 1) // 2, factor // 2

@@ -30,6 +30,7 @@ class FusionNetwork(nn.Module):
         self.enter = nn.Conv2d(2 * context + 1, features, 3, padding=1)
         self.units = nn.Sequential(*(FusionUnit(sides, features) for _ in range(units)))
         self.leave = nn.Conv2d(features, 1, 3, padding=1)
+        nn.init.normal_(self.leave.weight, std=0.001)  # starts as the interpolation
 
     def forward(self, slices: Tensor) -> Tensor:
         """Return ``(batch, 1, y, x)`` of interpolated slices ``(batch, 2 context + 1, y, x)``."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrbench.core.random import rng_for
-from mrbench.physics.resolution import Degradation, spline
+from mrbench.physics.resolution import Degradation, upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import TRACKS, SuperResolutionTrack, low_resolution
 from mrbench_methods.restoration import LearnedRestoration
 
 
 class LearnedSuperResolution(LearnedRestoration):
-    """A network that adds to the cubic interpolation what it lacks."""
+    """A network that adds to the interpolated volume (`upsampled`) what it lacks."""
 
     task = "super-resolution"
     settings = TRACKS
@@ -23,9 +23,10 @@ class LearnedSuperResolution(LearnedRestoration):
 
 @dataclass(frozen=True)
 class Pair:
-    """A true volume and its low-resolution one, in half precision; the noise of a track is drawn once a pair."""
+    """Low-resolution, interpolated and true volume in half precision; the noise of a track is drawn once a pair."""
 
     low: np.ndarray
+    start: np.ndarray
     high: np.ndarray
     degradation: Degradation
 
@@ -39,7 +40,7 @@ class Pair:
                 break
         factors = self.degradation.factors
         part = tuple(slice(a * f, (a + s) * f) for a, s, f in zip(first, size, factors, strict=True))
-        return low, spline(low, self.degradation), self.high[part].astype(np.float32)
+        return low, self.start[part].astype(np.float32), self.high[part].astype(np.float32)
 
 
 def pairs(examples: TrainingVolumes, seed: int) -> list[Pair]:
@@ -59,4 +60,5 @@ def _pair(track: SuperResolutionTrack, volume: np.ndarray, name: str, seed: int)
     factors = track.degradation.factors
     volume = volume[tuple(slice(0, n - n % f) for n, f in zip(volume.shape, factors, strict=True))]
     low = low_resolution(track, volume, rng_for(name, "training noise", seed))
-    return Pair(low.astype(np.float16), volume.astype(np.float16), track.degradation)
+    start = upsampled(low, track.degradation)
+    return Pair(*(array.astype(np.float16) for array in (low, start, volume)), track.degradation)

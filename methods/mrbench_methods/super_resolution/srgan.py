@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mrbench.core.errors import RequestError, unknown_name
-from mrbench.physics.resolution import spline
+from mrbench.physics.resolution import upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import TRACKS, SuperResolutionInputs, SuperResolutionTrack
 from mrbench_methods.super_resolution.learned import LearnedSuperResolution, pairs
@@ -29,8 +29,8 @@ class SRGAN(LearnedSuperResolution):
     Minimises ``MSE + GDL + adversarial * LSGAN``: the mean squared error, the mean squared difference of the gradients'
     magnitudes, and the least-squares adversarial loss. The authors' code *sums* the first two over some 3 million
     voxels beside ``0.1 LSGAN``, which is ``adversarial = 3e-8`` here: no adversary at all. Unlike
-    the paper's, the generator has no batch normalisation, and what it makes is added to the cubic interpolation: so it
-    trains in minutes.
+    the paper's, the generator has no batch normalisation, and what it makes is added to the interpolated volume: so
+    it trains in minutes.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class SRGAN(LearnedSuperResolution):
         """Return the volume ``(z, y, x)``."""
         import torch
 
-        start = spline(inputs.image, inputs.degradation)
+        start = upsampled(inputs.image, inputs.degradation)
         low = torch.from_numpy(inputs.image).to(self.resources.device)
         with torch.no_grad():
             if self.dimensions == 2:

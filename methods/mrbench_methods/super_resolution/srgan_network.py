@@ -28,26 +28,31 @@ class Generator(nn.Module):
     def __init__(self, factors: Sequence[int], features: int, blocks: int, upsampling: str) -> None:
         super().__init__()
         conv: Any = nn.Conv3d if len(factors) == 3 else nn.Conv2d
-        norm: Any = nn.BatchNorm3d if len(factors) == 3 else nn.BatchNorm2d
         self.factors, self.upsampling = tuple(factors), upsampling
         self.enter = conv(1, features, 3, padding=1)
         self.blocks = nn.ModuleList([
-            nn.Sequential(conv(features, features, 3, padding=1, bias=False), norm(features), nn.LeakyReLU(SLOPE),
-                          conv(features, features, 3, padding=1, bias=False), norm(features))
+            nn.Sequential(conv(features, features, 3, padding=1), nn.LeakyReLU(SLOPE),
+                          conv(features, features, 3, padding=1))
             for _ in range(blocks)
         ])  # fmt: skip
-        self.join = nn.Sequential(conv(features, features, 3, padding=1, bias=False), norm(features))
+        self.join = conv(features, features, 3, padding=1)
         fine = features // 4
         if upsampling == "resize":
             self.spread = conv(features, fine, 3, padding=1)
         else:
             self.spread = conv(features, fine * prod(factors), 3, padding=1)
+        for layer in self.modules():
+            if isinstance(layer, conv):  # PyTorch's default shrinks the signal layer by layer: slow to train
+                nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+                nn.init.zeros_(layer.bias)
+        for block in self.blocks:
+            block[2].weight.data *= 0.1  # type: ignore[index]  (residual scaling, as in EDSR)
         if upsampling == "subpixel-nn":  # the same kernel for each sub-pixel: no checkerboard at the start
             with torch.no_grad():
                 first = self.spread.weight[:: prod(factors)].clone()
                 self.spread.weight.copy_(first.repeat_interleave(prod(factors), 0))
         self.leave = conv(fine, 1, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
+        nn.init.normal_(self.leave.weight, std=0.001)  # starts as the interpolation
 
     def forward(self, low: Tensor) -> Tensor:
         first = F.leaky_relu(self.enter(low), SLOPE)

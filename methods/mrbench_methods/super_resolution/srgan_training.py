@@ -13,7 +13,7 @@ from mrbench_methods.super_resolution.learned import Pair
 from mrbench_methods.super_resolution.srgan_network import Discriminator, Generator
 
 RIM = 4
-"""Voxels at the edge of a block that do not count: the interpolation is poorer there."""
+"""Voxels at the edge of a block that do not count: the network misses what lies beside it."""
 
 
 class GeneratorRecipe:
@@ -23,7 +23,7 @@ class GeneratorRecipe:
         layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
         self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
         self.pairs, self.dimensions = made, dimensions
-        self.batch = 2 if dimensions == 3 else 8
+        self.batch = 1 if dimensions == 3 else 8
         self.settings: Mapping[str, Any] = {
             "batch": self.batch, "augmentation": "left-right mirror image", "loss": "MSE + GDL",
             "precision": "bfloat16 convolutions",
@@ -37,7 +37,7 @@ class GeneratorRecipe:
         """Return what the generator makes of a batch, and the truth, both without their rims."""
         pair = self.pairs[int(rng.integers(len(self.pairs)))]
         factors = pair.degradation.factors
-        size = [max(16, 56 // f) if f > 1 else 40 for f in factors] if self.dimensions == 3 else [1, *_plane(factors)]
+        size = [max(12, 48 // f) if f > 1 else 36 for f in factors] if self.dimensions == 3 else [1, *_plane(factors)]
         drawn = [pair.cut(size, rng) for _ in range(self.batch)]
         low, start, truth = (torch.from_numpy(np.stack(parts))[:, None] for parts in zip(*drawn, strict=True))
         if self.dimensions == 2:

@@ -1,0 +1,83 @@
+"""Two boards side by side from the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mrbench.core.row import Row
+from mrbench.engine.store import RowStore
+from mrbench.tasks.catalog import find_task
+
+PRIMARY = find_task("denoising").primary.name
+
+ROW = Row(
+    key="k", task="denoising", track="rician-10", dataset="heads", simulated=False, fingerprint="f", split="test",
+    protocol="p", method="gaussian", kind="classical", source="s", weights=None, seed=0, case="c", subjects=["s"],
+    status="ok", run="r", device="cpu", threads=1, metrics={PRIMARY: 30.0},
+)  # fmt: skip
+
+
+def write(folder: Path, methods: dict[str, float], people: range, **changes) -> None:
+    for method, value in methods.items():
+        for person in people:
+            row = replace(
+                ROW, key=f"{method}{person}", method=method, kind="learned" if method == "autoencoder" else "classical",
+                case=f"c{person}", subjects=[f"s{person}"], metrics={PRIMARY: value + 0.1 * (person % 4)},
+            )  # fmt: skip
+            RowStore(folder / "rows.jsonl").append(replace(row, **changes))
+
+
+def compare(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "mrbench", "compare", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def boards(tmp_path: Path) -> Path:
+    write(tmp_path / "board", {"gaussian": 30.0, "autoencoder": 33.0}, range(8))
+    train = tmp_path / "board/train"
+    write(train, {"gaussian": 40.0, "autoencoder": 50.0}, range(20, 30), protocol="old", split="train")
+    write(train, {"gaussian": 31.0, "autoencoder": 35.0}, range(30, 42), split="train")
+    return tmp_path
+
+
+def test_the_leak_is_what_the_network_gains_beyond_the_classical_methods(boards: Path) -> None:
+    before = sorted(boards.rglob("*"))
+    done = compare("board", "board/train", cwd=boards)
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "A = heads, test, rician-10, 8 cases; B = heads, train, rician-10, 12 cases" in words
+    assert "LIMITED: 8 cases against 12" in words
+    network = next(line for line in done.stdout.splitlines() if line.startswith("autoencoder"))
+    assert "+2.00" in network and network.split("[")[-2].split()[-1] == "+1.00"  # rows of the old protocol left out
+    assert sorted(boards.rglob("*")) == before
+    done = compare("board", "board/train", "--out", "told", cwd=boards)
+    assert done.returncode == 0 and str(Path("told/comparison.md")) in done.stdout
+    names = {path.name for path in (boards / "told").iterdir()}
+    assert names == {"comparison.md", "comparison.csv", "comparison.png", "comparison.pdf"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "methods", "message"),
+    [
+        ({}, {}, "other has no rows.jsonl with rows"),
+        ({"task": "reconstruction"}, {"gaussian": 1.0}, "different tasks (denoising, reconstruction)"),
+        ({}, {"wavelet": 1.0}, "share no method"),
+        ({"metrics": {"ssim": 0.5}}, {"gaussian": 1.0}, f"no row of heads, rician-10, test has {PRIMARY}"),
+    ],
+)
+def test_boards_that_cannot_be_compared_are_one_sentence(
+    boards: Path, changes: dict, methods: dict[str, float], message: str
+) -> None:
+    write(boards / "other", methods, range(3), **changes)
+    done = compare("board", "other", "--out", "told", cwd=boards)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr and not (boards / "told").exists()
