@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -129,14 +130,14 @@ def field_on(shape: tuple[int, ...], positions: list[np.ndarray]) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["truncation", "blur", "slices"])
 @pytest.mark.parametrize("factors", [(2, 2, 2), (1, 4, 4), (4, 1, 1), (3, 2, 1)])
 def test_a_ramp_stays_a_ramp(kernel: str, kind, factors: tuple[int, int, int]) -> None:
-    """Whatever the convention of the grid. Lanczos keeps it to 2 % of the distance of two voxels alone."""
+    """Whatever the convention of the grid. Lanczos is not exact of a ramp: about 2 % of a low-resolution voxel."""
     degradation, low = Degradation(kind, factors), (12, 12, 13)
     positions = [o + f * np.arange(n) for n, f, o in zip(low, factors, degradation.origin, strict=True)]
     inputs = SuperResolutionInputs(field_on(low, positions), degradation, 0.0, (1.0, 1.0, 1.0))
     fine = ready(f"interpolation[kernel={kernel}]").predict(inputs)
     expected = field_on(inputs.shape, [np.arange(n) for n in inputs.shape])
     inner = tuple(slice(5 * f, -5 * f) for f in factors)
-    # the edges are extended, which a cubic spline feels at a 1/4 of the last step for each voxel farther in
+    # the edges are extended, which a cubic spline feels, at a quarter of the last step for each voxel farther in
     tolerance = {"linear": 1e-5, "cubic": 2e-3, "lanczos": 0.02 * max(factors)}[kernel]
     np.testing.assert_allclose(fine[inner], expected[inner], atol=tolerance)
 
@@ -192,7 +193,7 @@ def test_sinc_is_exact_for_what_is_band_limited(factors: tuple[int, int, int]) -
 
 @pytest.mark.parametrize("track", ["3d-x2", "through-plane-x4", "3d-x2-blur"])
 def test_back_projection_agrees_with_its_input(track: str) -> None:
-    """The residual falls at every step, and not only where the volume was smooth already."""
+    """The residual falls with every step, up to what the clipping at zero costs."""
     case = case_of(track)
     degradation, y = case.inputs.degradation, case.inputs.image
 
@@ -201,8 +202,8 @@ def test_back_projection_agrees_with_its_input(track: str) -> None:
         return float(np.linalg.norm(degradation.apply(estimate).real - y) / np.linalg.norm(y))
 
     found = [misfit("interpolation"), *(misfit(f"back-projection[iterations={n}]") for n in (1, 3, 10, 40))]
-    assert all(later <= earlier + 1e-3 for earlier, later in zip(found, found[1:], strict=False))
-    assert found[-1] < 0.3 * found[0]
+    assert all(later <= earlier + 1e-3 for earlier, later in pairwise(found))
+    assert found[-1] < 0.35 * found[0]
 
 
 def test_the_pull_of_back_projection_is_towards_cubic() -> None:
@@ -213,7 +214,7 @@ def test_the_pull_of_back_projection_is_towards_cubic() -> None:
         for s in (0, 0.01, 0.1, 1, 1e4)
     ]
     assert distances[0] == np.linalg.norm(free - cubic)
-    assert all(b < a for a, b in zip(distances, distances[1:], strict=False))
+    assert all(b < a for a, b in pairwise(distances))
     assert distances[-1] < 1e-3 * distances[0]
 
 
@@ -233,13 +234,19 @@ def test_total_variation_comes_near_the_minimum_of_its_problem(track: str) -> No
     assert values[1] - values[2] < 0.1 * (cubic - values[2])
 
 
-@pytest.mark.parametrize("text", ["total-variation", "nlm"])
-def test_strength_smooths(text: str) -> None:
+def test_total_variation_smooths_more_the_stronger_it_is() -> None:
     case = case_of("3d-x2-noise")
-    rough = [
-        np.abs(np.diff(ready(f"{text}[strength={s}]").predict(case.inputs), axis=1)).mean() for s in (0.001, 0.02, 0.1)
-    ]
+    made = [ready(f"total-variation[strength={strength}]").predict(case.inputs) for strength in (0.001, 0.02, 0.1)]
+    rough = [np.abs(np.diff(volume, axis=1)).mean() for volume in made]
     assert rough[0] > rough[1] > rough[2]
+
+
+def test_nlm_denoises_a_noisy_input_first() -> None:
+    """Agreement with the noisy input itself would bring its noise back after every pass."""
+    case = case_of("3d-x2-noise")
+    told = ready("nlm").predict(case.inputs)
+    untold = ready("nlm").predict(dataclasses.replace(case.inputs, sigma=0.0))
+    assert decibels(case, told) > decibels(case, untold) + 0.2
 
 
 def test_a_perfect_volume_has_no_residual() -> None:

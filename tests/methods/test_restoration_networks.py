@@ -131,7 +131,7 @@ def test_the_slices_beside_are_the_right_ones() -> None:
 
 def test_skip_connections_add() -> None:
     """With the deeper levels silenced, what the first level found still reaches the output."""
-    network = Autoencoder(2, (8, 12, 16), 0)
+    network = Autoencoder(8, 0)
     for expand in network.up:
         torch.nn.init.zeros_(expand.weight)
         torch.nn.init.zeros_(expand.bias)
@@ -216,9 +216,8 @@ def test_super_resolution_learns_a_batch(text: str, track: str) -> None:
     assert losses[-1] < 0.9 * losses[0]
 
 
-@pytest.mark.parametrize("text", ["autoencoder[width=8,context=1]", "autoencoder[width=8,dimensions=3]"])
-def test_a_short_training_denoises_what_it_has_not_seen(text: str) -> None:
-    made, _ = trained(text, "rician-20", 2e-3, same_batch=False)
+def test_a_short_training_denoises_what_it_has_not_seen() -> None:
+    made, _ = trained("autoencoder[width=8,context=1]", "rician-20", 2e-3, same_batch=False)
     task, case = find_task("denoising"), case_of("rician-20", seed=9)
     scores = [task.score(case, task.check(case, v)).metrics for v in (case.inputs.image, made.predict(case.inputs))]
     assert scores[1]["psnr_db"] > scores[0]["psnr_db"] + 2

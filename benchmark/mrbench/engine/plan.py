@@ -114,14 +114,24 @@ def entries(board: Board, requested: Sequence[str] = (), *, all_weights: bool = 
 
 
 def _stand_in(board: Board, spec: MethodSpec) -> MethodSpec:
-    """On data that nobody trained for, show a learned method with named weights of other data, if it has any."""
-    ours = board.dataset.address == board.dataset.name
-    if ours or not issubclass(find_method(spec.name, board.task.name), LearnedMethod):
+    """Where nobody trained for the data and track, show a learned method with named weights of other data, if any."""
+    if not issubclass(find_method(spec.name, board.task.name), LearnedMethod):
         return spec
-    instance = build(_with_weights(board, spec), board.task)
-    assert isinstance(instance, LearnedMethod)
-    name = instance.stand_in(board.track)
-    return replace(spec, parameters={**spec.parameters, "weights": name}) if name else spec
+    own = build(_with_weights(board, spec), board.task)
+    assert isinstance(own, LearnedMethod)
+    name = own.stand_in(board.track)
+    if name is None or own.unsuited(board.track) or _has_weights(own):
+        return spec
+    other = replace(spec, parameters={**spec.parameters, "weights": name})
+    stranger = board.dataset.address != board.dataset.name
+    return other if stranger or _has_weights(build(other, board.task)) else spec
+
+
+def _has_weights(method: Method) -> bool:
+    try:
+        return isinstance(method, LearnedMethod) and method.weights_path.is_file()
+    except MethodSkipped:
+        return False
 
 
 def _with_weights(board: Board, spec: MethodSpec) -> MethodSpec:

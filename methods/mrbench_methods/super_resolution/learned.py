@@ -61,4 +61,5 @@ def _pair(track: SuperResolutionTrack, volume: np.ndarray, name: str, seed: int)
     volume = volume[tuple(slice(0, n - n % f) for n, f in zip(volume.shape, factors, strict=True))]
     low = low_resolution(track, volume, rng_for(name, "training noise", seed))
     start = upsampled(low, track.degradation)
-    return Pair(*(array.astype(np.float16) for array in (low, start, volume)), track.degradation)
+    half = np.float16
+    return Pair(low.astype(half), start.astype(half), volume.astype(half), track.degradation)

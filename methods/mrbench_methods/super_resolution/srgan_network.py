@@ -46,7 +46,8 @@ class Generator(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, a=SLOPE)
                 nn.init.zeros_(layer.bias)
         for block in self.blocks:
-            block[2].weight.data *= 0.1  # type: ignore[index]  (residual scaling, as in EDSR)
+            with torch.no_grad():  # residual scaling, as in EDSR
+                block[2].weight.mul_(0.1)  # type: ignore[index]
         if upsampling == "subpixel-nn":  # the same kernel for each sub-pixel: no checkerboard at the start
             with torch.no_grad():
                 first = self.spread.weight[:: prod(factors)].clone()
