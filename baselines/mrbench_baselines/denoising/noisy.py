@@ -16,7 +16,5 @@ class Noisy(Smoother):
     bias : {"corrected", "kept"}
     """
 
-    board = ({"bias": "kept"},)
-
     def smooth(self, inputs: DenoisingInputs) -> np.ndarray:
         return inputs.image

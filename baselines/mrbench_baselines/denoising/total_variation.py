@@ -19,7 +19,7 @@ class TotalVariation(Smoother):
     """
 
     reference = "Rudin et al., Physica D 1992; Chambolle, J. Math. Imaging Vis. 2004; solver: scikit-image"
-    tunable = {"strength": (0.5, 0.7, 1.0)}
+    tunable = {"strength": (0.35, 0.5, 0.6, 0.7, 1.0)}
     board = TUNED
 
     def __init__(self, *, strength: float = 0.6, bias: str = "corrected") -> None:
@@ -29,8 +29,7 @@ class TotalVariation(Smoother):
     def smooth(self, inputs: DenoisingInputs) -> np.ndarray:
         from skimage.restoration import denoise_tv_chambolle
 
-        # the solver's steps assume intensities of order one and more than one slice along each axis
-        top = float(np.abs(inputs.image).max()) or 1.0
-        image = np.squeeze(inputs.image / top)
-        smooth = denoise_tv_chambolle(image, self.strength * inputs.sigma / top, eps=1e-5, max_num_iter=200)
-        return (top * smooth).reshape(inputs.image.shape)
+        # of each axis the solver makes a dual variable, and its step smaller: one slice is a 2-D problem
+        image = np.squeeze(inputs.image)
+        smooth = denoise_tv_chambolle(image, self.strength * inputs.sigma, eps=1e-5, max_num_iter=200)
+        return smooth.reshape(inputs.image.shape)

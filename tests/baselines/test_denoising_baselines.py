@@ -1,0 +1,262 @@
+"""Every classical denoiser meets the contract, on volumes of any size, in any units; the bias is worth correcting."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import RequestError
+from mrbench.core.method import Resources
+from mrbench.core.registry import find_method, parse_spec
+from mrbench.physics.noise import correct_rician_bias
+from mrbench.tasks.denoising import TRACKS, Denoising, DenoisingInputs, noisy
+from mrbench.tasks.restoration import RestorationReference
+from mrbench.training.tuned import manifest_name, tuned_folder
+
+task = Denoising()
+pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings are not ours to mend
+
+GAINS = {
+    "gaussian": 4.5,
+    "total-variation": 7.5,
+    "wavelet": 5.0,
+    "nlm": 8.0,
+    "anisotropic-diffusion": 6.5,
+    "bm3d": 8.5,
+    "bm4d": 10.0,
+}
+"""Decibels over the noisy volume that a method reaches on the phantom at rician-10, less half a decibel or more."""
+
+SMOOTHERS = tuple(GAINS)
+TUNED = ("gaussian", "total-variation", "wavelet", "nlm", "anisotropic-diffusion")
+RICIAN = ("rician-5", "rician-10", "rician-20")
+each_smoother = pytest.mark.parametrize("name", SMOOTHERS)
+each_method = pytest.mark.parametrize("name", ["noisy", *SMOOTHERS])
+each_tuned = pytest.mark.parametrize("name", TUNED)
+
+
+def ready(text: str):
+    spec = parse_spec(text)
+    found = find_method(spec.name, "denoising")
+    if reason := found.why_not():
+        pytest.skip(reason)
+    made = found.build(**spec.parameters)
+    made.setup(Resources(threads=1))
+    return made
+
+
+def phantom(shape: tuple[int, int, int] = (8, 36, 32), seed: int = 0) -> np.ndarray:
+    """A lopsided head in air with flat tissues in it; the scanner's own blur, maximum 1."""
+    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in shape), indexing="ij"))
+    radius = np.sqrt((((grid.T - [0.1, 0.05, -0.1]) / [0.85, 0.8, 0.9]) ** 2).sum(-1)).T
+    tissue = gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 3) > 0
+    volume = gaussian_filter(np.where(radius < 1, 0.4 + 0.4 * tissue + 0.1 * grid[2], 0), 0.6)
+    return (volume / volume.max()).astype(np.float32)
+
+
+def case_of(track: str, volume: np.ndarray | None = None) -> Case:
+    volume = phantom() if volume is None else volume
+    inputs = task.degrade(CaseId("c", ("c",)), volume, track, (1.0, 1.0, 1.0))
+    return Case("c", ("c",), inputs, RestorationReference(volume, volume > 0.2), inputs.spacing)
+
+
+@cache
+def denoised(text: str, track: str) -> np.ndarray:
+    """The phantom by a method, once for all tests: block matching takes seconds."""
+    return ready(text).predict(case_of(track).inputs)
+
+
+def decibels(case: Case, prediction: np.ndarray, metric: str = "psnr_db") -> float:
+    return task.score(case, task.check(case, prediction)).metrics[metric]
+
+
+@pytest.mark.parametrize("track", ["rician-10", "gaussian-snr-10"])
+@pytest.mark.parametrize("bias", ["corrected", "kept"])
+@each_method
+def test_contract(name: str, bias: str, track: str) -> None:
+    """Right shape, float32, finite, input untouched, the same twice, and decibels better than the noisy volume."""
+    case = case_of(track)
+    before = case.inputs.image.copy()
+    made = ready(f"{name}[bias={bias}]")
+    assert (made.unsuited(track) is None) == (bias == "corrected" or track == "rician-10")
+    first = made.predict(case.inputs)
+    assert first.dtype == np.float32
+    first = task.check(case, first)
+    assert np.array_equal(before, case.inputs.image)
+    assert np.array_equal(task.check(case, made.predict(case.inputs)), first)
+    assert task.diagnose(case, first) is None
+    if name == "noisy":
+        assert (bias == "corrected" and track == "rician-10") != np.array_equal(first, before)
+    elif track == "rician-10" and bias == "corrected":
+        assert decibels(case, first) > decibels(case, before) + GAINS[name]
+    elif track == "rician-10":  # air stays as bright as the noise floor
+        assert decibels(case, first) > decibels(case, before) + 1
+
+
+@each_smoother
+def test_only_the_bias_is_between_corrected_and_kept(name: str) -> None:
+    """The correction is of the denoised image; Gaussian noise needs none."""
+    rician, gaussian = case_of("rician-10").inputs, case_of("gaussian-snr-10").inputs
+    kept, corrected = ready(f"{name}[bias=kept]"), ready(name)
+    expected = correct_rician_bias(kept.predict(rician), rician.sigma)
+    np.testing.assert_allclose(corrected.predict(rician), expected, atol=1e-5)
+    assert np.array_equal(corrected.predict(gaussian), kept.predict(gaussian))
+
+
+@each_smoother
+def test_correction_is_worth_three_decibels_at_20_percent(name: str) -> None:
+    """In the head: smoothing leaves the Rician mean, however good it is."""
+    case = case_of("rician-20")
+    strength = {"gaussian": "1.0", "anisotropic-diffusion": "8"}.get(name)
+    chosen = f"strength={strength}," if strength else ""
+    corrected, kept = (ready(f"{name}[{chosen}bias={bias}]").predict(case.inputs) for bias in ("corrected", "kept"))
+    assert decibels(case, corrected) > decibels(case, kept) + 3
+
+
+@each_smoother
+def test_a_constant_is_found_under_noise(name: str) -> None:
+    """Its mean without bias, and with a quarter of the variance at most."""
+    flat = np.full((12, 24, 20), 0.25, np.float32)
+    image, sigma = noisy(TRACKS["rician-20"], flat, np.random.default_rng(0))
+    made = ready(name)
+    found = made.predict(DenoisingInputs(image, sigma, "rician", (1.0, 1.0, 1.0)))
+    kept = ready(f"{name}[bias=kept]").predict(DenoisingInputs(image, sigma, "rician", (1.0, 1.0, 1.0)))
+    assert np.mean(kept) > 0.25 + 0.06  # 0.083 is the bias of this signal-to-noise ratio
+    assert abs(np.mean(found) - 0.25) < 0.03
+    assert np.std(kept[2:-2, 3:-3, 3:-3]) < 0.5 * np.std(image)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+@each_method
+def test_a_constant_without_noise_stays(name: str, value: float) -> None:
+    """Nothing divides by a gradient or a spread of zero."""
+    flat = np.full((8, 12, 10), value, np.float32)
+    found = ready(name).predict(DenoisingInputs(flat, 0.1, "gaussian", (1.0, 1.0, 1.0)))
+    np.testing.assert_allclose(found, flat, atol=2e-3)
+
+
+@each_method
+def test_units_of_the_input_are_kept(name: str) -> None:
+    """Twice as bright an image under twice the noise comes back twice as bright."""
+    inputs = case_of("rician-10").inputs
+    made = ready(name)
+    for factor in (2, 1000):
+        brighter = dataclasses.replace(inputs, image=factor * inputs.image, sigma=factor * inputs.sigma)
+        np.testing.assert_allclose(made.predict(brighter) / factor, made.predict(inputs), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 40, 36), (2, 21, 18), (5, 21, 18), (11, 33, 29)], ids=["one-slice", "two", "five", "odd"]
+)
+@each_smoother
+def test_volumes_of_any_size(name: str, shape: tuple[int, int, int]) -> None:
+    """One slice is denoised in 2-D, thin slabs as far as they go, odd sizes without losing a row."""
+    case = case_of("rician-10", phantom(shape))
+    found = task.check(case, ready(name).predict(case.inputs))
+    assert found.shape == shape
+    assert decibels(case, found) > decibels(case, case.inputs.image) + 2
+
+
+def test_one_slice_is_the_same_as_in_two_dimensions() -> None:
+    """No method may take the missing neighbours of a slice for air."""
+    image = case_of("rician-10", phantom((1, 40, 36))).inputs.image
+    inputs = DenoisingInputs(image, 0.1, "gaussian", (1.0, 1.0, 1.0))
+    np.testing.assert_allclose(ready("gaussian").predict(inputs)[0], gaussian_filter(image[0], 0.8, mode="nearest"))
+    np.testing.assert_array_equal(ready("bm4d").predict(inputs), ready("bm3d").predict(inputs))
+
+
+@each_method
+def test_anisotropic_voxels(name: str) -> None:
+    """Strengths are in voxels, whatever their size."""
+    inputs = case_of("rician-10").inputs
+    thick = dataclasses.replace(inputs, spacing=(5.0, 0.9, 1.1))
+    made = ready(name)
+    assert np.array_equal(made.predict(thick), made.predict(inputs))
+
+
+@each_tuned
+def test_strength_smooths(name: str) -> None:
+    """More of it leaves less noise; wherever a search goes, it meets no error."""
+    flat = np.full((12, 24, 20), 0.5, np.float32)
+    image, sigma = noisy(TRACKS["rician-10"], flat, np.random.default_rng(0))
+    inputs = DenoisingInputs(image, sigma, "rician", (1.0, 1.0, 1.0))
+    grid = sorted(find_method(name, "denoising").tunable["strength"])
+    spreads = [np.std(ready(f"{name}[strength={value}]").predict(inputs)) for value in (1e-3, *grid, 1e3)]
+    assert all(weaker >= stronger - 1e-4 for weaker, stronger in pairwise(spreads))
+    assert spreads[0] > 2 * spreads[-1]
+    assert np.isfinite(spreads).all()
+
+
+def test_wavelets_reach_noise_of_more_than_one_scale() -> None:
+    """On a slab scikit-image's own choice is one scale, whose coarse half keeps an eighth of the noise's variance."""
+    flat = np.full((40, 48, 48), 0.5, np.float32)
+    image = flat + 0.1 * np.random.default_rng(0).standard_normal(flat.shape, np.float32)
+    found = ready("wavelet").predict(DenoisingInputs(image, 0.1, "gaussian", (1.0, 1.0, 1.0)))
+    assert np.std(found) < 0.015 < 0.1 / np.sqrt(8)
+
+
+def test_total_variation_has_converged() -> None:
+    """To the objective that its docstring gives: a hundred times the iterations hardly lower it."""
+    from skimage.restoration import denoise_tv_chambolle
+
+    inputs = dataclasses.replace(case_of("rician-10").inputs, noise="gaussian")
+    y, weight = inputs.image.astype(np.float64), 0.6 * inputs.sigma
+
+    def objective(x: np.ndarray) -> float:
+        steps = [np.diff(x, axis=axis, append=x.take([-1], axis)) for axis in range(3)]
+        return float(0.5 * ((x - y) ** 2).sum() + weight * np.sqrt(sum(step**2 for step in steps)).sum())
+
+    ours = objective(ready("total-variation[strength=0.6]").predict(inputs).astype(np.float64))
+    best = objective(denoise_tv_chambolle(y, weight, eps=0, max_num_iter=3000))
+    assert best <= ours < 1.01 * best < 0.5 * objective(y)
+
+
+@each_method
+def test_bias_kept_is_for_rician_noise(name: str) -> None:
+    kept, corrected = ready(f"{name}[bias=kept]"), ready(name)
+    for track, setting in TRACKS.items():
+        assert corrected.unsuited(track) is None
+        reason = kept.unsuited(track)
+        assert reason is None if setting.noise == "rician" else "Gaussian noise has no bias" in str(reason)
+
+
+@each_method
+def test_unknown_bias_is_refused_with_a_hint(name: str) -> None:
+    with pytest.raises(RequestError, match="'keep': did you mean 'kept'"):
+        find_method(name, "denoising").build(bias="keep")
+
+
+@each_method
+def test_the_board(name: str) -> None:
+    """Each row of its own on Rician tracks; on Gaussian ones, where kept is unsuited, at least one is left."""
+    found = find_method(name, "denoising")
+    if name in TUNED:
+        assert found.board == ({}, {"strength": "tuned"}, {"strength": "tuned", "bias": "kept"})
+        assert set(found.tunable) == {"strength"} and isinstance(found.build(strength=2).strength, float)
+    else:
+        assert found.board == ({}, {"bias": "kept"}) and not found.tunable
+    assert found.parameters()["bias"] == "corrected"
+
+
+@each_tuned
+def test_tuned_settings_are_shipped(name: str) -> None:
+    """For each noise level of the real data, and apart for kept bias; no search ended at a worse one than it saw."""
+    found = find_method(name, "denoising")
+    for dataset, track, bias in [
+        *(("ixi-hh-2mm", track, bias) for track in RICIAN for bias in ("", "[bias=kept]")),
+        *(("ixi-hh-2mm", track, "") for track in TRACKS if track not in RICIAN),
+        *(("icbm-sim", "rician-10", bias) for bias in ("", "[bias=kept]")),
+    ]:
+        path = tuned_folder(found) / manifest_name(found, parse_spec(name + bias), dataset, track)
+        manifest = json.loads(path.read_text())
+        tried = {entry["strength"]: entry["psnr_fg_db"] for entry in manifest["tried"]}
+        assert manifest["split"] == "validation" and manifest["method"] == name + bias
+        assert set(found.tunable["strength"]) <= set(tried), path.name
+        assert tried[manifest["chosen"]["strength"]] == max(tried.values()), path.name
