@@ -24,7 +24,12 @@ BOARDS = sorted(path.parent for path in RESULTS.glob("*/*/*/rows.jsonl"))
 
 def test_the_boards_in_the_readme_are_those_in_results() -> None:
     shown = re.findall(r"<!-- board:(\S+) -->\n(.*?)<!-- /board -->", README, re.DOTALL)
-    assert {name.partition("/")[0] for name, _ in shown} == {"registration", "reconstruction"}
+    assert {name.partition("/")[0] for name, _ in shown} == {
+        "denoising",
+        "reconstruction",
+        "registration",
+        "super-resolution",
+    }
     for name, block in shown:
         table = (RESULTS / name / "leaderboard.md").read_text().partition("\n\n")[2]
         assert block.strip() == table.strip()
