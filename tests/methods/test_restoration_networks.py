@@ -115,18 +115,47 @@ def test_chunks_of_slices_change_nothing(text: str, monkeypatch: pytest.MonkeyPa
     inputs = (denoising_inputs if "auto" in text else sr_inputs)(track, phantom())
     made = untrained(text, track)
     first = made.predict(inputs)
-    monkeypatch.setattr(f"{type(made).__module__}.CHUNK", 1)
+    monkeypatch.setattr("mrbench_methods.slices.CHUNK", 1)
     np.testing.assert_allclose(made.predict(inputs), first, atol=1e-5)
 
 
 def test_the_slices_beside_are_the_right_ones() -> None:
     """A network that returns its first channel returns the volume moved by its context."""
-    made = untrained("autoencoder[width=8,context=2]", "rician-10")
+    made = untrained("autoencoder[width=8,context=2,planes=axial]", "rician-10")
     made.network_ = lambda stacks: stacks[:, :1]
     inputs = denoising_inputs("rician-10", phantom())
     moved = made.predict(inputs)
     np.testing.assert_array_equal(moved[2:], inputs.image[:-2])
     np.testing.assert_array_equal(moved[0], inputs.image[0])
+
+
+def test_three_planes_are_averaged() -> None:
+    """A network that returns the slice before, seen along each axis, returns the mean of three moved volumes."""
+    made = untrained("autoencoder[width=8,context=1]", "rician-10")
+    made.network_ = lambda stacks: stacks[:, :1]
+    inputs = denoising_inputs("rician-10", phantom((21, 34, 27)))
+    moved = [np.roll(inputs.image, 1, axis)[1:, 1:, 1:] for axis in range(3)]
+    np.testing.assert_allclose(made.predict(inputs)[1:, 1:, 1:], np.mean(moved, axis=0), rtol=1e-5)
+
+
+def test_planes_follow_the_loss_of_resolution() -> None:
+    """Where the axes differ only axial slices are like those trained on."""
+    made = find_method("multi-scale-fusion", "super-resolution").build()
+    volume = phantom()
+    for track, planes in (("3d-x2", 3), ("3d-x2-noise", 3), ("2d-x2", 1), ("through-plane-x4", 1)):
+        recipe = made.training_recipe(TrainingVolumes([volume], [TRACKS[track]]), seed=0)
+        assert recipe.settings["planes"] == planes
+    axial = find_method("multi-scale-fusion", "super-resolution").build(planes="axial")
+    assert axial.training_recipe(TrainingVolumes([volume], [TRACKS["3d-x2"]]), seed=0).settings["planes"] == 1
+    assert axial.network == f"{made.network}-axial"
+
+
+@pytest.mark.parametrize("text", ["multi-scale-fusion[planes=coronal]", "autoencoder[planes=2]"])
+def test_unknown_planes_are_refused(text: str) -> None:
+    spec = parse_spec(text)
+    task = "super-resolution" if "fusion" in text else "denoising"
+    with pytest.raises(RequestError, match="axial"):
+        find_method(spec.name, task).build(**spec.parameters)
 
 
 def test_skip_connections_add() -> None:

@@ -14,7 +14,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
 from mrbench.data.dataset import Dataset
 from mrbench.physics.noise import complex_noise
-from mrbench.physics.resolution import Degradation
+from mrbench.physics.resolution import Degradation, spline
 from mrbench.tasks.restoration import GMSD, HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_3D, SSIM_FG, Restoration
 
 
@@ -124,4 +124,4 @@ class SuperResolution(Restoration):
         return 1 if case.inputs.degradation.kind == "slices" else 0
 
     def shown_input(self, case: Case) -> np.ndarray:
-        return np.kron(case.inputs.image, np.ones(case.inputs.degradation.factors, np.float32))
+        return spline(case.inputs.image, case.inputs.degradation, order=0)

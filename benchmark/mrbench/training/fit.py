@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
 from mrbench.training.loop import Report, Schedule, train
-from mrbench.training.weights import load_weights, save_weights, weights_name
+from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_name
 
 
 def fit(
@@ -46,7 +48,7 @@ def fit(
     tracks : sequence of str
         One set of weights serves them all; each is trained on in turn and validated on alike.
     start_from : Path, optional
-        Weights of the same network to start from; the manifest names them.
+        Weights of the same network to start from; the manifest tells how they came about.
     validation_limit : int, optional
         Only the first cases of each track.
 
@@ -108,7 +110,7 @@ def fit(
         "dataset_fingerprint": dataset.fingerprint,
         "protocols": [task.protocol(dataset, track).hash for track in tracks],
         "command": command,
-        "started_from": start_from.name if start_from else None,
+        "started_from": _earlier(start_from) if start_from else None,
         "seed": seed,
         "steps": progress.step,
         "best_step": progress.best_step,
@@ -124,6 +126,13 @@ def fit(
     path = out / f"{name}.safetensors"
     save_weights(path, best, manifest)
     return path
+
+
+def _earlier(weights: Path) -> dict[str, Any]:
+    """How the weights came about that a training started from, and those that they started from."""
+    manifest = json.loads(manifest_path(weights).read_text())
+    told = ("command", "dataset_fingerprint", "steps", "best_step", "seconds", "date", "sha256", "started_from")
+    return {"file": weights.name, **{key: manifest.get(key) for key in told}}
 
 
 def _validation(

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mrbench.core.errors import unknown_name
 from mrbench.tasks.denoising import TRACKS, DenoisingInputs, DenoisingTrack, noisy
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench_methods.restoration import LearnedRestoration
+from mrbench_methods.slices import across, restore
 
 if TYPE_CHECKING:
     import torch
 
     from mrbench_methods.denoising.autoencoder_network import Autoencoder
 
-CHUNK = 8
-"""Slices predicted at once: bounds memory, changes no number."""
+PLANES = {"all": 3, "axial": 1}
 
 
 class SkipAutoencoder(LearnedRestoration):
@@ -25,7 +26,8 @@ class SkipAutoencoder(LearnedRestoration):
 
     Minimises the mean squared error to the clean magnitude, so it learns the Rician bias by itself. The paper
     trains one network a noise level, on single slices; ``blind`` is one network for all levels of a kind of
-    noise, and ``context`` shows it the neighbouring slices.
+    noise, ``context`` shows it the neighbouring slices, and what it makes of axial, coronal and sagittal slices is
+    averaged.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ class SkipAutoencoder(LearnedRestoration):
         Features of the first level; the second has 1.5, the third twice as many.
     context : int
         Neighbouring slices on each side; 0 as published.
+    planes : {"all", "axial"}
+        All three orientations, or axial slices as published.
     weights : str
         Name (``ixi-hh-2mm.rician-10``), path, or ``auto``: those trained for the data set and track.
     """
@@ -44,15 +48,21 @@ class SkipAutoencoder(LearnedRestoration):
     settings = TRACKS
     board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"blind": True})
 
-    def __init__(self, *, blind: bool = False, width: int = 32, context: int = 2, weights: str = "auto") -> None:
+    def __init__(
+        self, *, blind: bool = False, width: int = 32, context: int = 2, planes: str = "all", weights: str = "auto"
+    ) -> None:
         self.blind = blind
         self.width = width
         self.context = context
+        self.planes = planes
         self.weights = weights
+        if planes not in PLANES:
+            raise unknown_name("planes of autoencoder", str(planes), PLANES)
 
     @property
     def network(self) -> str:
-        return f"autoencoder{'-blind' if self.blind else ''}-f{self.width}c{self.context}"
+        axial = "-axial" if self.planes == "axial" else ""
+        return f"autoencoder{'-blind' if self.blind else ''}-f{self.width}c{self.context}{axial}"
 
     def new_network(self, tracks: Sequence[DenoisingTrack]) -> Autoencoder:
         from mrbench_methods.denoising.autoencoder_network import Autoencoder
@@ -61,20 +71,19 @@ class SkipAutoencoder(LearnedRestoration):
 
     def predict(self, inputs: DenoisingInputs) -> np.ndarray:
         """Return the clean volume ``(z, y, x)``."""
-        import torch
-
         from mrbench_methods.denoising.autoencoder_network import STRIDE
 
-        rows, columns = inputs.image.shape[1:]
-        margin = [(self.context, self.context), (0, -rows % STRIDE), (0, -columns % STRIDE)]
-        padded = torch.from_numpy(np.pad(inputs.image, margin, mode="edge")).to(self.resources.device)
-        stacks = padded.unfold(0, 2 * self.context + 1, 1).movedim(-1, 1)
-        with torch.no_grad():
-            clean = torch.cat([self.network_(part)[:, 0] for part in stacks.split(CHUNK)])
-        return clean[:, :rows, :columns].cpu().numpy()
+        return restore(
+            self.network_,
+            inputs.image,
+            context=self.context,
+            planes=PLANES[self.planes],
+            stride=STRIDE,
+            device=self.resources.device,
+        )
 
     def recipe(self, examples: TrainingVolumes, seed: int) -> AutoencoderRecipe:
-        return AutoencoderRecipe(self.network_, examples, self.context)  # type: ignore[arg-type]
+        return AutoencoderRecipe(self.network_, examples, self.context, PLANES[self.planes])  # type: ignore[arg-type]
 
 
 class AutoencoderRecipe:
@@ -86,37 +95,39 @@ class AutoencoderRecipe:
     batch = 12
     side = 88
 
-    def __init__(self, network: Autoencoder, examples: TrainingVolumes, context: int) -> None:
+    def __init__(self, network: Autoencoder, examples: TrainingVolumes, context: int, planes: int) -> None:
         import torch
 
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.examples, self.context = examples, context
+        self.examples, self.context, self.planes = examples, context, planes
         self.settings = {
-            "batch": self.batch, "crop": self.side, "augmentation": "left-right flip, fresh noise",
+            "batch": self.batch, "crop": self.side, "planes": planes, "augmentation": "left-right flip, fresh noise",
             "loss": "squared error over noise SD", "precision": "bfloat16 convolutions",
         }  # fmt: skip
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:
         import torch
 
-        drawn = [self._example(rng) for _ in range(self.batch)]
+        axis = int(rng.integers(self.planes))
+        drawn = [self._example(axis, rng) for _ in range(self.batch)]
         image, clean = (torch.from_numpy(np.stack([example[part] for example in drawn])) for part in (0, 1))
         with torch.autocast("cpu", torch.bfloat16):
             made = self.network(image.contiguous(memory_format=torch.channels_last))
         error = ((made[:, 0].float() - clean) ** 2).mean((1, 2))
         return (error * torch.tensor([10 / max(sigma, 1e-3) for _, _, sigma in drawn])).mean()
 
-    def _example(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
-        """Noisy slices ``(2 context + 1, y, x)``, the clean middle one, and the noise SD."""
+    def _example(self, axis: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+        """Noisy slices across an axis, ``(2 context + 1, y, x)``, the clean middle one, and the noise SD."""
         track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
         volume = self.examples.volumes[int(rng.integers(len(self.examples.volumes)))]
-        wanted = (2 * self.context + 1, self.side, self.side)
+        wanted = [self.side] * 3
+        wanted[axis] = 2 * self.context + 1
         size = [min(side, n) for side, n in zip(wanted, volume.shape, strict=True)]
         while True:
             first = [int(rng.integers(n - s + 1)) for n, s in zip(volume.shape, size, strict=True)]
             clean = volume[tuple(slice(a, a + s) for a, s in zip(first, size, strict=True))]
             if clean.max() > 0.1:  # crops of air teach little
                 break
-        clean = np.ascontiguousarray(clean[..., ::-1] if rng.random() < 0.5 else clean)
+        clean = across(clean[..., ::-1] if rng.random() < 0.5 else clean, axis)
         image, sigma = noisy(track, clean, rng)
         return image, clean[len(clean) // 2], sigma

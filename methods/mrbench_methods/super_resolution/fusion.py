@@ -7,26 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mrbench.physics.resolution import upsampled
+from mrbench.core.errors import unknown_name
+from mrbench.physics.resolution import Degradation, upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutionTrack
-from mrbench_methods.super_resolution.learned import LearnedSuperResolution, pairs
+from mrbench_methods.slices import across, restore, stacks
+from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pair, pairs
 
 if TYPE_CHECKING:
     import torch
 
     from mrbench_methods.super_resolution.fusion_network import FusionNetwork
 
-CHUNK = 4
-"""Slices predicted at once: bounds memory, changes no number."""
+PLANES = ("auto", "axial")
 
 
 class MultiScaleFusion(LearnedSuperResolution):
-    """Stacked units of parallel convolutions of different kernel sizes, fused; fully convolutional, axial slices.
+    """Stacked units of parallel convolutions of different kernel sizes, fused; fully convolutional, slice by slice.
 
     Works on the interpolated volume and adds what it lacks; minimises the mean squared error. The paper's numbers of
     units and kernels are not published in a form that we could check: sizes here are ours (see the ablation in
-    ``results``), and ``context`` shows the network the neighbouring slices, which a 3-D loss of resolution needs.
+    ``results``). For a loss of resolution in 3-D, ``context`` shows the network the neighbouring slices, and what it
+    makes of axial, coronal and sagittal slices is averaged.
 
     Parameters
     ----------
@@ -38,6 +40,8 @@ class MultiScaleFusion(LearnedSuperResolution):
         Depth.
     context : int
         Neighbouring slices on each side; 0 as published.
+    planes : {"auto", "axial"}
+        All three orientations where the track treats the axes alike, or axial slices always, as published.
     weights : str
         Name (``ixi-hh-2mm.3d-x2``), path, or ``auto``: those trained for the data set and track.
     """
@@ -45,19 +49,30 @@ class MultiScaleFusion(LearnedSuperResolution):
     reference = "Liu et al., Fusing multi-scale information in convolution network for MR SR, BioMed. Eng. OnLine 2018"
 
     def __init__(
-        self, *, kernels: str = "3+5+7", features: int = 24, units: int = 3, context: int = 2, weights: str = "auto"
+        self,
+        *,
+        kernels: str = "3+5",
+        features: int = 32,
+        units: int = 6,
+        context: int = 2,
+        planes: str = "auto",
+        weights: str = "auto",
     ) -> None:
         self.kernels = str(kernels)
         self.features = features
         self.units = units
         self.context = context
+        self.planes = planes
         self.weights = weights
+        if planes not in PLANES:
+            raise unknown_name("planes of multi-scale-fusion", str(planes), PLANES)
         if not all(side.isdigit() and int(side) % 2 for side in self.kernels.split("+")):
             raise ValueError(f"kernels={kernels}: write odd sides joined by +, such as 3+5+7")
 
     @property
     def network(self) -> str:
-        return f"mfcn-k{self.kernels.replace('+', '')}f{self.features}u{self.units}c{self.context}"
+        axial = "-axial" if self.planes == "axial" else ""
+        return f"mfcn-k{self.kernels.replace('+', '')}f{self.features}u{self.units}c{self.context}{axial}"
 
     def new_network(self, tracks: Sequence[SuperResolutionTrack]) -> FusionNetwork:
         from mrbench_methods.super_resolution.fusion_network import FusionNetwork
@@ -67,18 +82,17 @@ class MultiScaleFusion(LearnedSuperResolution):
 
     def predict(self, inputs: SuperResolutionInputs) -> np.ndarray:
         """Return the volume ``(z, y, x)``."""
-        import torch
-
         start = upsampled(inputs.image, inputs.degradation)
-        edge = [(self.context, self.context), (0, 0), (0, 0)]
-        padded = torch.from_numpy(np.pad(start, edge, mode="edge")).to(self.resources.device)
-        stacks = padded.unfold(0, 2 * self.context + 1, 1).movedim(-1, 1)
-        with torch.no_grad():
-            sharp = torch.cat([self.network_(part)[:, 0] for part in stacks.split(CHUNK)])
-        return sharp.clamp_min(0).cpu().numpy()
+        planes = self._planes(inputs.degradation)
+        sharp = restore(self.network_, start, context=self.context, planes=planes, device=self.resources.device)
+        return np.maximum(sharp, 0)
+
+    def _planes(self, degradation: Degradation) -> int:
+        return 3 if self.planes == "auto" and len(set(degradation.factors)) == 1 else 1
 
     def recipe(self, examples: TrainingVolumes, seed: int) -> FusionRecipe:
-        return FusionRecipe(self.network_, examples, self.context, seed)  # type: ignore[arg-type]
+        planes = min(self._planes(track.degradation) for track in examples.tracks)
+        return FusionRecipe(self.network_, pairs(examples, seed), self.context, planes)  # type: ignore[arg-type]
 
 
 class FusionRecipe:
@@ -87,13 +101,13 @@ class FusionRecipe:
     side = 64
     slices = 4
 
-    def __init__(self, network: FusionNetwork, examples: TrainingVolumes, context: int, seed: int) -> None:
+    def __init__(self, network: FusionNetwork, made: Sequence[Pair], context: int, planes: int) -> None:
         import torch
 
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.pairs, self.context = pairs(examples, seed), context
+        self.pairs, self.context, self.planes = made, context, planes
         self.settings = {
-            "crop": self.side, "slices": self.slices, "augmentation": "left-right mirror image",
+            "crop": self.side, "slices": self.slices, "planes": planes, "augmentation": "left-right mirror image",
             "loss": "squared error", "precision": "bfloat16 convolutions",
         }  # fmt: skip
 
@@ -101,12 +115,14 @@ class FusionRecipe:
         import torch
 
         pair = self.pairs[int(rng.integers(len(self.pairs)))]
-        wanted = (self.slices + 2 * self.context, self.side, self.side)
+        axis = int(rng.integers(self.planes))
+        wanted = [self.side] * 3
+        wanted[axis] = self.slices + 2 * self.context
         size = [-(-side // factor) for side, factor in zip(wanted, pair.degradation.factors, strict=True)]
-        _, start, truth = (torch.from_numpy(part) for part in pair.cut(size, rng))
-        stacks = start.unfold(0, 2 * self.context + 1, 1).movedim(-1, 1)
+        _, start, truth = (torch.from_numpy(across(part, axis)) for part in pair.cut(size, rng))
+        slices = stacks(start, self.context)
         with torch.autocast("cpu", torch.bfloat16):
-            sharp = self.network(stacks.contiguous(memory_format=torch.channels_last))
+            sharp = self.network(slices.contiguous(memory_format=torch.channels_last))
         target = truth[self.context : len(truth) - self.context]
         inside = (slice(None), slice(4, -4), slice(4, -4))  # at its rim a block misses what lies beside it
         return 1000 * ((sharp[:, 0].float() - target)[inside] ** 2).mean()

@@ -1,0 +1,62 @@
+"""Volumes by 2-D networks that see neighbouring slices, across one axis or as the mean over all three."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+CHUNK = 4
+"""Slices predicted at once: bounds memory, changes no number."""
+
+
+def across(volume: np.ndarray, axis: int) -> np.ndarray:
+    """The volume with its slices across ``axis`` first; `numpy.moveaxis` back undoes it. A copy in C order."""
+    return np.ascontiguousarray(np.moveaxis(volume, axis, 0))
+
+
+def stacks(volume: torch.Tensor, context: int) -> torch.Tensor:
+    """Each slice that has ``context`` neighbours on both sides, with them as channels: ``(z, 2 context + 1, y, x)``."""
+    return volume.unfold(0, 2 * context + 1, 1).movedim(-1, 1)
+
+
+def restore(
+    network: torch.nn.Module, volume: np.ndarray, *, context: int, planes: int, stride: int = 1, device: str
+) -> np.ndarray:
+    """Run a network over all slices of a volume, edges extended.
+
+    Parameters
+    ----------
+    network : Module
+        From ``(batch, 2 context + 1, y, x)`` to ``(batch, 1, y, x)``.
+    volume : ndarray of float32, shape ``(z, y, x)``
+    context : int
+        Neighbouring slices on each side.
+    planes : {1, 3}
+        Axial slices, or the mean over the slices across each of the three axes; a volume with fewer slices than the
+        network sees at once keeps to the axial ones.
+    stride : int
+        What the sides of an image must be multiples of.
+    device : str
+
+    Returns
+    -------
+    ndarray of float32, shape ``(z, y, x)``
+    """
+    axes = range(planes if min(volume.shape) > 2 * context else 1)
+    views = [np.moveaxis(_slices(network, across(volume, axis), context, stride, device), 0, axis) for axis in axes]
+    return np.mean(views, axis=0, dtype=np.float32)
+
+
+def _slices(network: torch.nn.Module, volume: np.ndarray, context: int, stride: int, device: str) -> np.ndarray:
+    import torch
+
+    rows, columns = volume.shape[1:]
+    margin = [(context, context), (0, -rows % stride), (0, -columns % stride)]
+    padded = torch.from_numpy(np.pad(volume, margin, mode="edge")).to(device)
+    with torch.no_grad():
+        made = torch.cat([network(part)[:, 0] for part in stacks(padded, context).split(CHUNK)])
+    return made[:, :rows, :columns].cpu().numpy()
