@@ -20,7 +20,7 @@ from rich.progress import (
 
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
-from mrbench.core.method import LearnedMethod
+from mrbench.core.method import FittedMethod, LearnedMethod
 from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec
 from mrbench.core.row import Row
 from mrbench.core.task import Task
@@ -67,7 +67,8 @@ def run_and_report(
         raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
     rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
     if any(missing(board, entry, cases, rows, options.retry) for entry in wanted):
-        _prepare(console, board.dataset, [s for case in cases for s in case.subjects])
+        learned_from = data.subjects("train") if any(e.fits and not e.skipped for e in wanted) else ()
+        _prepare(console, data, [*learned_from, *(s for case in cases for s in case.subjects)])
         try:
             _run(console, board, wanted, folder, limit, options)
         except KeyboardInterrupt:
@@ -255,7 +256,9 @@ def tune_and_report(
     chosen = find_track(found, track, data)
     method_class = find_method(spec.name, found.name)
     if method_class.tunable:
-        _prepare(console, data, [s for case in found.cases(data, "validation", chosen)[:limit] for s in case.subjects])
+        learned_from = data.subjects("train") if issubclass(method_class, FittedMethod) else ()
+        cases = found.cases(data, "validation", chosen)[:limit]
+        _prepare(console, data, [*learned_from, *(s for case in cases for s in case.subjects)])
 
     def listen(parameters: Mapping[str, float], score: float) -> None:
         text = ", ".join(f"{name} {value:g}" for name, value in parameters.items())

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 CHUNK = 4
 """Slices predicted at once: bounds memory, changes no number."""
 
+PLANES = {"all": 3, "axial": 1}
+"""Orientations of slices that are averaged."""
+
 
 def across(volume: np.ndarray, axis: int) -> np.ndarray:
     """The volume with its slices across ``axis`` first; `numpy.moveaxis` back undoes it. A copy in C order."""
@@ -48,7 +51,7 @@ def restore(
     """
     axes = range(planes if min(volume.shape) > 2 * context else 1)
     views = [np.moveaxis(_slices(network, across(volume, axis), context, stride, device), 0, axis) for axis in axes]
-    return np.mean(views, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(views, axis=0, dtype=np.float32))
 
 
 def _slices(network: torch.nn.Module, volume: np.ndarray, context: int, stride: int, device: str) -> np.ndarray:

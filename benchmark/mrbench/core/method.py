@@ -86,6 +86,14 @@ class Method(ABC):
         """Predict one case from what the task documents as its inputs."""
 
 
+class FittedMethod(Method):
+    """A method that learns within seconds: anew from the train split in every run, so it ships no weights."""
+
+    @abstractmethod
+    def fit(self, examples: Any) -> None:
+        """Learn from what the task's ``training_examples`` returns; run once a process, after `setup`."""
+
+
 class LearnedMethod(Method):
     """A method with weights.
 

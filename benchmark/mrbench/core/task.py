@@ -53,7 +53,7 @@ class Task(ABC):
 
     name: str
     material: str = "images"
-    """What of a dataset the task works on: aligned ``images``, ``k-space``, or ``volumes`` as acquired."""
+    """What of a dataset the task works on: aligned ``images``, ``k-space``, ``volumes`` as acquired, ``contrasts``."""
     tracks: Mapping[str, str]
     metrics: tuple[Metric, ...]
     breakdown: str | None = None

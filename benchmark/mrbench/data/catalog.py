@@ -13,6 +13,7 @@ DATASETS = {
         "images": "mrbench.data.icbm_sim:IcbmSim",
         "k-space": "mrbench.data.simulated_scans:IcbmScans",
         "volumes": "mrbench.data.volumes:IcbmVolumes",
+        "contrasts": "mrbench.data.icbm_lesions:IcbmLesions",
     },
     "ixi-hh-2mm": {
         "images": "mrbench.data.ixi_hh:IxiHammersmith",
@@ -20,15 +21,19 @@ DATASETS = {
         "volumes": "mrbench.data.ixi_hh:IxiHeads",
     },
     "msd-hippocampus": {"images": "mrbench.data.msd_hippocampus:MsdHippocampus"},
+    "open-ms": {"contrasts": "mrbench.data.open_ms:OpenMs"},
+    "sri24": {"contrasts": "mrbench.data.open_ms:Sri24"},
     "cine-sim": {"k-space": "mrbench.data.cine_sim:CineSim"},
 }
-"""Name to the materials it comes in: aligned ``images`` of the organ, ``k-space``, or ``volumes`` as acquired."""
+"""Name to the materials it comes in: aligned ``images`` of the organ, ``k-space``, ``volumes`` as acquired, or
+several co-registered ``contrasts``."""
 
 FOLDER = "folder:"
 _FOLDERS = {
     "images": "mrbench.data.folder:Folder",
     "k-space": "mrbench.data.kspace_folder:KspaceFolder",
     "volumes": "mrbench.data.volumes:VolumeFolder",
+    "contrasts": "mrbench.data.folder:ContrastFolder",
 }
 
 
@@ -39,7 +44,8 @@ def find_dataset(name: str, material: str | None = None) -> Dataset:
     ----------
     name : str
     material : str, optional
-        What a task works on, ``images``, ``k-space`` or ``volumes``; default: the first that the dataset comes in.
+        What a task works on, ``images``, ``k-space``, ``volumes`` or ``contrasts``; default: the first that the
+        dataset comes in.
 
     Raises
     ------

@@ -103,6 +103,8 @@ class Folder(Dataset):
                 except (KeyError, ValueError, TypeError):
                     raise DataError(f"{names} needs the columns label and name, labels as integers.") from None
         first = next(iter(self._table.values()))
+        if not first.get("labels"):
+            return {}
         present = np.unique(read_volume(self.path / first["labels"], labels=True).array)
         return {f"label {label}": (int(label),) for label in present if label > 0}
 
@@ -112,7 +114,7 @@ class Folder(Dataset):
         if not volumes:
             raise DataError(f"{self.path / TABLE}: subject '{subject}' has no image; add a column such as T1.")
         first = next(iter(volumes.values()))
-        labels = self._volume(row, "labels", first)
+        labels = self._volume(row, "labels", first).array if row.get("labels") else None
         mask = self._volume(row, "mask", first).array > 0 if row.get("mask") else first.array != 0
         images = {}
         for contrast, volume in volumes.items():
@@ -121,7 +123,7 @@ class Folder(Dataset):
             if top <= 0:
                 raise DataError(f"{self.path / row[contrast]} is empty inside the mask; check the file.")
             images[contrast] = np.where(mask, np.clip(volume.array / top, 0, 1), 0).astype(np.float32)
-        return Subject(subject, images, mask, labels.array, first.spacing)
+        return Subject(subject, images, mask, labels, first.spacing)
 
     def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
         volume = read_volume(self.path / row[column], labels=column in ("labels", "mask"))
@@ -135,3 +137,10 @@ class Folder(Dataset):
                 f"{self.path / name} has shape {volume.array.shape} on another grid than the subject's first image, "
                 f"{like.array.shape}; resample it to that grid."
             )
+
+
+class ContrastFolder(Folder):
+    """The same of people with two contrasts or more; labels are not needed."""
+
+    form = "contrasts"
+    required = ("subject", "split")

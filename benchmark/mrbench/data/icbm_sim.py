@@ -16,7 +16,7 @@ from mrbench.data.dataset import Dataset, Subject
 from mrbench.data.icbm_atlas import STRUCTURES, brain_mask, structure_labels, tissue_fractions
 from mrbench.data.template import GRID_SHAPE, GRID_SPACING, grid_in_template, template_1mm
 from mrbench.metrics.deformation import compose
-from mrbench.physics.contrast import TISSUES_3T, inversion_recovery, spin_echo
+from mrbench.physics.contrast import PATHOLOGY_3T, TISSUES_3T, inversion_recovery, spin_echo
 from mrbench.physics.noise import add_rician
 
 SCALES = ((16.0, 2.0, 8), (6.0, 1.0, 2), (2.5, 0.6, 1))
@@ -55,6 +55,7 @@ class IcbmSim(Dataset):
         fractions = {
             tissue: map_coordinates(volume, position, order=1) for tissue, volume in tissue_fractions().items()
         }
+        fractions = self.pathology(subject, fractions)
         mask = map_coordinates(brain_mask().astype(np.uint8), position, order=0) > 0
         labels = map_coordinates(structure_labels(), position, order=0)
         images = {
@@ -66,6 +67,10 @@ class IcbmSim(Dataset):
             "from_template": from_template.astype(np.float16),
         }
         return Subject(subject, images, mask, labels, GRID_SPACING, truth)
+
+    def pathology(self, subject: str, fractions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Put diseased tissue in the place of healthy tissue: here there is none."""
+        return fractions
 
 
 def random_velocity(subject: str) -> np.ndarray:
@@ -112,7 +117,7 @@ def _signals(subject: str) -> dict[str, dict[str, float]]:
             t1=tissue.t1 * float(np.exp(0.04 * rng.standard_normal())),
             t2=tissue.t2 * float(np.exp(0.04 * rng.standard_normal())),
         )
-        for name, tissue in TISSUES_3T.items()
+        for name, tissue in (TISSUES_3T | PATHOLOGY_3T).items()
     }
     return {
         "T1": {n: inversion_recovery(t, inversion_time=900, repetition_time=2300) for n, t in own.items()},
@@ -131,6 +136,6 @@ def _scan(
     """Mix the tissues of each voxel, then add bias field and Rician noise, strip and scale to [0, 1]."""
     signal = np.abs(sum(signals[tissue] * fraction for tissue, fraction in fractions.items()))
     bias = np.exp(BIAS_SD * smooth_noise(subject, f"bias {contrast}", 24, 8)[0])
-    sigma = noise_percent / 100 * max(abs(value) for value in signals.values())
+    sigma = noise_percent / 100 * max(abs(signals[tissue]) for tissue in TISSUES_3T)
     image = np.where(mask, add_rician(signal * bias, sigma, rng_for(subject, f"noise {contrast}")), 0)
     return np.clip(image / np.percentile(image[mask], 99.5), 0, 1).astype(np.float32)

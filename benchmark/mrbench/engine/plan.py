@@ -10,7 +10,7 @@ from typing import Any
 
 from mrbench.core.case import CaseId
 from mrbench.core.errors import MethodSkipped, RequestError
-from mrbench.core.method import LearnedMethod, Method
+from mrbench.core.method import FittedMethod, LearnedMethod, Method
 from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec, source_hash
 from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
@@ -52,6 +52,8 @@ class Entry:
         Why it cannot run here.
     fresh_process : bool
         Whether each case needs a process of its own.
+    fits : bool
+        Whether it learns from the train split in the run.
     """
 
     spec: MethodSpec
@@ -61,6 +63,7 @@ class Entry:
     weights: str | None
     skipped: str | None
     fresh_process: bool = False
+    fits: bool = False
 
     def prediction_key(self, board: Board, case: CaseId) -> str:
         """Hash of all that a prediction depends on, and nothing else."""
@@ -164,6 +167,9 @@ def _entry(board: Board, spec: MethodSpec) -> Entry:
     resolved = replace(resolved, parameters=chosen)
     instance, weights = build(resolved, board.task), None
     skipped = instance.unsuited(board.track) or skipped
+    fits = isinstance(instance, FittedMethod)
+    if fits and not board.dataset.subjects("train"):
+        skipped = skipped or f"{board.dataset.name} has no train subjects to fit it on"
     if isinstance(instance, LearnedMethod):
         try:
             weights = sha256_of(instance.weights_path)
@@ -171,7 +177,7 @@ def _entry(board: Board, spec: MethodSpec) -> Entry:
             skipped = skipped or str(reason)
         except FileNotFoundError:
             raise RequestError(f"method '{spec}': {instance.weights_path} is not there; check the path.") from None
-    return Entry(spec, resolved, method.kind, source_hash(method), weights, skipped, method.fresh_process)
+    return Entry(spec, resolved, method.kind, source_hash(method), weights, skipped, method.fresh_process, fits)
 
 
 def build(spec: MethodSpec, task: Task) -> Method:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, MethodSkipped, MrbenchError, PredictionError
-from mrbench.core.method import Method, Resources
+from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import MethodSpec
 from mrbench.core.row import Status
@@ -113,8 +113,13 @@ def _method(job: Job) -> tuple[Method, float]:
     global _ready
     if _ready is None or _ready[0] != job.spec:
         started = time.perf_counter()
-        method = build(job.spec, find_task(job.task))
+        task = find_task(job.task)
+        method = build(job.spec, task)
         method.setup(job.resources)
+        if isinstance(method, FittedMethod):
+            examples = task.training_examples(find_dataset(job.dataset, task.material), [job.track])
+            seed_everything(seed_for("fit", str(job.spec), job.seed))
+            method.fit(examples)
         _ready = (job.spec, method, time.perf_counter() - started)
     return _ready[1], _ready[2]
 

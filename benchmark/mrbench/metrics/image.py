@@ -67,19 +67,44 @@ def ssim(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask:
     return float(similarity[:, rim:-rim, rim:-rim].mean())
 
 
-def ssim_3d(target: np.ndarray, prediction: np.ndarray, *, data_range: float) -> float:
+def ssim_3d(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None) -> float:
     """Structural similarity of the volume with a 7x7x7 uniform window; NaN where a side is shorter than that.
+
+    With a mask, the mean of the map over its voxels, rim included.
 
     References
     ----------
-    scikit-image's ``structural_similarity`` of a 3-D array.
+    scikit-image's ``structural_similarity`` of a 3-D array; in a mask as SynthRAD2023 does.
     """
     from skimage.metrics import structural_similarity
 
     if min(target.shape) < WINDOW:
         return float("nan")
     pair = (target.astype(np.float64), prediction.astype(np.float64))
-    return float(structural_similarity(*pair, data_range=data_range))
+    mean, similarity = structural_similarity(*pair, data_range=data_range, full=True)
+    return float(mean if mask is None else similarity[mask].mean())
+
+
+def mae(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None = None) -> float:
+    """Mean absolute error."""
+    return float(np.abs(_inside(target, mask) - _inside(prediction, mask)).mean())
+
+
+def mutual_information(
+    target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None, bins: int = 64
+) -> float:
+    """Mutual information in bits of a joint histogram of ``bins`` equal steps over 0 to ``data_range``, clipped there.
+
+    References
+    ----------
+    Wells et al., Medical Image Analysis 1996; values depend on the bins and on the number of voxels.
+    """
+    first, second = (np.clip(_inside(image, mask).ravel(), 0, data_range) for image in (target, prediction))
+    joint = np.histogram2d(first, second, bins=bins, range=[(0, data_range)] * 2)[0]
+    joint /= joint.sum()
+    independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    filled = joint > 0
+    return float((joint[filled] * np.log2(joint[filled] / independent[filled])).sum())
 
 
 def per_slice(target: np.ndarray, prediction: np.ndarray) -> dict[str, float]:

@@ -23,6 +23,10 @@ TISSUES_3T = {
 """Typical values at 3 T: Wansapura et al., JMRI 1999; Stanisz et al., MRM 2005."""
 
 
+PATHOLOGY_3T = {"lesion": Tissue(t1=1550, t2=160, proton_density=0.85)}
+"""Demyelinated white matter, dark in T1 and bright in T2: Stevenson et al., JMRI 2000; Neema et al., 2009."""
+
+
 def inversion_recovery(tissue: Tissue, *, inversion_time: float, repetition_time: float) -> float:
     """Signed signal of an inversion-recovery sequence (MPRAGE-like T1 contrast).
 

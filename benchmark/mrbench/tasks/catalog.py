@@ -9,12 +9,14 @@ from mrbench.tasks.denoising import Denoising
 from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.registration import Registration
 from mrbench.tasks.super_resolution import SuperResolution
+from mrbench.tasks.synthesis import Synthesis
 
 TASKS: dict[str, type[Task]] = {
     "denoising": Denoising,
     "reconstruction": Reconstruction,
     "registration": Registration,
     "super-resolution": SuperResolution,
+    "synthesis": Synthesis,
 }
 
 

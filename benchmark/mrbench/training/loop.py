@@ -40,6 +40,8 @@ class AdversarialRecipe(Protocol):
     """
 
     adversary: torch.nn.Module
+    betas: tuple[float, float]
+    """Of Adam, for both players."""
 
     def adversary_loss(self) -> torch.Tensor:
         """Return the adversary's loss on the batch of the last call of ``loss``, the network's output detached."""
@@ -166,10 +168,10 @@ class _Players:
     def __init__(self, recipe: Recipe, rate: float) -> None:
         import torch
 
-        self.modules = {"network": recipe.network}
+        self.modules, betas = {"network": recipe.network}, (0.9, 0.999)
         if isinstance(recipe, AdversarialRecipe):
-            self.modules["adversary"] = recipe.adversary
-        self.optimisers = {name: torch.optim.Adam(m.parameters(), lr=rate) for name, m in self.modules.items()}
+            self.modules["adversary"], betas = recipe.adversary, recipe.betas
+        self.optimisers = {n: torch.optim.Adam(m.parameters(), lr=rate, betas=betas) for n, m in self.modules.items()}
 
     def step(self, name: str, loss: torch.Tensor, rate: float) -> None:
         """Move one player down the gradient of its loss; what that does to the other's gradients is dropped."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.errors import PredictionError, RequestError
-from mrbench.core.method import Method, Resources
+from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import MethodSpec
 from mrbench.core.task import Task
@@ -61,6 +61,7 @@ def tune(
     started = time.monotonic()
     tried: dict[tuple[float, ...], float] = {}
     names = list(method.tunable)
+    examples = task.training_examples(dataset, [track]) if issubclass(method, FittedMethod) else None
     sign = 1 if task.primary.higher_is_better else -1
 
     def score(values: tuple[float, ...]) -> float:
@@ -70,6 +71,9 @@ def tune(
             if reason := instance.unsuited(track) or method.why_not():
                 raise RequestError(f"method '{spec}' cannot be tuned here: {reason}.")
             instance.setup(Resources(threads=threads))
+            if isinstance(instance, FittedMethod):
+                seed_everything(seed_for("fit", str(spec)))
+                instance.fit(examples)
             scores = []
             for identity in cases:
                 case = task.load(dataset, identity, track)

@@ -10,18 +10,16 @@ import numpy as np
 from mrbench.core.errors import unknown_name
 from mrbench.tasks.denoising import TRACKS, DenoisingInputs, DenoisingTrack, noisy
 from mrbench.tasks.restoration import TrainingVolumes
-from mrbench_methods.restoration import LearnedRestoration
-from mrbench_methods.slices import across, restore
+from mrbench_methods.slices import PLANES, across, restore
+from mrbench_methods.tracks import TrackedNetwork
 
 if TYPE_CHECKING:
     import torch
 
     from mrbench_methods.denoising.autoencoder_network import Autoencoder
 
-PLANES = {"all": 3, "axial": 1}
 
-
-class SkipAutoencoder(LearnedRestoration):
+class SkipAutoencoder(TrackedNetwork):
     """Convolutional autoencoder whose skip connections add, slice by slice with its neighbours.
 
     Minimises the mean squared error to the clean magnitude, so it learns the Rician bias by itself. The paper

@@ -11,10 +11,10 @@ from mrbench.core.random import rng_for
 from mrbench.physics.resolution import Degradation, upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import TRACKS, SuperResolutionTrack, low_resolution
-from mrbench_methods.restoration import LearnedRestoration
+from mrbench_methods.tracks import TrackedNetwork
 
 
-class LearnedSuperResolution(LearnedRestoration):
+class LearnedSuperResolution(TrackedNetwork):
     """A network that adds to the interpolated volume (`upsampled`) what it lacks."""
 
     task = "super-resolution"

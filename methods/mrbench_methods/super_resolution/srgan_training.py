@@ -68,6 +68,8 @@ def _plane(factors: Sequence[int]) -> list[int]:
 class GanRecipe(GeneratorRecipe):
     """The same with a least-squares adversary."""
 
+    betas = (0.9, 0.999)
+
     def __init__(self, network: Generator, made: Sequence[Pair], dimensions: int, weight: float) -> None:
         super().__init__(network, made, dimensions)
         layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last

@@ -1,4 +1,4 @@
-"""What learned super-resolution and denoising share: weights that know their tracks, and a network from them."""
+"""What learned image-to-image methods share: weights that know their tracks, and a network from them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import module_file
-from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.training.weights import load_weights, manifest_path, resolve_weights
 
 if TYPE_CHECKING:
     import torch
 
 
-class LearnedRestoration(LearnedMethod):
-    """A network from a degraded volume to the true one.
+class TrackedNetwork(LearnedMethod):
+    """A network from an image to another.
 
     The tracks that the weights were trained for stand in their manifest; a network may be built by them.
     """
@@ -34,8 +33,8 @@ class LearnedRestoration(LearnedMethod):
         """Return the network, untrained, for these track settings."""
 
     @abstractmethod
-    def recipe(self, examples: TrainingVolumes, seed: int) -> Any:
-        """Return batches and loss for the network in ``network_``."""
+    def recipe(self, examples: Any, seed: int) -> Any:
+        """Return batches and loss for the network in ``network_``; ``examples`` are the task's training examples."""
 
     @property
     def weights_path(self) -> Path:
@@ -55,7 +54,7 @@ class LearnedRestoration(LearnedMethod):
         self.network_.load_state_dict(weights)
         self.network_.to(resources.device).eval()
 
-    def training_recipe(self, examples: TrainingVolumes, *, seed: int) -> Any:
+    def training_recipe(self, examples: Any, *, seed: int) -> Any:
         import torch
 
         torch.manual_seed(seed)

@@ -1,0 +1,79 @@
+"""What the intensity of a voxel alone says of another contrast: matched histograms, and the joint histogram."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrbench.core.errors import unknown_name
+from mrbench.core.method import FittedMethod
+from mrbench.tasks.synthesis import CEILING, SynthesisInputs, TrainingScans
+
+QUANTILES = np.linspace(0, 1, 1025)
+
+
+class HistogramMatching(FittedMethod):
+    """Match the inverted source to the histogram of the target contrast in the train brains.
+
+    The value of rank ``q`` becomes the train value of rank ``1 - q``: T1 and T2 rank tissues the other way round.
+
+    Parameters
+    ----------
+    invert : bool
+        Match to rank ``1 - q``, or to rank ``q``.
+    """
+
+    task = "synthesis"
+    reference = "Nyul and Udupa, On standardizing the MR image intensity scale, MRM 1999"
+
+    def __init__(self, *, invert: bool = True) -> None:
+        self.invert = invert
+
+    def fit(self, examples: TrainingScans) -> None:
+        ((_, target),) = examples.tracks
+        self.values_ = np.mean([np.quantile(s.images[target][s.mask], QUANTILES) for s in examples.scans], axis=0)
+
+    def predict(self, inputs: SynthesisInputs) -> np.ndarray:
+        """Return the image ``(z, y, x)``."""
+        own = inputs.image[inputs.mask]
+        rank = np.searchsorted(np.sort(own), own) / len(own)
+        made = np.zeros(inputs.image.shape, np.float32)
+        made[inputs.mask] = np.interp(1 - rank if self.invert else rank, QUANTILES, self.values_)
+        return made
+
+
+class JointHistogram(FittedMethod):
+    """Mean or median of the target contrast given the source intensity, in equal bins, over all train brains.
+
+    Parameters
+    ----------
+    bins : int
+    statistic : {"mean", "median"}
+        The best guess for squared, or for absolute error.
+    """
+
+    task = "synthesis"
+    reference = "Kroon and Slump, MRI modality transformation in demon registration, ISBI 2009"
+    board = ({}, {"statistic": "median"})
+
+    def __init__(self, *, bins: int = 128, statistic: str = "mean") -> None:
+        if statistic not in ("mean", "median"):
+            raise unknown_name("statistic of joint-histogram", statistic, ("mean", "median"))
+        self.bins = bins
+        self.statistic = statistic
+
+    def fit(self, examples: TrainingScans) -> None:
+        from scipy.ndimage import mean, median
+
+        ((source, target),) = examples.tracks
+        given, wanted = (np.concatenate([s.images[name][s.mask] for s in examples.scans]) for name in (source, target))
+        bins, found = self._bin(given), np.arange(self.bins)
+        known = np.bincount(bins, minlength=self.bins) > 0
+        values = (mean if self.statistic == "mean" else median)(wanted, bins, found[known])
+        self.table_ = np.interp(found, found[known], values).astype(np.float32)
+
+    def predict(self, inputs: SynthesisInputs) -> np.ndarray:
+        """Return the image ``(z, y, x)``."""
+        return np.where(inputs.mask, self.table_[self._bin(inputs.image)], 0)
+
+    def _bin(self, image: np.ndarray) -> np.ndarray:
+        return np.minimum((image * (self.bins / CEILING)).astype(int), self.bins - 1)

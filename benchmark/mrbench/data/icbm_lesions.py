@@ -1,0 +1,44 @@
+"""`icbm-sim` with lesions in the white matter of every second person, so that a contrast is no lookup of another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrbench.core.random import rng_for
+from mrbench.data.icbm_sim import IcbmSim
+
+SHARE = 0.5
+"""Of people who have lesions."""
+
+COUNT = (3, 12)
+SEMI_AXES = (1.0, 3.0)
+"""Of a lesion, in voxels of 2 mm."""
+
+
+class IcbmLesions(IcbmSim):
+    """The people of `IcbmSim`, some with 3 to 12 ellipsoidal white-matter lesions.
+
+    Their grey level in T1 is that of grey matter, in T2 brighter than any tissue but CSF: as in multiple sclerosis,
+    intensity alone does not tell one contrast from the other.
+    """
+
+    form = "lesions"
+    title = "simulated T1 and T2 of 60 people, half of them with white-matter lesions"
+
+    def pathology(self, subject: str, fractions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        rng = rng_for(subject, "lesions")
+        white = fractions["wm"]
+        lesion = np.zeros_like(white)
+        if rng.random() < SHARE:
+            sites = np.argwhere(white > 0.95)
+            for site in sites[rng.integers(len(sites), size=rng.integers(*COUNT))]:
+                lesion = np.maximum(lesion, _ellipsoid(white.shape, site, rng.uniform(*SEMI_AXES, size=3)))
+        lesion = lesion * white  # what is no white matter is spared
+        return {**fractions, "wm": white - lesion, "lesion": lesion}
+
+
+def _ellipsoid(shape: tuple[int, ...], centre: np.ndarray, semi_axes: np.ndarray) -> np.ndarray:
+    """Ellipsoid with an edge half a voxel wide, 1 inside."""
+    grid = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij", sparse=True)
+    radius = np.sqrt(sum(((g - c) / a) ** 2 for g, c, a in zip(grid, centre, semi_axes, strict=True)))
+    return np.clip((1 - radius) * semi_axes.mean() * 2 + 0.5, 0, 1).astype(np.float32)

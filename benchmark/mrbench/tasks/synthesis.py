@@ -1,0 +1,255 @@
+"""Synthesis: one MR contrast of a brain from another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import inf, log10
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.metric import Metric
+from mrbench.core.protocol import Protocol
+from mrbench.core.task import Picture, Scores, Task
+from mrbench.data.dataset import Dataset, Subject
+from mrbench.metrics.image import WINDOW, mae, mutual_information, nmse, psnr, ssim_3d
+from mrbench.metrics.overlap import dice_per_label
+
+HIGHEST_PSNR = 20 * log10(2**24)
+CEILING = 1.5
+"""Highest intensity, of the 99.5th percentile of the contrast in the brain; what is brighter is clipped."""
+
+CLASSES = 3
+"""Of the downstream check: fluid, grey and white matter, whatever their order in the contrast."""
+
+MISALIGNED = 1.02
+"""Mutual information of the contrasts, one of them moved, over that of the two as they are: more is a warning."""
+
+PSNR = Metric("psnr_db", "PSNR, brain", "dB", True, (-inf, inf), 2, "Data range 1, over the brain mask.")
+SSIM = Metric("ssim", "SSIM, brain", "", True, (-1, 1), 4,
+              "Mean over the brain of the 3-D map, 7x7x7 uniform window, data range 1.")  # fmt: skip
+MAE = Metric("mae", "MAE, brain", "", False, (0, inf), 4, "Mean absolute error over the brain mask.")
+NMSE = Metric("nmse", "NMSE, brain", "", False, (0, inf), 4, "Squared error over squared norm, in the brain mask.")
+INFORMATION = Metric("mutual_information_bits", "mutual information", "bits", True, (0, inf), 3,
+                     "Of the true and the made contrast in the brain; 64 bins over the range 0 to 1.5.")  # fmt: skip
+TISSUES = Metric("dice_tissue", "Dice, tissues", "", True, (0, 1), 3,
+                 "Downstream check: mean Dice of three multi-Otsu classes of true and made contrast.")  # fmt: skip
+PSNR_WHOLE = Metric("psnr_whole_db", "PSNR, whole", "dB", True, (-inf, inf), 2, "Data range 1, over the volume.")
+SSIM_WHOLE = Metric("ssim_whole", "SSIM, whole", "", True, (-1, 1), 4, "The 3-D map over the volume without its rim.")
+MAE_WHOLE = Metric("mae_whole", "MAE, whole", "", False, (0, inf), 4, "Mean absolute error over the volume.")
+CYCLE = Metric("cycle_mae", "cycle MAE", "", False, (0, inf), 4,
+               "Of the input made again from the prediction, in the brain: small without being right.",
+               ranked=False)  # fmt: skip
+
+TRACKS: dict[str, tuple[str, str]] = {"t1-to-t2": ("T1", "T2"), "t2-to-t1": ("T2", "T1")}
+
+
+@dataclass(frozen=True)
+class SynthesisInputs:
+    """What a synthesis method sees.
+
+    Attributes
+    ----------
+    image : ndarray of float32, shape ``(z, y, x)``
+        Source contrast over its 99.5th percentile in the brain, at most 1.5; zero outside the brain.
+    mask : ndarray of bool
+        The brain.
+    source, target : str
+        Contrasts, ``T1`` or ``T2``.
+    spacing : tuple of float
+        mm, order ``(z, y, x)``.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    source: str
+    target: str
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class SynthesisReference:
+    """What only the scorer sees: the true target contrast, scaled as the source is."""
+
+    image: np.ndarray
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One train subject: contrasts by name, scaled as in a case, and the brain."""
+
+    id: str
+    images: Mapping[str, np.ndarray]
+    mask: np.ndarray
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class TrainingScans:
+    """The train split, and the source and target of each track trained for."""
+
+    scans: Sequence[Scan]
+    tracks: Sequence[tuple[str, str]]
+
+
+class Synthesis(Task):
+    """Synthesis of a contrast; cases are the subjects of a split.
+
+    A prediction is the target contrast ``(z, y, x)``, the 99.5th percentile in the brain 1 and zero outside; or that
+    and the source made again from it, ``(2, z, y, x)``, whose error is then shown.
+    """
+
+    name = "synthesis"
+    material = "contrasts"
+    tracks: Mapping[str, str] = {name: f"{target} from {source}" for name, (source, target) in TRACKS.items()}
+    metrics = (PSNR, SSIM, MAE, NMSE, INFORMATION, TISSUES, PSNR_WHOLE, SSIM_WHOLE, MAE_WHOLE, CYCLE)
+
+    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
+        return [CaseId(subject, (subject,)) for subject in dataset.subjects(split)]
+
+    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
+        source, target = TRACKS[track]
+        scan = scan_of(dataset.load(case.subjects[0]), (source, target), track)
+        inputs = SynthesisInputs(scan.images[source], scan.mask, source, target, scan.spacing)
+        return Case(case.id, case.subjects, inputs, SynthesisReference(scan.images[target], scan.mask), scan.spacing)
+
+    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingScans:
+        pairs = [TRACKS[track] for track in tracks]
+        names = sorted({name for pair in pairs for name in pair})
+        scans = [scan_of(dataset.load(subject), names, tracks[0]) for subject in dataset.subjects("train")]
+        return TrainingScans(scans, pairs)
+
+    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+        settings = {
+            "dataset": dataset.name,
+            "contrasts": list(TRACKS[track]),
+            "normalisation": f"each contrast over its 99.5th percentile in the brain, 0 to {CEILING}, 0 outside",
+            "prediction": f"clipped to 0 to {CEILING}",
+            "data_range": 1,
+            "ssim": f"3-D, {WINDOW}x{WINDOW}x{WINDOW} uniform, sample covariance, K1 0.01, K2 0.03",
+            "mutual_information": "64 bins",
+            "tissues": f"multi-Otsu, {CLASSES} classes in the brain, thresholds of each image its own",
+        }
+        return Protocol(f"synthesis/{track}", version=1, settings=settings)
+
+    def check(self, case: Case, prediction: Any) -> np.ndarray:
+        shape = case.reference.image.shape
+        if not isinstance(prediction, np.ndarray):
+            raise PredictionError(f"the method returned {type(prediction).__name__}; return an array of {shape}.")
+        if prediction.shape not in (shape, (2, *shape)):
+            raise PredictionError(f"the image has shape {prediction.shape}; {shape} is needed, axes (z, y, x).")
+        if not np.issubdtype(prediction.dtype, np.floating):
+            raise PredictionError(f"the image has dtype {prediction.dtype}; return real floating-point numbers.")
+        with np.errstate(over="ignore"):
+            image = np.ascontiguousarray(prediction, dtype=np.float32)
+        if not np.isfinite(image).all():
+            raise PredictionError("the image holds NaN or infinite values; the method diverged or divided by zero.")
+        return image
+
+    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
+        """Warn of contrasts that are not aligned, and of a prediction in other units."""
+        inputs, target, made = case.inputs, case.reference.image, _made(prediction)
+        if warning := misalignment(inputs.image, target, inputs.mask, inputs.source, inputs.target, inputs.spacing):
+            return warning
+        ratio = float(np.percentile(made[inputs.mask], 99.5))  # the target's is 1
+        if not 1 / 3 < ratio < 3:
+            return f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
+        return None
+
+    def score(self, case: Case, prediction: np.ndarray) -> Scores:
+        target, mask = case.reference.image, case.reference.mask
+        made = np.clip(_made(prediction), 0, CEILING)
+        pair = (target, made)
+        metrics = {
+            "psnr_db": min(psnr(*pair, data_range=1, mask=mask), HIGHEST_PSNR),
+            "ssim": ssim_3d(*pair, data_range=1, mask=mask),
+            "mae": mae(*pair, mask=mask),
+            "nmse": nmse(*pair, mask=mask),
+            "mutual_information_bits": mutual_information(*pair, data_range=CEILING, mask=mask),
+            "dice_tissue": tissue_dice(target, made, mask),
+            "psnr_whole_db": min(psnr(*pair, data_range=1), HIGHEST_PSNR),
+            "ssim_whole": ssim_3d(*pair, data_range=1),
+            "mae_whole": mae(*pair),
+        }
+        if prediction.ndim == 4:
+            metrics["cycle_mae"] = mae(case.inputs.image, np.clip(prediction[1], 0, CEILING), mask=mask)
+        return Scores(metrics, {"megavoxels": target.size / 1e6})
+
+    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+        middle = len(case.reference.image) // 2
+        reference, source, made = (
+            np.minimum(image[middle], 1) for image in (case.reference.image, case.inputs.image, _made(prediction))
+        )
+        return Picture(reference, source, made, made - reference, names=(case.inputs.target, case.inputs.source))
+
+
+def scan_of(subject: Subject, contrasts: Sequence[str], track: str) -> Scan:
+    """Scale the contrasts of a subject as the protocol says.
+
+    Raises
+    ------
+    DataError
+        If one is missing, or empty in the brain, or the volume is thinner than the SSIM window.
+    """
+    images = {}
+    for name in contrasts:
+        if name not in subject.images:
+            raise DataError(
+                f"subject '{subject.id}' has {' and '.join(subject.images)} but no {name}, which the track {track} "
+                f"needs; add it, or leave the subject out."
+            )
+        top = float(np.percentile(subject.images[name][subject.mask], 99.5))
+        if top <= 0:
+            raise DataError(f"subject '{subject.id}': {name} is empty in the brain; check its file and its mask.")
+        image = np.where(subject.mask, np.clip(subject.images[name] / top, 0, CEILING), 0)
+        images[name] = np.ascontiguousarray(image, dtype=np.float32)
+    if min(subject.mask.shape) < WINDOW:
+        raise DataError(
+            f"subject '{subject.id}' has {subject.mask.shape} voxels; the 3-D SSIM needs {WINDOW} each way, "
+            "so use larger volumes."
+        )
+    return Scan(subject.id, images, subject.mask, subject.spacing)
+
+
+def misalignment(
+    source: np.ndarray, target: np.ndarray, mask: np.ndarray, source_name: str, target_name: str,
+    spacing: tuple[float, float, float],
+) -> str | None:  # fmt: skip
+    """Say by how much two contrasts fit better when one is moved by up to two voxels along an axis, or None."""
+
+    def information(axis: int, step: int) -> float:
+        return mutual_information(source, np.roll(target, step, axis), data_range=CEILING, mask=mask)
+
+    own = information(0, 0)
+    moved = {(axis, step): information(axis, step) for axis, step in product(range(3), (-2, -1, 1, 2))}
+    axis, step = max(moved, key=moved.__getitem__)
+    if moved[axis, step] < MISALIGNED * own:
+        return None
+    return (
+        f"{target_name} fits {source_name} better when moved by {step:+d} voxel along {'zyx'[axis]} "
+        f"({step * spacing[axis]:+.3g} mm): {moved[axis, step]:.3f} bits of mutual information instead of {own:.3f}; "
+        "register the contrasts first."
+    )
+
+
+def tissue_dice(target: np.ndarray, prediction: np.ndarray, mask: np.ndarray) -> float:
+    """Mean Dice of the multi-Otsu classes of two images in a mask; classes that one of them lacks count as 0."""
+    true, made = (_classes(image[mask]) for image in (target, prediction))
+    return float(np.nan_to_num(dice_per_label(true, made, range(1, CLASSES + 1))).mean())
+
+
+def _classes(values: np.ndarray) -> np.ndarray:
+    from skimage.filters import threshold_multiotsu
+
+    if len(np.unique(values)) < CLASSES:
+        return np.ones(values.shape, np.uint8)
+    return (1 + np.digitize(values, threshold_multiotsu(values, CLASSES))).astype(np.uint8)
+
+
+def _made(prediction: np.ndarray) -> np.ndarray:
+    return prediction[0] if prediction.ndim == 4 else prediction

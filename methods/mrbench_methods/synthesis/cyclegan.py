@@ -1,0 +1,94 @@
+"""CycleGAN (Welander et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mrbench.core.errors import RequestError
+from mrbench.tasks.synthesis import TRACKS, SynthesisInputs, TrainingScans
+from mrbench_methods.slices import restore
+from mrbench_methods.tracks import TrackedNetwork
+
+if TYPE_CHECKING:
+    import torch
+
+    from mrbench_methods.synthesis.unpaired_training import CycleRecipe
+
+
+class CycleGAN(TrackedNetwork):
+    """Two generators, one each way, trained on slices of different people.
+
+    Minimises ``LSGAN(A) + LSGAN(B) + cycle * (|A - A''| + |B - B''|)``, where ``A''`` is A sent there and back. One
+    training serves both tracks. Unlike the authors', it draws no images made earlier (their pool of 50), so that a
+    training stopped and resumed is the same training.
+
+    Parameters
+    ----------
+    cycle : float
+        Weight of the error of going there and back; 10 as published.
+    base : int
+        Features at full resolution; 32 as published.
+    blocks : int
+        Residual blocks; 9 as published.
+    there_and_back : bool
+        Return the source made again as well, whose error is then on the board; takes twice as long.
+    weights : str
+        Name (``open-ms.t1-to-t2+t2-to-t1``), path, or ``auto``: those trained for the data set and track.
+    """
+
+    task = "synthesis"
+    reference = "Welander et al., Generative adversarial networks for image-to-image translation on MR, arXiv 2018"
+    settings = TRACKS
+    foreign = "icbm-sim"
+    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"there_and_back": True})
+
+    def __init__(
+        self,
+        *,
+        cycle: float = 10.0,
+        base: int = 16,
+        blocks: int = 4,
+        there_and_back: bool = False,
+        weights: str = "auto",
+    ) -> None:
+        self.cycle = float(cycle)
+        self.base = base
+        self.blocks = blocks
+        self.there_and_back = there_and_back
+        self.weights = weights
+
+    @property
+    def network(self) -> str:
+        return f"cyclegan-l{self.cycle:g}-f{self.base}b{self.blocks}"
+
+    def new_network(self, tracks: Sequence[tuple[str, str]]) -> torch.nn.Module:
+        from torch import nn
+
+        from mrbench_methods.synthesis.translation_network import Generator, initialise
+
+        targets = sorted({target for pair in TRACKS.values() for target in pair})
+        return nn.ModuleDict({target: initialise(Generator(self.base, self.blocks)) for target in targets})
+
+    def predict(self, inputs: SynthesisInputs) -> np.ndarray:
+        """Return the image ``(z, y, x)``, or it and the source made again from it, ``(2, z, y, x)``."""
+        made = self._translate(inputs.image, inputs.target, inputs.mask)
+        if not self.there_and_back:
+            return made
+        return np.stack([made, self._translate(made, inputs.source, inputs.mask)])
+
+    def _translate(self, image: np.ndarray, target: str, mask: np.ndarray) -> np.ndarray:
+        from mrbench_methods.synthesis.translation_network import STRIDE
+
+        generator: torch.nn.Module = self.network_[target]  # type: ignore[index]
+        made = restore(generator, image, context=0, planes=1, stride=STRIDE, device=self.resources.device)
+        return np.where(mask, np.maximum(made, 0), 0)
+
+    def recipe(self, examples: TrainingScans, seed: int) -> CycleRecipe:
+        from mrbench_methods.synthesis.unpaired_training import CycleRecipe
+
+        if len(examples.scans) < 2:
+            raise RequestError("unpaired training needs two train subjects at the least; add one to that split.")
+        return CycleRecipe(self.network_, examples, self.cycle)  # type: ignore[arg-type]

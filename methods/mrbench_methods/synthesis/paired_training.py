@@ -1,0 +1,88 @@
+"""Batches and losses of paired translation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mrbench.tasks.synthesis import TrainingScans
+from mrbench_methods.synthesis.scans import crop
+from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, initialise
+
+CONTRAST = 0.15
+"""SD of the logarithm of the exponent that the source's intensities are raised to: scanners differ in contrast."""
+
+
+class PairedRecipe:
+    """Crops of the same slices in both contrasts; absolute error in the brain."""
+
+    batch = 4
+    side = 128
+
+    def __init__(self, network: Generator, examples: TrainingScans, context: int, planes: int) -> None:
+        ((self.source, self.target),) = examples.tracks
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.examples, self.context, self.planes = examples, context, planes
+        self.settings: Mapping[str, Any] = {
+            "batch": self.batch, "crop": self.side, "planes": planes, "loss": "absolute error in the brain",
+            "augmentation": f"left-right flip, source to the power of exp(N(0, {CONTRAST}))",
+            "precision": "bfloat16 convolutions",
+        }  # fmt: skip
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        _, made, target, mask = self.generate(rng)
+        return ((made - target).abs() * mask).sum() / mask.sum()
+
+    def generate(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the middle source slices, what the generator makes of them, the truth, and the brain."""
+        axis = int(rng.integers(self.planes))
+        drawn = [self._example(axis, rng) for _ in range(self.batch)]
+        side = min(min(block["mask"].shape[1:]) for block in drawn) // 4 * 4
+        source, target, mask = (
+            torch.from_numpy(np.stack([block[name][:, :side, :side] for block in drawn]))
+            for name in (self.source, self.target, "mask")
+        )
+        with torch.autocast("cpu", torch.bfloat16):
+            made = self.network(source.contiguous(memory_format=torch.channels_last)).float()
+        middle = slice(self.context, self.context + 1)
+        return source[:, middle], made, target[:, middle], mask[:, middle].float()
+
+    def _example(self, axis: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        scan = self.examples.scans[int(rng.integers(len(self.examples.scans)))]
+        block = crop(scan, (self.source, self.target), axis=axis, context=self.context, side=self.side, rng=rng)
+        block[self.source] = block[self.source] ** np.float32(np.exp(CONTRAST * rng.standard_normal()))
+        return block
+
+
+class AdversarialPairedRecipe(PairedRecipe):
+    """The same with a least-squares adversary that sees the source beside the target."""
+
+    betas = (0.5, 0.999)
+
+    def __init__(self, network: Generator, examples: TrainingScans, context: int, planes: int, weight: float) -> None:
+        super().__init__(network, examples, context, planes)
+        self.adversary = initialise(PatchDiscriminator(channels=2)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.weight = weight
+        self.settings = {
+            **self.settings, "loss": f"absolute error in the brain + {weight:g} LSGAN", "kept": "last weights",
+        }  # fmt: skip
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        source, made, target, mask = self.generate(rng)
+        made = made * mask
+        self._shown = source, made.detach(), target
+        error = ((made - target).abs() * mask).sum() / mask.sum()
+        return error + self.weight * ((self._judge(source, made) - 1) ** 2).mean()
+
+    def adversary_loss(self) -> Tensor:
+        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
+        source, made, target = self._shown
+        return 0.5 * (((self._judge(source, target) - 1) ** 2).mean() + (self._judge(source, made) ** 2).mean())
+
+    def _judge(self, source: Tensor, image: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.adversary(torch.cat([source, image], 1)).float()

@@ -1,0 +1,100 @@
+"""pix2pix, and its generator trained with the absolute error alone (Isola et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mrbench.core.errors import unknown_name
+from mrbench.tasks.synthesis import TRACKS, SynthesisInputs, TrainingScans
+from mrbench_methods.slices import PLANES, restore
+from mrbench_methods.tracks import TrackedNetwork
+
+if TYPE_CHECKING:
+    from mrbench_methods.synthesis.paired_training import PairedRecipe
+    from mrbench_methods.synthesis.translation_network import Generator
+
+
+class Pix2Pix(TrackedNetwork):
+    """The residual generator of CycleGAN trained on pairs of slices.
+
+    Minimises ``L1 + adversarial * LSGAN``, the discriminator seeing the source beside the target. The published weight
+    of L1 is 100 times that of the adversary. ``adversarial=0`` trains the same generator without one: what the
+    adversary adds is the difference. Unlike CycleGAN's, the generator has no instance normalisation, which would take
+    from each slice the scale that the absolute error asks for.
+
+    Parameters
+    ----------
+    adversarial : float
+        Weight of the adversary; 0 for none.
+    base : int
+        Features at full resolution (Welander et al. 2018: 32).
+    blocks : int
+        Residual blocks (Welander: 9).
+    context : int
+        Neighbouring slices on each side; 0 as published.
+    planes : {"all", "axial"}
+        Mean over slices of all three orientations, or axial slices as published.
+    weights : str
+        Name (``open-ms.t1-to-t2``), path, or ``auto``: those trained for the data set and track.
+    """
+
+    task = "synthesis"
+    reference = "Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017"
+    settings = TRACKS
+    foreign = "icbm-sim"
+    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
+
+    def __init__(
+        self,
+        *,
+        adversarial: float = 0.01,
+        base: int = 16,
+        blocks: int = 4,
+        context: int = 1,
+        planes: str = "all",
+        weights: str = "auto",
+    ) -> None:
+        if planes not in PLANES:
+            raise unknown_name("planes of pix2pix", str(planes), PLANES)
+        self.adversarial = float(adversarial)
+        self.base = base
+        self.blocks = blocks
+        self.context = context
+        self.planes = planes
+        self.weights = weights
+
+    @property
+    def network(self) -> str:
+        kind = f"pix2pix-a{self.adversarial:g}" if self.adversarial else "l1-generator"
+        axial = "-axial" if self.planes == "axial" else ""
+        return f"{kind}-f{self.base}b{self.blocks}c{self.context}{axial}"
+
+    def new_network(self, tracks: Sequence[tuple[str, str]]) -> Generator:
+        from mrbench_methods.synthesis.translation_network import Generator, initialise
+
+        return initialise(Generator(self.base, self.blocks, self.context, norm="none"))  # type: ignore[return-value]
+
+    def predict(self, inputs: SynthesisInputs) -> np.ndarray:
+        """Return the image ``(z, y, x)``."""
+        from mrbench_methods.synthesis.translation_network import STRIDE
+
+        made = restore(
+            self.network_,
+            inputs.image,
+            context=self.context,
+            planes=PLANES[self.planes],
+            stride=STRIDE,
+            device=self.resources.device,
+        )
+        return np.where(inputs.mask, np.maximum(made, 0), 0)
+
+    def recipe(self, examples: TrainingScans, seed: int) -> PairedRecipe:
+        from mrbench_methods.synthesis.paired_training import AdversarialPairedRecipe, PairedRecipe
+
+        planes = PLANES[self.planes]
+        if self.adversarial:
+            return AdversarialPairedRecipe(self.network_, examples, self.context, planes, self.adversarial)  # type: ignore[arg-type]
+        return PairedRecipe(self.network_, examples, self.context, planes)  # type: ignore[arg-type]

@@ -1,0 +1,194 @@
+"""Networks of synthesis: geometry, pairs and the lack of them, training, directions, shipped weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from mrbench.core.errors import RequestError
+from mrbench.core.method import LearnedMethod, Resources
+from mrbench.core.random import rng_for
+from mrbench.core.registry import find_method, parse_spec
+from mrbench.metrics.image import psnr
+from mrbench.tasks.synthesis import TRACKS, Scan, SynthesisInputs, TrainingScans
+from mrbench.training.loop import AdversarialRecipe, Schedule, train
+from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_folder
+from mrbench_methods.synthesis.scans import crop, unpaired_scans
+from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, initialise
+
+SHAPE = (24, 42, 38)
+BOTH = "t1-to-t2+t2-to-t1"
+SMALL = {
+    "pix2pix[base=4,blocks=1]": "t1-to-t2",
+    "pix2pix[base=4,blocks=1,adversarial=0,context=0,planes=axial]": "t2-to-t1",
+    "cyclegan[base=4,blocks=1]": BOTH,
+}
+
+
+def person(seed: int) -> Scan:
+    """T2 is T1 upside down; the brain is lopsided."""
+    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE), indexing="ij"))
+    mask = (((grid.T - [0.1, 0, -0.05]) / [0.8, 0.85, 0.9]) ** 2).sum(-1).T < 1
+    pattern = gaussian_filter(np.random.default_rng(seed).standard_normal(SHAPE), 1.5)
+    t1 = np.where(mask, np.clip(0.55 + 1.2 * pattern, 0.1, 1), 0).astype(np.float32)
+    return Scan(f"p{seed}", {"T1": t1, "T2": np.where(mask, 1.1 - t1, 0).astype(np.float32)}, mask, (1.0, 1.0, 1.0))
+
+
+def examples(track: str, people: int = 2) -> TrainingScans:
+    return TrainingScans([person(n) for n in range(people)], [TRACKS[name] for name in track.split("+")])
+
+
+def inputs_of(track: str, scan: Scan) -> SynthesisInputs:
+    source, target = TRACKS[track]
+    return SynthesisInputs(scan.images[source], scan.mask, source, target, scan.spacing)
+
+
+def built(text: str) -> LearnedMethod:
+    spec = parse_spec(text)
+    return find_method(spec.name, "synthesis").build(**spec.parameters)  # type: ignore[return-value]
+
+
+def untrained(text: str, track: str) -> LearnedMethod:
+    made = built(text)
+    torch.manual_seed(0)
+    made.network_ = made.new_network([TRACKS[name] for name in track.split("+")])
+    made.network_.eval()
+    return made
+
+
+def trained(text: str, track: str, rate: float, steps: int) -> LearnedMethod:
+    made = built(text)
+    recipe = made.training_recipe(examples(track), seed=0)
+    optimiser = torch.optim.Adam(recipe.network.parameters(), rate)
+    for step in range(steps):
+        optimiser.zero_grad()
+        recipe.loss(rng_for(f"step {step}", "training")).backward()
+        optimiser.step()
+    recipe.network.eval()
+    return made
+
+
+@pytest.mark.parametrize(("text", "track"), SMALL.items())
+def test_contract(text: str, track: str) -> None:
+    """Odd sizes, zero outside the brain, deterministic."""
+    made, scan = untrained(text, track), person(5)
+    image = made.predict(inputs_of(track.split("+")[0], scan))
+    assert image.shape == SHAPE and image.dtype == np.float32 and image.min() >= 0
+    assert not image[~scan.mask].any() and image[scan.mask].any()
+    np.testing.assert_array_equal(image, made.predict(inputs_of(track.split("+")[0], scan)))
+
+
+def test_the_published_generator_has_its_size() -> None:
+    """32 filters and 9 blocks: 9 x 2 convolutions of 128 features dominate."""
+    count = sum(p.numel() for p in Generator(32, 9).parameters())
+    blocks = 9 * 2 * (128 * 128 * 9 + 128)
+    ends = (49 * 32 + 32) + (49 * 32 + 1) + 9 * (32 * 64 + 64 * 128) + 64 + 128 + 16 * (128 * 64 + 64 * 32) + 64 + 32
+    assert count == blocks + ends
+
+
+def test_the_discriminator_sees_patches_of_70_pixels() -> None:
+    network = initialise(PatchDiscriminator(1, base=4))
+    for module in network.modules():  # its statistics reach over the whole image
+        if isinstance(module, torch.nn.InstanceNorm2d):
+            module.forward = lambda x: x
+    image = torch.zeros(1, 1, 160, 160, requires_grad=True)
+    verdict = network(image)
+    verdict[0, 0, verdict.shape[2] // 2, verdict.shape[3] // 2].backward()
+    seen = image.grad[0, 0].abs().sum(1).nonzero()
+    assert int(seen.max() - seen.min()) + 1 == 70
+
+
+def test_every_output_pixel_sees_as_many_inputs() -> None:
+    """No chequerboard: constant features give constant output away from the rim."""
+    network = Generator(4, 1, norm="none")
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(0.01)
+        made = network(torch.ones(1, 1, 64, 64))[0, 0, 24:-24, 24:-24]
+    assert float(made.max() - made.min()) < 1e-6 * float(made.mean())
+
+
+def test_crops_of_a_pair_are_of_the_same_place() -> None:
+    scan = person(0)
+    for seed in range(5):
+        block = crop(scan, ("T1", "T2"), axis=seed % 3, context=1, side=24, rng=rng_for(str(seed), "crop"))
+        assert block["T1"].shape[0] == 3 and block["T1"].shape == block["mask"].shape
+        np.testing.assert_allclose((block["T1"] + block["T2"])[block["mask"]], 1.1, rtol=1e-5)
+
+
+def test_unpaired_means_two_people() -> None:
+    """No person gives both contrasts of a step, so the network never sees a pair."""
+    train = examples(BOTH, people=3)
+    drawn = [unpaired_scans(train, rng_for(str(n), "draw")) for n in range(60)]
+    assert all(first.id != second.id for first, second in drawn)
+    assert {first.id for first, _ in drawn} == {second.id for _, second in drawn} == {"p0", "p1", "p2"}
+
+
+def test_the_recipe_of_cyclegan_draws_unpaired_slices() -> None:
+    """Pairs would sum to 1.1 everywhere."""
+    recipe = built("cyclegan[base=4,blocks=1]").training_recipe(examples(BOTH), seed=0)
+    for seed in range(10):
+        (t1, brain1), (t2, brain2) = recipe._draw(rng_for(str(seed), "draw"))
+        both = (brain1 * brain2).bool()
+        assert both.any() and float((t1 + t2)[both].std()) > 0.05
+
+
+def test_one_person_cannot_train_unpaired() -> None:
+    with pytest.raises(RequestError, match="two train subjects"):
+        built("cyclegan").training_recipe(examples(BOTH, people=1), seed=0)
+
+
+def test_a_short_training_learns_the_contrast() -> None:
+    made, scan = trained("pix2pix[base=4,blocks=1,adversarial=0]", "t1-to-t2", 3e-3, 60), person(7)
+    made_t2 = made.predict(inputs_of("t1-to-t2", scan))
+    identity = psnr(scan.images["T2"], scan.images["T1"], data_range=1, mask=scan.mask)
+    assert psnr(scan.images["T2"], made_t2, data_range=1, mask=scan.mask) > identity + 5
+
+
+@pytest.mark.parametrize("text", ["pix2pix[base=4,blocks=1,adversarial=0.5]", "cyclegan[base=4,blocks=1]"])
+def test_the_adversary_is_trained_and_the_last_weights_are_kept(text: str, tmp_path: Path) -> None:
+    track = BOTH if "cycle" in text else "t1-to-t2"
+    recipe, scores = built(text).training_recipe(examples(track), seed=0), iter([2.0, 1.0])
+    assert isinstance(recipe, AdversarialRecipe) and recipe.betas == (0.5, 0.999)
+    before = [p.detach().clone() for p in recipe.adversary.parameters()]
+    _, progress = train(
+        recipe, Schedule(4, 1e-3, 2), settings={}, validate=lambda: next(scores), checkpoint=tmp_path / "c.pt"
+    )
+    assert any((a != b).any() for a, b in zip(before, recipe.adversary.parameters(), strict=True))
+    assert progress.best_step == 4
+
+
+def test_each_direction_has_its_own_generator() -> None:
+    """There and back: the second volume is what the other generator makes of the first."""
+    made, scan = untrained("cyclegan[base=4,blocks=1,there_and_back=true]", BOTH), person(3)
+    for target, factor in (("T2", 2.0), ("T1", 3.0)):
+        made.network_[target].forward = lambda x, factor=factor: factor * x
+    there, back = made.predict(inputs_of("t1-to-t2", scan))
+    np.testing.assert_allclose(there, 2 * scan.images["T1"], rtol=1e-6)
+    np.testing.assert_allclose(back, 6 * scan.images["T1"], rtol=1e-6)
+    np.testing.assert_allclose(made.predict(inputs_of("t2-to-t1", scan))[0], 3 * scan.images["T2"], rtol=1e-6)
+
+
+def test_weights_of_both_tracks_serve_each(tmp_path: Path) -> None:
+    made = built("cyclegan[base=4,blocks=1]")
+    path = tmp_path / "w.safetensors"
+    save_weights(path, made.new_network(list(TRACKS.values())).state_dict(), {"tracks": BOTH.split("+")})
+    made.weights = str(path)
+    made.setup(Resources())
+    assert made.predict(inputs_of("t2-to-t1", person(1))).shape == SHAPE
+
+
+SHIPPED = sorted(weights_folder(find_method("pix2pix", "synthesis")).glob("*.safetensors"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_weights_have_a_manifest_of_a_training(path: Path) -> None:
+    manifest = json.loads(manifest_path(path).read_text())
+    assert manifest["split"] == "train" and manifest["steps"] > 0 and manifest["command"].startswith("mrbench train")
+    assert path.name.startswith(f"{manifest['network']}.{manifest['dataset']}.")
+    assert load_weights(path)
