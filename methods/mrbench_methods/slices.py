@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import torch
+
+    Network = Callable[[torch.Tensor], torch.Tensor]
 
 CHUNK = 4
 """Slices predicted at once: bounds memory, changes no number."""
@@ -27,13 +30,13 @@ def stacks(volume: torch.Tensor, context: int) -> torch.Tensor:
 
 
 def restore(
-    network: torch.nn.Module, volume: np.ndarray, *, context: int, planes: int, stride: int = 1, device: str
+    network: Network, volume: np.ndarray, *, context: int, planes: int, stride: int = 1, device: str
 ) -> np.ndarray:
     """Run a network over all slices of a volume, edges extended.
 
     Parameters
     ----------
-    network : Module
+    network : Module or function
         From ``(batch, 2 context + 1, y, x)`` to ``(batch, 1, y, x)``.
     volume : ndarray of float32, shape ``(z, y, x)``
     context : int
@@ -54,7 +57,7 @@ def restore(
     return np.asarray(np.mean(views, axis=0, dtype=np.float32))
 
 
-def _slices(network: torch.nn.Module, volume: np.ndarray, context: int, stride: int, device: str) -> np.ndarray:
+def _slices(network: Network, volume: np.ndarray, context: int, stride: int, device: str) -> np.ndarray:
     import torch
 
     rows, columns = volume.shape[1:]

@@ -27,6 +27,7 @@ SMALL = {
     "pix2pix[base=4,blocks=1]": "t1-to-t2",
     "pix2pix[base=4,blocks=1,adversarial=0,context=0,planes=axial]": "t2-to-t1",
     "cyclegan[base=4,blocks=1]": BOTH,
+    "unit[base=4,blocks=1]": BOTH,
 }
 
 
@@ -129,18 +130,20 @@ def test_unpaired_means_two_people() -> None:
     assert {first.id for first, _ in drawn} == {second.id for _, second in drawn} == {"p0", "p1", "p2"}
 
 
-def test_the_recipe_of_cyclegan_draws_unpaired_slices() -> None:
+@pytest.mark.parametrize("name", ["cyclegan", "unit"])
+def test_unpaired_recipes_draw_no_pairs(name: str) -> None:
     """Pairs would sum to 1.1 everywhere."""
-    recipe = built("cyclegan[base=4,blocks=1]").training_recipe(examples(BOTH), seed=0)
+    recipe = built(f"{name}[base=4,blocks=1]").training_recipe(examples(BOTH), seed=0)
     for seed in range(10):
         (t1, brain1), (t2, brain2) = recipe._draw(rng_for(str(seed), "draw"))
         both = (brain1 * brain2).bool()
         assert both.any() and float((t1 + t2)[both].std()) > 0.05
 
 
-def test_one_person_cannot_train_unpaired() -> None:
+@pytest.mark.parametrize("name", ["cyclegan", "unit"])
+def test_one_person_cannot_train_unpaired(name: str) -> None:
     with pytest.raises(RequestError, match="two train subjects"):
-        built("cyclegan").training_recipe(examples(BOTH, people=1), seed=0)
+        built(name).training_recipe(examples(BOTH, people=1), seed=0)
 
 
 def test_a_short_training_learns_the_contrast() -> None:
@@ -150,9 +153,11 @@ def test_a_short_training_learns_the_contrast() -> None:
     assert psnr(scan.images["T2"], made_t2, data_range=1, mask=scan.mask) > identity + 5
 
 
-@pytest.mark.parametrize("text", ["pix2pix[base=4,blocks=1,adversarial=0.5]", "cyclegan[base=4,blocks=1]"])
+@pytest.mark.parametrize(
+    "text", ["pix2pix[base=4,blocks=1,adversarial=0.5]", "cyclegan[base=4,blocks=1]", "unit[base=4,blocks=1]"]
+)
 def test_the_adversary_is_trained_and_the_last_weights_are_kept(text: str, tmp_path: Path) -> None:
-    track = BOTH if "cycle" in text else "t1-to-t2"
+    track = "t1-to-t2" if "pix2pix" in text else BOTH
     recipe, scores = built(text).training_recipe(examples(track), seed=0), iter([2.0, 1.0])
     assert isinstance(recipe, AdversarialRecipe) and recipe.betas == (0.5, 0.999)
     before = [p.detach().clone() for p in recipe.adversary.parameters()]

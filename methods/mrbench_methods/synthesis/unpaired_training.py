@@ -1,56 +1,67 @@
-"""Batches and losses of unpaired translation."""
+"""Batches and losses of unpaired translation: CycleGAN and UNIT."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrbench.tasks.synthesis import Scan, TrainingScans
 from mrbench_methods.synthesis.scans import crop, unpaired_scans
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator, initialise
+from mrbench_methods.synthesis.unit_network import MultiScaleDiscriminator, Unit
 
 CONTRASTS = ("T1", "T2")
 
 
-class CycleRecipe:
-    """Axial slices of two different people, one of each contrast."""
+class UnpairedRecipe(ABC):
+    """Axial slices of two different people, one of each contrast; a discriminator of each contrast."""
 
     betas = (0.5, 0.999)
     side = 256
 
-    def __init__(self, network: nn.ModuleDict, examples: TrainingScans, cycle: float) -> None:
+    def __init__(self, network: nn.Module, adversaries: nn.ModuleDict, examples: TrainingScans, loss: str) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.adversary = nn.ModuleDict({name: initialise(PatchDiscriminator(channels=1)) for name in CONTRASTS})
-        self.adversary.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.examples, self.cycle = examples, cycle
+        self.adversary = adversaries.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.examples = examples
         self.settings: Mapping[str, Any] = {
-            "batch": 1, "crop": self.side, "loss": f"LSGAN + {cycle:g} cycle", "kept": "last weights",
+            "batch": 1, "crop": self.side, "loss": loss, "kept": "last weights",
             "pairs": "none: the two slices are of different people", "augmentation": "left-right flip",
             "precision": "bfloat16 convolutions",
         }  # fmt: skip
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         real = dict(zip(CONTRASTS, self._draw(rng), strict=True))
-        self._shown = {}
-        total = torch.zeros(())
+        self._shown: dict[str, tuple[Tensor, Tensor]] = {}
+        parts = []
         for source, target in (CONTRASTS, CONTRASTS[::-1]):
             image, brain = real[source]
-            made = self._make(image, target) * brain
-            again = self._make(made, source) * brain
+            with torch.autocast("cpu", torch.bfloat16):
+                made, part = self.there_and_back(image, brain, source, target)
             self._shown[target] = made.detach(), real[target][0]
-            total = total + ((self._judge(made, target) - 1) ** 2).mean() + self.cycle * (again - image).abs().mean()
-        return total
+            parts.append(part)
+        return torch.stack(parts).sum()
+
+    @abstractmethod
+    def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
+        """Return what is made of the target contrast, and the loss of this direction."""
+
+    @abstractmethod
+    def verdict(self, image: Tensor, name: str, real: bool) -> Tensor:
+        """Return the loss of a discriminator that should find an image real, or not."""
 
     def adversary_loss(self) -> Tensor:
-        """Least squares, halved as published: real is 1, made is 0."""
-        parts = [
-            ((self._judge(real, name) - 1) ** 2).mean() + (self._judge(made, name) ** 2).mean()
-            for name, (made, real) in self._shown.items()
-        ]
+        """Of both discriminators, halved as published."""
+        with torch.autocast("cpu", torch.bfloat16):
+            parts = [
+                self.verdict(real, name, True) + self.verdict(made, name, False)
+                for name, (made, real) in self._shown.items()
+            ]
         return 0.5 * torch.stack(parts).sum()
 
     def _draw(self, rng: np.random.Generator) -> list[tuple[Tensor, Tensor]]:
@@ -62,12 +73,51 @@ class CycleRecipe:
         drawn = crop(scan, [name], axis=0, context=0, side=self.side, rng=rng)
         margin = [(0, 0), *((0, -n % STRIDE) for n in drawn["mask"].shape[1:])]
         image, brain = (torch.from_numpy(np.pad(drawn[key], margin)[None]) for key in (name, "mask"))
-        return image, brain.float()
+        return image.contiguous(memory_format=torch.channels_last), brain.float()
 
-    def _make(self, image: Tensor, target: str) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return self.network[target](image.contiguous(memory_format=torch.channels_last)).float()
 
-    def _judge(self, image: Tensor, name: str) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            return self.adversary[name](image).float()
+class CycleRecipe(UnpairedRecipe):
+    """Least-squares adversaries and the error of going there and back."""
+
+    def __init__(self, network: nn.ModuleDict, examples: TrainingScans, cycle: float) -> None:
+        adversaries = nn.ModuleDict({name: initialise(PatchDiscriminator(channels=1)) for name in CONTRASTS})
+        super().__init__(network, adversaries, examples, f"LSGAN + {cycle:g} cycle")
+        self.cycle = cycle
+
+    def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
+        made = self.network[target](image).float() * brain
+        again = self.network[source](made).float() * brain
+        return made, self.verdict(made, target, True) + self.cycle * (again - image).abs().mean()
+
+    def verdict(self, image: Tensor, name: str, real: bool) -> Tensor:
+        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
+        return ((self.adversary[name](image).float() - float(real)) ** 2).mean()
+
+
+class UnitRecipe(UnpairedRecipe):
+    """Cross-entropy adversaries at three scales, Gaussian codes, and the error of going through and there and back.
+
+    Divided by 100, the weight of the reconstruction.
+    """
+
+    gan, code, image = 0.1, 0.001, 1.0
+    network: Unit
+
+    def __init__(self, network: Unit, examples: TrainingScans) -> None:
+        adversaries = nn.ModuleDict({name: initialise(MultiScaleDiscriminator()) for name in CONTRASTS})
+        super().__init__(network, adversaries, examples, "10 GAN + 0.1 code + 100 image + 0.1 code + 100 cycle")
+
+    def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
+        code = self.network.encode(image, source)
+        noisy = code + torch.randn_like(code)
+        same, made = (self.network.generate(noisy, name).float() * brain for name in (source, target))
+        second = self.network.encode(made, target)
+        again = self.network.generate(second + torch.randn_like(second), source).float() * brain
+        codes = sum((z.float() ** 2).mean() for z in (code, second))
+        errors = sum((x - image).abs().mean() for x in (same, again))
+        return made, self.gan * self.verdict(made, target, True) + self.code * codes + self.image * errors
+
+    def verdict(self, image: Tensor, name: str, real: bool) -> Tensor:
+        """Binary cross-entropy."""
+        found = self.adversary[name](image).float()
+        return F.binary_cross_entropy_with_logits(found, torch.full_like(found, float(real)))
