@@ -66,8 +66,8 @@ def test_run_ranks_and_warns(brains: Path, tmp_path: Path) -> None:
 def test_train_both_ways_then_run(brains: Path, tmp_path: Path) -> None:
     text = "cyclegan[base=4,blocks=1{}]"
     done = mrbench("train", "-t", "synthesis", "-m", text.format(""), "-d", f"folder:{brains}",
-                   "-k", "t1-to-t2+t2-to-t1", "--steps", "4", "--validate-every", "2", "--out", "w", "--checkpoints", "c",
-                   cwd=tmp_path)  # fmt: skip
+                   "-k", "t1-to-t2+t2-to-t1", "--steps", "4", "--validate-every", "2", "--out", "w",
+                   "--checkpoints", "c", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (weights,) = (tmp_path / "w").glob("*.safetensors")
     manifest = json.loads(weights.with_suffix(".json").read_text())

@@ -29,6 +29,7 @@ def test_the_boards_in_the_readme_are_those_in_results() -> None:
         "reconstruction",
         "registration",
         "super-resolution",
+        "synthesis",
     }
     for name, block in shown:
         table = (RESULTS / name / "leaderboard.md").read_text().partition("\n\n")[2]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from mrbench.physics.resolution import Degradation, upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutionTrack
 from mrbench_methods.slices import across, restore, stacks
-from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pair, pairs
+from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pair, back_projected, pairs
 
 if TYPE_CHECKING:
     import torch
@@ -42,10 +42,13 @@ class MultiScaleFusion(LearnedSuperResolution):
         Neighbouring slices on each side; 0 as published.
     planes : {"auto", "axial"}
         All three orientations where the track treats the axes alike, or axial slices always, as published.
+    consistency : bool
+        Move the result towards the low resolution that was measured (`back_projected`); not in the paper.
     weights : str
         Name (``ixi-hh-2mm.3d-x2``), path, or ``auto``: those trained for the data set and track.
     """
 
+    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"consistency": False})
     reference = "Liu et al., Fusing multi-scale information in convolution network for MR SR, BioMed. Eng. OnLine 2018"
 
     def __init__(
@@ -56,6 +59,7 @@ class MultiScaleFusion(LearnedSuperResolution):
         units: int = 6,
         context: int = 2,
         planes: str = "auto",
+        consistency: bool = True,
         weights: str = "auto",
     ) -> None:
         self.kernels = str(kernels)
@@ -63,6 +67,7 @@ class MultiScaleFusion(LearnedSuperResolution):
         self.units = units
         self.context = context
         self.planes = planes
+        self.consistency = consistency
         self.weights = weights
         if planes not in PLANES:
             raise unknown_name("planes of multi-scale-fusion", str(planes), PLANES)
@@ -85,7 +90,9 @@ class MultiScaleFusion(LearnedSuperResolution):
         start = upsampled(inputs.image, inputs.degradation)
         planes = self._planes(inputs.degradation)
         sharp = restore(self.network_, start, context=self.context, planes=planes, device=self.resources.device)
-        return np.maximum(sharp, 0)
+        sharp = np.maximum(sharp, 0)
+        # what is noisy is not to be fitted
+        return back_projected(sharp, inputs) if self.consistency and not inputs.sigma else sharp
 
     def _planes(self, degradation: Degradation) -> int:
         return 3 if self.planes == "auto" and len(set(degradation.factors)) == 1 else 1
