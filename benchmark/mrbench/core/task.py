@@ -53,7 +53,8 @@ class Task(ABC):
 
     name: str
     material: str = "images"
-    """What of a dataset the task works on: aligned ``images``, ``k-space``, ``volumes`` as acquired, ``contrasts``."""
+    """What of a dataset the task works on: aligned ``images``, ``k-space``, ``volumes`` as acquired, ``contrasts``,
+    or ``tumours``."""
     tracks: Mapping[str, str]
     metrics: tuple[Metric, ...]
     breakdown: str | None = None

@@ -14,6 +14,7 @@ DATASETS = {
         "k-space": "mrbench.data.simulated_scans:IcbmScans",
         "volumes": "mrbench.data.volumes:IcbmVolumes",
         "contrasts": "mrbench.data.icbm_lesions:IcbmLesions",
+        "tumours": "mrbench.data.icbm_tumours:IcbmTumours",
     },
     "ixi-hh-2mm": {
         "images": "mrbench.data.ixi_hh:IxiHammersmith",
@@ -25,8 +26,8 @@ DATASETS = {
     "sri24": {"contrasts": "mrbench.data.open_ms:Sri24"},
     "cine-sim": {"k-space": "mrbench.data.cine_sim:CineSim"},
 }
-"""Name to the materials it comes in: aligned ``images`` of the organ, ``k-space``, ``volumes`` as acquired, or
-several co-registered ``contrasts``."""
+"""Name to the materials it comes in: aligned ``images`` of the organ, ``k-space``, ``volumes`` as acquired,
+several co-registered ``contrasts``, or four of a head with a ``tumour``."""
 
 FOLDER = "folder:"
 _FOLDERS = {
@@ -34,6 +35,7 @@ _FOLDERS = {
     "k-space": "mrbench.data.kspace_folder:KspaceFolder",
     "volumes": "mrbench.data.volumes:VolumeFolder",
     "contrasts": "mrbench.data.folder:ContrastFolder",
+    "tumours": "mrbench.data.brats:BratsFolder",
 }
 
 
@@ -44,8 +46,8 @@ def find_dataset(name: str, material: str | None = None) -> Dataset:
     ----------
     name : str
     material : str, optional
-        What a task works on, ``images``, ``k-space``, ``volumes`` or ``contrasts``; default: the first that the
-        dataset comes in.
+        What a task works on, ``images``, ``k-space``, ``volumes``, ``contrasts`` or ``tumours``; default: the
+        first that the dataset comes in.
 
     Raises
     ------

@@ -6,8 +6,9 @@ parameters, bias field and noise of their own. Everything follows from the subje
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from mrbench.data.dataset import Dataset, Subject
 from mrbench.data.icbm_atlas import STRUCTURES, brain_mask, structure_labels, tissue_fractions
 from mrbench.data.template import GRID_SHAPE, GRID_SPACING, grid_in_template, template_1mm
 from mrbench.metrics.deformation import compose
-from mrbench.physics.contrast import PATHOLOGY_3T, TISSUES_3T, inversion_recovery, spin_echo
+from mrbench.physics.contrast import PATHOLOGY_3T, TISSUES_3T, Tissue, inversion_recovery, spin_echo
 from mrbench.physics.noise import add_rician
 
 SCALES = ((16.0, 2.0, 8), (6.0, 1.0, 2), (2.5, 0.6, 1))
@@ -24,6 +25,13 @@ SCALES = ((16.0, 2.0, 8), (6.0, 1.0, 2), (2.5, 0.6, 1))
 step it is drawn on. Two people then differ about as much as real ones do after affine alignment.
 
 The longest moves lobes and ventricles, the shortest makes gyri differ between subjects."""
+
+Signal = Callable[[Tissue], float]
+
+CONTRASTS: dict[str, Signal] = {
+    "T1": partial(inversion_recovery, inversion_time=900, repetition_time=2300),
+    "T2": partial(spin_echo, echo_time=90, repetition_time=4000),
+}
 
 SQUARINGS = 5
 NOISE_PERCENT = 2.0
@@ -47,21 +55,10 @@ class IcbmSim(Dataset):
     noise_percent = NOISE_PERCENT
 
     def make(self, subject: str) -> Subject:
-        from scipy.ndimage import map_coordinates
-
         velocity = random_velocity(subject)
         to_template, from_template = exponential(velocity), exponential(-velocity)
-        position = grid_in_template(template_1mm("t1")[1]) + 2 * to_template  # 2 mm voxels to 1 mm voxels
-        fractions = {
-            tissue: map_coordinates(volume, position, order=1) for tissue, volume in tissue_fractions().items()
-        }
-        fractions = self.pathology(subject, fractions)
-        mask = map_coordinates(brain_mask().astype(np.uint8), position, order=0) > 0
-        labels = map_coordinates(structure_labels(), position, order=0)
-        images = {
-            contrast: _scan(subject, contrast, fractions, signals, mask, self.noise_percent)
-            for contrast, signals in _signals(subject).items()
-        }
+        fractions, mask, labels = anatomy(to_template)
+        images = scans(subject, self.pathology(subject, fractions), mask, CONTRASTS, self.noise_percent)
         truth = {
             "to_template": to_template.astype(np.float16),
             "from_template": from_template.astype(np.float16),
@@ -108,20 +105,37 @@ def exponential(velocity: np.ndarray) -> np.ndarray:
     return field
 
 
-def _signals(subject: str) -> dict[str, dict[str, float]]:
-    """Signal of each pure tissue in each contrast, with the subject's own relaxation times."""
+def anatomy(to_template: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Tissue fractions, brain and structure labels of the template under a displacement, on the 2 mm grid."""
+    from scipy.ndimage import map_coordinates
+
+    position = grid_in_template(template_1mm("t1")[1]) + 2 * to_template  # 2 mm voxels to 1 mm voxels
+    fractions = {tissue: map_coordinates(volume, position, order=1) for tissue, volume in tissue_fractions().items()}
+    mask = map_coordinates(brain_mask().astype(np.uint8), position, order=0) > 0
+    return fractions, mask, map_coordinates(structure_labels(), position, order=0)
+
+
+def scans(
+    subject: str, fractions: Mapping[str, np.ndarray], mask: np.ndarray, contrasts: Mapping[str, Signal], noise: float
+) -> dict[str, np.ndarray]:
+    """Image tissue fractions in each contrast, noise in percent of the brightest healthy tissue; float32, [0, 1]."""
+    own = _tissues(subject)
+    return {
+        contrast: _scan(subject, contrast, fractions, {name: signal(t) for name, t in own.items()}, mask, noise)
+        for contrast, signal in contrasts.items()
+    }
+
+
+def _tissues(subject: str) -> dict[str, Tissue]:
+    """Tissues with the subject's own relaxation times."""
     rng = rng_for(subject, "tissue parameters")
-    own = {
+    return {
         name: replace(
             tissue,
             t1=tissue.t1 * float(np.exp(0.04 * rng.standard_normal())),
             t2=tissue.t2 * float(np.exp(0.04 * rng.standard_normal())),
         )
         for name, tissue in (TISSUES_3T | PATHOLOGY_3T).items()
-    }
-    return {
-        "T1": {n: inversion_recovery(t, inversion_time=900, repetition_time=2300) for n, t in own.items()},
-        "T2": {n: spin_echo(t, echo_time=90, repetition_time=4000) for n, t in own.items()},
     }
 
 

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 
+def dice(target: np.ndarray, prediction: np.ndarray) -> float:
+    """Dice coefficient of two masks; 1 where both are empty."""
+    total = int(target.sum()) + int(prediction.sum())
+    return 2 * int((target & prediction).sum()) / total if total else 1.0
+
+
 def dice_per_label(target: np.ndarray, prediction: np.ndarray, labels: Sequence[int]) -> np.ndarray:
     """Dice coefficient of each label, ``2 |A and B| / (|A| + |B|)``.
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """Relaxation times in ms and relative proton density."""
+    """Relaxation times in ms and relative proton density; ``enhanced_t1`` where a gadolinium agent is taken up."""
 
     t1: float
     t2: float
     proton_density: float
+    enhanced_t1: float | None = None
 
 
 TISSUES_3T = {
@@ -23,8 +24,14 @@ TISSUES_3T = {
 """Typical values at 3 T: Wansapura et al., JMRI 1999; Stanisz et al., MRM 2005."""
 
 
-PATHOLOGY_3T = {"lesion": Tissue(t1=1550, t2=160, proton_density=0.85)}
-"""Demyelinated white matter, dark in T1 and bright in T2: Stevenson et al., JMRI 2000; Neema et al., 2009."""
+PATHOLOGY_3T = {
+    "lesion": Tissue(t1=1550, t2=160, proton_density=0.85),
+    "oedema": Tissue(t1=1500, t2=170, proton_density=0.88),
+    "necrosis": Tissue(t1=2600, t2=350, proton_density=0.95),
+    "enhancing": Tissue(t1=1450, t2=130, proton_density=0.85, enhanced_t1=480),
+}
+"""Demyelinated white matter (Stevenson et al., JMRI 2000) and a glioma's parts: middle values of the ranges in print
+(Oh et al., JMRI 2005; Badve et al., AJNR 2017)."""
 
 
 def inversion_recovery(tissue: Tissue, *, inversion_time: float, repetition_time: float) -> float:
@@ -34,6 +41,17 @@ def inversion_recovery(tissue: Tissue, *, inversion_time: float, repetition_time
     """
     recovered = 1 - 2 * exp(-inversion_time / tissue.t1) + exp(-repetition_time / tissue.t1)
     return tissue.proton_density * recovered
+
+
+def enhanced(tissue: Tissue) -> Tissue:
+    """The tissue after a gadolinium agent."""
+    return tissue if tissue.enhanced_t1 is None else replace(tissue, t1=tissue.enhanced_t1)
+
+
+def fluid_attenuated(tissue: Tissue, *, inversion_time: float, echo_time: float, repetition_time: float) -> float:
+    """Signed signal of an inversion-recovery spin echo (FLAIR): that of `inversion_recovery` times ``exp(-TE/T2)``."""
+    recovered = inversion_recovery(tissue, inversion_time=inversion_time, repetition_time=repetition_time)
+    return recovered * exp(-echo_time / tissue.t2)
 
 
 def spin_echo(tissue: Tissue, *, echo_time: float, repetition_time: float) -> float:

@@ -8,6 +8,7 @@ from mrbench.data.dataset import Dataset
 from mrbench.tasks.denoising import Denoising
 from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.registration import Registration
+from mrbench.tasks.segmentation import Segmentation
 from mrbench.tasks.super_resolution import SuperResolution
 from mrbench.tasks.synthesis import Synthesis
 
@@ -15,6 +16,7 @@ TASKS: dict[str, type[Task]] = {
     "denoising": Denoising,
     "reconstruction": Reconstruction,
     "registration": Registration,
+    "segmentation": Segmentation,
     "super-resolution": SuperResolution,
     "synthesis": Synthesis,
 }

@@ -1,0 +1,196 @@
+"""Segmentation of brain tumours: whole tumour, core and enhancing tumour from four contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.metric import Metric
+from mrbench.core.protocol import Protocol
+from mrbench.core.row import Row
+from mrbench.core.task import Picture, Scores, Task
+from mrbench.data.dataset import Dataset, Subject
+from mrbench.metrics.overlap import dice, hd95_mm
+
+CONTRASTS = ("T1", "T1c", "T2", "FLAIR")
+HIGHEST_LABEL = 3
+
+REGIONS: dict[str, tuple[int, ...]] = {"whole": (1, 2, 3), "core": (1, 3), "enhancing": (3,)}
+"""The nested regions of BraTS, by label: 1 necrotic core, 2 oedema, 3 enhancing tumour."""
+
+MISSED_MM = 373.13
+"""HD95 of BraTS where one of the two masks is empty: the diagonal of its volumes, whatever the grid here."""
+
+DICE = {
+    region: Metric(f"dice_{region}", f"Dice, {name}", "", True, (0, 1), 3,
+                   f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).")
+    for (region, labels), name in zip(REGIONS.items(), ("whole tumour", "core", "enhancing"), strict=True)
+}  # fmt: skip
+PRESENT = Metric("dice_enhancing_present", "Dice, enhancing where there is any", "", True, (0, 1), 3,
+                 "The other convention: cases whose reference has no enhancing tumour are left out.")  # fmt: skip
+HD95 = {
+    region: Metric(f"hd95_{region}_mm", f"HD95, {region}", "mm", False, (0, inf), 1,
+                   f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS).")
+    for region in REGIONS
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SegmentationInputs:
+    """What a segmentation method sees.
+
+    Attributes
+    ----------
+    images : ndarray of float32, shape ``(4, z, y, x)``
+        T1, T1c, T2 and FLAIR, each with mean 0 and SD 1 in the brain, zero outside.
+    mask : ndarray of bool
+        The brain.
+    spacing : tuple of float
+        mm, order ``(z, y, x)``.
+    """
+
+    images: np.ndarray
+    mask: np.ndarray
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class SegmentationReference:
+    """What only the scorer sees: the label map."""
+
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class TumourExample:
+    """One train subject: inputs as a case has them, and the label map."""
+
+    inputs: SegmentationInputs
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrainingTumours:
+    """The train split, and the tracks trained for."""
+
+    subjects: Sequence[TumourExample]
+    tracks: Sequence[str]
+
+
+class Segmentation(Task):
+    """Segmentation of tumours; cases are the subjects of a split.
+
+    A prediction is a map of integers ``(z, y, x)``: 0 nothing, 1 necrotic core, 2 oedema, 3 enhancing tumour.
+    """
+
+    name = "segmentation"
+    material = "tumours"
+    tracks: Mapping[str, str] = {"glioma": "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour"}
+    metrics = (*DICE.values(), *HD95.values(), PRESENT)
+
+    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
+        return [CaseId(subject, (subject,)) for subject in dataset.subjects(split)]
+
+    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
+        example = example_of(dataset.load(case.subjects[0]))
+        reference = SegmentationReference(example.labels)
+        return Case(case.id, case.subjects, example.inputs, reference, example.inputs.spacing)
+
+    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingTumours:
+        return TrainingTumours([example_of(dataset.load(s)) for s in dataset.subjects("train")], tracks)
+
+    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+        settings = {
+            "dataset": dataset.name,
+            "normalisation": "each contrast to mean 0 and SD 1 in the brain",
+            "regions": {name: list(labels) for name, labels in REGIONS.items()},
+            "empty_dice": "1 where both are empty, 0 where one is",
+            "empty_hd95_mm": f"0 where both are empty, {MISSED_MM} where one is",
+        }
+        return Protocol("segmentation/glioma", version=1, settings=settings)
+
+    def check(self, case: Case, prediction: Any) -> np.ndarray:
+        expected = case.reference.labels.shape
+        if not isinstance(prediction, np.ndarray):
+            raise PredictionError(f"the method returned {type(prediction).__name__}; return an array of {expected}.")
+        if prediction.shape != expected:
+            raise PredictionError(f"the label map has shape {prediction.shape}; {expected} is needed, axes (z, y, x).")
+        if not np.issubdtype(prediction.dtype, np.integer):
+            raise PredictionError(f"the label map has dtype {prediction.dtype}; return integers.")
+        if prediction.size and not 0 <= prediction.min() <= prediction.max() <= HIGHEST_LABEL:
+            raise PredictionError(
+                f"the labels run from {prediction.min()} to {prediction.max()}; use 0 to {HIGHEST_LABEL} (BraTS before "
+                "2023 wrote 4 for enhancing tumour, which is 3 here)."
+            )
+        return np.ascontiguousarray(prediction, dtype=np.uint8)
+
+    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
+        """Warn where the tumour fits clearly better mirrored."""
+        target = case.reference.labels > 0
+        own = dice(target, prediction > 0)
+        mirrored = {name: dice(target, np.flip(prediction, axis) > 0) for axis, name in enumerate("zyx")}
+        best = max(mirrored, key=mirrored.__getitem__)
+        if mirrored[best] > own + 0.3:
+            return f"the label map fits better mirrored along {best}: Dice {mirrored[best]:.3f} instead of {own:.3f}."
+        return None
+
+    def score(self, case: Case, prediction: np.ndarray) -> Scores:
+        metrics: dict[str, float] = {}
+        for region, labels in REGIONS.items():
+            target, made = (np.isin(image, labels) for image in (case.reference.labels, prediction))
+            metrics[f"dice_{region}"] = dice(target, made)
+            distance = hd95_mm(target, made, spacing=case.spacing)
+            found = target.any() or made.any()
+            metrics[f"hd95_{region}_mm"] = (distance if isfinite(distance) else MISSED_MM) if found else 0.0
+            if region == "enhancing" and target.any():
+                metrics[PRESENT.name] = metrics["dice_enhancing"]
+        return Scores(metrics, {"megavoxels": prediction.size / 1e6})
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Medians beside the means of the table: both are in print, and HD95 makes them differ by a factor."""
+        methods = dict.fromkeys(row.method for row in rows if row.status == "ok")
+        told = []
+        for method in methods:
+            own = [row.metrics for row in rows if row.method == method and row.status == "ok"]
+            medians = [f"{np.median([m[f'dice_{r}'] for m in own]):.3f}" for r in REGIONS]
+            distances = [f"{np.median([m[f'hd95_{r}_mm'] for m in own]):.1f}" for r in REGIONS]
+            told.append(f"{method} {' / '.join(medians)}, {' / '.join(distances)} mm")
+        return [f"Medians of Dice and HD95, whole / core / enhancing: {'; '.join(told)}."] if told else []
+
+    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+        area = (case.reference.labels > 0).sum(axis=(1, 2))
+        middle = int(area.argmax()) if area.any() else len(area) // 2
+        reference, made = (image[middle] / HIGHEST_LABEL for image in (case.reference.labels, prediction))
+        flair = case.inputs.images[CONTRASTS.index("FLAIR"), middle]
+        source = np.clip((flair + 2) / 6, 0, 1) * case.inputs.mask[middle]
+        return Picture(reference, source, made, made - reference, names=("reference", "FLAIR"))
+
+
+def example_of(subject: Subject) -> TumourExample:
+    """Normalise the contrasts of a subject as the protocol says.
+
+    Raises
+    ------
+    DataError
+        If a contrast or the label map is missing, or a contrast is constant in the brain.
+    """
+    absent = [name for name in CONTRASTS if name not in subject.images]
+    if absent or subject.labels is None:
+        lacks = ", ".join([*absent, *(["labels"] if subject.labels is None else [])])
+        raise DataError(
+            f"subject '{subject.id}' lacks {lacks}; segmentation needs {', '.join(CONTRASTS)} and labels: add them."
+        )
+    images = []
+    for name in CONTRASTS:
+        inside = subject.images[name][subject.mask]
+        if not inside.std():
+            raise DataError(f"subject '{subject.id}': {name} is constant in the brain; check its file.")
+        images.append(np.where(subject.mask, (subject.images[name] - inside.mean()) / inside.std(), 0))
+    inputs = SegmentationInputs(np.stack(images).astype(np.float32), subject.mask, subject.spacing)
+    return TumourExample(inputs, subject.labels)

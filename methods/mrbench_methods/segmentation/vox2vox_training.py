@@ -1,0 +1,89 @@
+"""Batches and losses of Vox2Vox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.losses import GeneralizedDiceLoss
+from torch import Tensor
+
+from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, TumourExample
+from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet
+
+GAMMA = 0.2
+"""SD of the gain and of the offset that each contrast is changed by."""
+
+
+class DiceRecipe:
+    """Blocks around the tumour or anywhere, by turns; five times the generalised Dice loss."""
+
+    side = 80
+
+    def __init__(self, network: UNet, examples: Sequence[TumourExample]) -> None:
+        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.examples = examples
+        self.dice = GeneralizedDiceLoss(softmax=True, to_onehot_y=True)
+        self.settings: Mapping[str, Any] = {
+            "batch": 1, "crop": self.side, "loss": "5 generalised Dice", "precision": "bfloat16 convolutions",
+            "augmentation": f"left-right flip, gain and offset of each contrast N(1, {GAMMA}), N(0, {GAMMA})",
+        }  # fmt: skip
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        _, scores, labels = self.generate(rng)
+        return 5 * self.dice(scores, labels)
+
+    def generate(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a block of the contrasts, the scores that the network gives, and the labels ``(1, 1, z, y, x)``."""
+        image, labels = (torch.from_numpy(part[None]) for part in self._block(rng))
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = self.network(image.contiguous(memory_format=torch.channels_last_3d)).float()
+        return image, scores, labels.long()
+
+    def _block(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        example = self.examples[int(rng.integers(len(self.examples)))]
+        tumour = np.argwhere(example.labels > 0)
+        shape = example.labels.shape
+        size = [min(self.side, n // STRIDE * STRIDE) for n in shape]
+        if len(tumour) and rng.random() < 0.7:
+            middle = tumour[int(rng.integers(len(tumour)))]
+        else:
+            middle = np.array([int(rng.integers(n)) for n in shape])
+        first = [int(np.clip(m - s // 2, 0, n - s)) for m, s, n in zip(middle, size, shape, strict=True)]
+        part = tuple(slice(a, a + s) for a, s in zip(first, size, strict=True))
+        step = -1 if rng.random() < 0.5 else 1
+        mask = example.inputs.mask[part][None]
+        gain, offset = (rng.normal(mean, GAMMA, (len(CONTRASTS), 1, 1, 1)) for mean in (1, 0))
+        image = np.where(mask, example.inputs.images[:, *part] * gain + offset, 0).astype(np.float32)
+        labels = example.labels[part][None].astype(np.uint8)
+        return np.ascontiguousarray(image[..., ::step]), np.ascontiguousarray(labels[..., ::step])
+
+
+class AdversarialDiceRecipe(DiceRecipe):
+    """The same with a least-squares adversary that sees the contrasts beside the segmentation."""
+
+    betas = (0.5, 0.999)
+
+    def __init__(self, network: UNet, examples: Sequence[TumourExample], weight: float) -> None:
+        super().__init__(network, examples)
+        self.adversary = PatchDiscriminator3d(len(CONTRASTS) + HIGHEST_LABEL + 1, base=16)
+        self.weight = weight
+        self.settings = {**self.settings, "loss": f"5 generalised Dice + {weight:g} LSGAN", "kept": "last weights"}
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        image, scores, labels = self.generate(rng)
+        made = scores.softmax(1)
+        truth = torch.nn.functional.one_hot(labels[:, 0], HIGHEST_LABEL + 1).movedim(-1, 1).float()
+        self._shown = image, made.detach(), truth
+        return 5 * self.dice(scores, labels) + self.weight * ((self._judge(image, made) - 1) ** 2).mean()
+
+    def adversary_loss(self) -> Tensor:
+        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
+        image, made, truth = self._shown
+        return 0.5 * (((self._judge(image, truth) - 1) ** 2).mean() + (self._judge(image, made) ** 2).mean())
+
+    def _judge(self, image: Tensor, labels: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.adversary(image, labels).float()

@@ -1,0 +1,83 @@
+"""Classical segmentation: each finds a tumour that is as the textbook says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mrbench.core.method import FittedMethod
+from mrbench.core.registry import find_method, parse_spec
+from mrbench.metrics.overlap import dice
+from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
+from mrbench_baselines.segmentation.regions import filled, largest_piece
+
+SHAPE = (24, 30, 28)
+LEVELS = {  # healthy, necrosis, oedema, enhancing: T1, T1c, T2, FLAIR in SDs
+    0: (0.3, 0.1, -0.2, -0.3), 1: (-2.0, -2.0, 3.0, 0.5), 2: (-0.8, -0.8, 1.5, 3.0), 3: (-0.8, 3.0, 1.2, 2.5),
+}  # fmt: skip
+
+
+def person(seed: int, *, enhancing: bool = True) -> TumourExample:
+    rng = np.random.default_rng(seed)
+    grid = np.indices(SHAPE)
+    middle, axes = (np.array(v)[:, None, None, None] for v in ((12, 15, 14), (11, 14, 13)))
+    mask = (((grid - middle) / axes) ** 2).sum(0) < 1
+    centre = np.array([12, 15, 14]) + rng.integers(-3, 4, 3)
+    radius = np.sqrt(((grid - centre[:, None, None, None]) ** 2).sum(0))
+    labels = np.select([radius < 2.2, radius < 4, radius < 6.5], [1, 3 if enhancing else 1, 2], 0) * mask
+    images = np.stack([np.array([LEVELS[k][c] for k in range(4)])[labels] for c in range(4)])
+    images = np.where(mask, images + 0.3 * rng.standard_normal(images.shape), 0).astype(np.float32)
+    return TumourExample(SegmentationInputs(images, mask, (1.0, 1.0, 1.0)), labels.astype(np.int16))
+
+
+def run(text: str, example: TumourExample) -> np.ndarray:
+    spec = parse_spec(text)
+    made = find_method(spec.name, "segmentation").build(**spec.parameters)
+    if isinstance(made, FittedMethod):
+        made.fit(TrainingTumours([person(0), person(1)], ["glioma"]))
+    return made.predict(example.inputs)
+
+
+@pytest.mark.parametrize(
+    "text", ["threshold", "threshold[flair=otsu]", "gaussian-mixture", "gaussian-mixture[components=2]"]
+)
+def test_contract(text: str) -> None:
+    example = person(5)
+    made = run(text, example)
+    assert made.shape == SHAPE and made.dtype == np.uint8 and made.max() <= 3
+    assert not made[~example.inputs.mask].any()
+    np.testing.assert_array_equal(made, run(text, example))
+    assert dice(example.labels > 0, made > 0) > 0.8
+    assert dice(example.labels == 3, made == 3) > 0.6
+    assert dice(np.isin(example.labels, (1, 3)), np.isin(made, (1, 3))) > 0.7
+
+
+def test_a_core_without_a_rim_is_found_by_its_darkness() -> None:
+    example = person(6, enhancing=False)
+    made = run("threshold", example)
+    assert not (made == 3).any()
+    assert dice(example.labels == 1, made == 1) > 0.7
+
+
+@pytest.mark.parametrize("text", ["threshold", "gaussian-mixture"])
+def test_a_healthy_brain_gives_no_error(text: str) -> None:
+    example = person(7)
+    noise = 0.01 * np.random.default_rng(1).standard_normal(example.inputs.images.shape)
+    images = np.where(example.inputs.mask, noise, 0)
+    healthy = SegmentationInputs(images.astype(np.float32), example.inputs.mask, (1.0, 1.0, 1.0))
+    assert run(text, TumourExample(healthy, example.labels)).shape == SHAPE
+
+
+def test_regions() -> None:
+    mask = np.zeros((5, 9, 9), bool)
+    mask[1:4, 1:6, 1:6] = True
+    mask[2, 3, 3] = False
+    mask[0, 8, 8] = True
+    largest = largest_piece(mask)
+    assert not largest[0, 8, 8] and largest.sum() == 74
+    assert filled(largest).sum() == 75
+    assert not largest_piece(np.zeros((3, 3, 3), bool)).any()
+    tube = np.zeros((5, 9, 9), bool)
+    tube[:, 2:7, 2:7] = True
+    tube[:, 4, 4] = False
+    assert filled(tube)[:, 4, 4].all(), "open above and below, closed in each slice"

@@ -1,0 +1,104 @@
+"""Simulated gliomas, and BraTS releases as they are unpacked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from mrbench.core.errors import DataError
+from mrbench.data.brats import BratsFolder
+from mrbench.data.dataset import Subject
+from mrbench.data.icbm_sim import IcbmSim
+from mrbench.data.icbm_tumours import ENHANCING, NECROSIS, OEDEMA, IcbmTumours, Tumour, draw
+from mrbench.metrics.deformation import jacobian_determinant
+
+
+@pytest.fixture(scope="module")
+def person() -> Subject:
+    return IcbmTumours().make("sim46")
+
+
+def mean(person: Subject, contrast: str, label: int) -> float:
+    return float(person.images[contrast][person.labels == label].mean())
+
+
+def test_tumour_tissue_looks_as_in_the_clinic(person) -> None:
+    healthy = person.mask & (person.labels == 0)
+    white = np.percentile(person.images["T1"][healthy], 90)
+    assert mean(person, "FLAIR", OEDEMA) > np.percentile(person.images["FLAIR"][healthy], 95)
+    assert mean(person, "T1c", ENHANCING) > mean(person, "T1", ENHANCING) + 0.3, "gadolinium"
+    assert mean(person, "T1", OEDEMA) < white and mean(person, "T1", NECROSIS) < mean(person, "T1", OEDEMA)
+    assert mean(person, "T2", NECROSIS) > mean(person, "T2", OEDEMA), "fluid"
+    assert mean(person, "FLAIR", NECROSIS) < mean(person, "FLAIR", OEDEMA), "and fluid is attenuated"
+
+
+def test_the_rim_encloses_the_core(person) -> None:
+    from scipy.ndimage import binary_dilation
+
+    shell = binary_dilation(person.labels == NECROSIS) & (person.labels != NECROSIS)
+    assert (person.labels[shell] == ENHANCING).mean() > 0.8
+
+
+def test_some_tumours_do_not_enhance() -> None:
+    rims = [draw(s, np.ones((30, 30, 30), np.float32)).rim for s in IcbmTumours().subjects("train")]
+    assert 0.02 < np.mean(np.array(rims) == 0) < 0.35
+
+
+def test_the_mass_effect_pushes_outwards_and_folds_nothing() -> None:
+    lump = Tumour(np.array([20.0, 20, 20]), 8.0, 2.0, 3.0, 0.6, np.ones(3))
+    field = lump.displacement((40, 40, 60))
+    assert jacobian_determinant(field).min() > 0
+    assert field[2, 20, 20, 26] < -1, "right of the centre, tissue comes from nearer to it"
+    assert abs(field[2, 20, 20, 59]) < 0.1, "and far away from where it was"
+
+
+def test_the_same_person_is_healthy_elsewhere(person) -> None:
+    """Away from tumour and mass effect, the T1 is that of the plain cohort up to its scale."""
+    plain = IcbmSim().make("sim46")
+    centre = np.argwhere(person.labels > 0).mean(0)
+    far = np.indices(person.mask.shape) - centre[:, None, None, None]
+    far = person.mask & plain.mask & ((far**2).sum(0) > 45**2)
+    ratio = np.corrcoef(person.images["T1"][far], plain.images["T1"][far])[0, 1]
+    assert far.sum() > 1000 and ratio > 0.999
+
+
+def release(path: Path, *, style: str = "2020", enhancing: int = 4, without: str = "") -> Path:
+    endings = {"2020": ("_t1", "_t1ce", "_t2", "_flair", "_seg"), "2023": ("-t1n", "-t1c", "-t2w", "-t2f", "-seg")}[
+        style
+    ]
+    for number in range(2):
+        name = f"BraTS{style}_{number:03d}"
+        (path / name).mkdir(parents=True)
+        for ending in endings:
+            if ending == without:
+                continue
+            volume = np.random.default_rng(number).random((9, 8, 7)).astype(np.float32) + 0.5
+            if ending[1:] == "seg":
+                volume = np.zeros((9, 8, 7), np.float32)
+                volume[2:5, 2:5, 2:5] = 2
+                volume[3, 3, 3] = enhancing
+            nib.Nifti1Image(volume, np.eye(4)).to_filename(path / name / f"{name}{ending}.nii.gz")
+    (path / "name_mapping.csv").write_text("not a subject\n")
+    return path
+
+
+@pytest.mark.parametrize(("style", "enhancing"), [("2020", 4), ("2023", 3)])
+def test_brats_is_read_as_it_is_unpacked(style: str, enhancing: int, tmp_path: Path) -> None:
+    dataset = BratsFolder(release(tmp_path / "b", style=style, enhancing=enhancing))
+    assert dataset.subjects("test") == (f"BraTS{style}_000", f"BraTS{style}_001") and not dataset.subjects("train")
+    made = dataset.make(dataset.subjects("test")[0])
+    assert set(made.images) == {"T1", "T1c", "T2", "FLAIR"}
+    assert set(np.unique(made.labels)) == {0, 2, 3}
+
+
+def test_brats_without_a_contrast_or_with_strange_labels_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'BraTS2020_000' has no FLAIR; add the file"):
+        BratsFolder(release(tmp_path / "a", without="_flair")).make("BraTS2020_000")
+    with pytest.raises(DataError, match=r"holds the labels \[0, 2, 7\]"):
+        BratsFolder(release(tmp_path / "b", enhancing=7)).make("BraTS2020_000")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="give the folder that holds the subjects' folders"):
+        BratsFolder(tmp_path / "empty")
