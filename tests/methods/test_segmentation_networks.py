@@ -1,0 +1,124 @@
+"""Vox2Vox: geometry, training, the adversary, shipped weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mrbench.core.method import LearnedMethod
+from mrbench.core.random import rng_for
+from mrbench.core.registry import find_method, parse_spec
+from mrbench.metrics.overlap import dice
+from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
+from mrbench.training.loop import AdversarialRecipe, Schedule, train
+from mrbench.training.weights import load_weights, manifest_path, weights_folder
+from mrbench_methods.segmentation.vox2vox_network import PatchDiscriminator3d, UNet
+
+SHAPE = (36, 50, 45)
+SMALL = "vox2vox[base=4,bottleneck=1,adversarial=0]"
+
+
+def person(seed: int) -> TumourExample:
+    """A ball that every contrast shows, brightest in its middle."""
+    rng = np.random.default_rng(seed)
+    grid = np.indices(SHAPE)
+    mask = np.zeros(SHAPE, bool)
+    mask[2:-2, 2:-2, 2:-2] = True
+    centre = np.array(SHAPE) / 2 + rng.integers(-6, 7, 3)
+    radius = np.sqrt(((grid - centre[:, None, None, None]) ** 2).sum(0))
+    labels = np.select([radius < 4, radius < 7, radius < 11], [1, 3, 2], 0)
+    levels = np.array([[0, -2, -1, 2], [0, -2, -1, 3], [0, 3, 2, 1], [0, 1, 3, 2]])
+    images = levels[:, labels] + 0.2 * rng.standard_normal((4, *SHAPE))
+    inputs = SegmentationInputs(np.where(mask, images, 0).astype(np.float32), mask, (1.0, 1.0, 1.0))
+    return TumourExample(inputs, labels.astype(np.int16))
+
+
+def built(text: str) -> LearnedMethod:
+    spec = parse_spec(text)
+    return find_method(spec.name, "segmentation").build(**spec.parameters)  # type: ignore[return-value]
+
+
+def examples(people: int = 2) -> TrainingTumours:
+    return TrainingTumours([person(n) for n in range(people)], ["glioma"])
+
+
+def test_contract() -> None:
+    """Odd sizes, labels 0 to 3, nothing outside the brain, deterministic."""
+    made, example = built(SMALL), person(3)
+    torch.manual_seed(0)
+    made.network_ = made.new_network(["glioma"]).eval()
+    labels = made.predict(example.inputs)
+    assert labels.shape == SHAPE and labels.dtype == np.uint8 and labels.max() <= 3
+    assert not labels[~example.inputs.mask].any()
+    np.testing.assert_array_equal(labels, made.predict(example.inputs))
+
+
+def test_the_network_halves_four_times_and_comes_back() -> None:
+    network = UNet(4, 4, 4, 2)
+    shapes: list[tuple[int, ...]] = []
+    for down in network.down:
+        down.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape[1:])))
+    assert network(torch.zeros(1, 4, 32, 48, 64)).shape == (1, 4, 32, 48, 64)
+    assert shapes == [(4, 16, 24, 32), (8, 8, 12, 16), (16, 4, 6, 8), (32, 2, 3, 4)]
+
+
+def test_the_bottleneck_is_dense() -> None:
+    """Each convolution sees the features of all before it."""
+    widths = [dense[0].in_channels for dense in UNet(4, 4, 4, 3).dense]
+    assert widths == [32, 64, 96]
+
+
+def test_the_discriminator_sees_the_image_beside_the_labels() -> None:
+    network = PatchDiscriminator3d(8, base=4)
+    image, labels = (torch.rand(1, 4, 32, 32, 32, requires_grad=True) for _ in range(2))
+    network(image, labels).sum().backward()
+    assert image.grad.abs().sum() > 0 and labels.grad.abs().sum() > 0
+
+
+def test_blocks_keep_image_and_labels_together() -> None:
+    recipe = built(SMALL).training_recipe(examples(), seed=0)
+    for seed in range(6):
+        image, labels = recipe._block(rng_for(str(seed), "block"))
+        assert image.shape[1:] == labels.shape[1:] and all(side % 16 == 0 for side in labels.shape[1:])
+        inside = labels[0] == 3
+        if inside.any():
+            assert image[1][inside].mean() > image[1][labels[0] == 2].mean(), "T1c is brightest in the rim"
+
+
+def test_a_short_training_finds_the_tumour() -> None:
+    made = built(SMALL)
+    recipe = made.training_recipe(examples(), seed=0)
+    optimiser = torch.optim.Adam(recipe.network.parameters(), 3e-3)
+    for step in range(60):
+        optimiser.zero_grad()
+        recipe.loss(rng_for(f"step {step}", "training")).backward()
+        optimiser.step()
+    recipe.network.eval()
+    example = person(9)
+    assert dice(example.labels > 0, made.predict(example.inputs) > 0) > 0.7
+
+
+def test_the_adversary_is_trained_and_the_last_weights_are_kept(tmp_path: Path) -> None:
+    recipe = built("vox2vox[base=4,bottleneck=1]").training_recipe(examples(), seed=0)
+    assert isinstance(recipe, AdversarialRecipe)
+    before, scores = [p.detach().clone() for p in recipe.adversary.parameters()], iter([2.0, 1.0])
+    _, progress = train(
+        recipe, Schedule(4, 1e-3, 2), settings={}, validate=lambda: next(scores), checkpoint=tmp_path / "c.pt"
+    )
+    assert any((a != b).any() for a, b in zip(before, recipe.adversary.parameters(), strict=True))
+    assert progress.best_step == 4
+
+
+SHIPPED = sorted(weights_folder(find_method("vox2vox", "segmentation")).glob("*.safetensors"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_weights_have_a_manifest_of_a_training(path: Path) -> None:
+    manifest = json.loads(manifest_path(path).read_text())
+    assert manifest["split"] == "train" and manifest["steps"] > 0 and manifest["command"].startswith("mrbench train")
+    assert path.name == f"{manifest['network']}.{manifest['dataset']}.safetensors"
+    assert load_weights(path)
