@@ -21,8 +21,8 @@ GAMMA = 0.2
 def generalised_dice(made: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     """One minus the Dice of all classes together, each weighted (Sudre et al., DLMIA 2017).
 
-    The weights are fixed, one over the class's voxels in the train split, as the authors' code has them: weights by block,
-    as in the paper of the loss, would let a class of a few voxels decide.
+    The weights are fixed, one over the class's voxels in the train split, as the authors' code has them: weights by
+    block, as in the paper of the loss, would let a class of a few voxels decide.
     """
     axes = (0, 2, 3, 4)
     shared, total = (made * truth).sum(axes), (made + truth).sum(axes)
