@@ -32,6 +32,8 @@ app = typer.Typer(
 
       mrbench run --task synthesis --limit 1
 
+      mrbench run --task segmentation --limit 1
+
       mrbench list methods --task registration         what there is, and how to cite it
 
     Exit codes: 0 all rows are fine, 1 some rows failed (the table says which), 2 the request was wrong.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -107,6 +108,13 @@ class Folder(Dataset):
             return {}
         present = np.unique(read_volume(self.path / first["labels"], labels=True).array)
         return {f"label {label}": (int(label),) for label in present if label > 0}
+
+    def prepare(self, subjects: Iterable[str]) -> Iterable[str]:
+        """Prepare what can be read: a faulty file says so in the row of its case, and stops no other."""
+        for subject in subjects:
+            with suppress(DataError):
+                next(iter(super().prepare([subject])), None)
+            yield subject
 
     def make(self, subject: str) -> Subject:
         row = self._table[subject]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
@@ -61,13 +59,6 @@ class VolumeFolder(Folder):
         if not table:
             raise DataError(f"{self.path} holds no NIfTI volume; put .nii.gz files there, or write {TABLE}.")
         return table
-
-    def prepare(self, subjects: Iterable[str]) -> Iterable[str]:
-        """Prepare what can be read: a faulty file says so in the row of its case, and stops no other."""
-        for subject in subjects:
-            with suppress(DataError):
-                next(iter(super().prepare([subject])), None)
-            yield subject
 
     @cached_property
     def structures(self) -> dict[str, tuple[int, ...]]:  # type: ignore[override]
