@@ -79,6 +79,7 @@ def fit(
         "start_from": sha256_of(start_from) if start_from else None,
         "data": [dataset.fingerprint, *tracks],
     }
+    earlier = _earlier(start_from) if start_from else None
     best, progress = train(
         recipe,
         schedule,
@@ -110,7 +111,7 @@ def fit(
         "dataset_fingerprint": dataset.fingerprint,
         "protocols": [task.protocol(dataset, track).hash for track in tracks],
         "command": command,
-        "started_from": _earlier(start_from) if start_from else None,
+        "started_from": earlier,
         "seed": seed,
         "steps": progress.step,
         "best_step": progress.best_step,
