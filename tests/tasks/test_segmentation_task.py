@@ -57,6 +57,7 @@ def test_regions_are_nested() -> None:
     found = scores(tumour(), np.where(tumour() > 0, 2, 0))
     assert found["dice_whole"] == 1 and found["hd95_whole_mm"] == 0
     assert found["dice_core"] == found["dice_enhancing"] == 0
+    assert found["dice"] == pytest.approx(1 / 3)
     assert found["hd95_core_mm"] == found["hd95_enhancing_mm"] == MISSED_MM
 
 

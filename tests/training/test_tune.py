@@ -47,6 +47,18 @@ def test_search_grows_its_grid_to_the_maximum() -> None:
     assert max(values[0] for values in tried) == 32  # the neighbour beyond was looked at, too
 
 
+def test_a_parameter_that_changes_nothing_stays_where_it_is() -> None:
+    tried = set()
+
+    def score(values: tuple[float, ...]) -> float:
+        tried.add(values)
+        return -((values[0] - 2) ** 2)
+
+    assert search(score, [(1.0, 2.0, 4.0), (0.1, 1.0, 10.0)]) == (2.0, 1.0)
+    assert {values[1] for values in tried} == {0.1, 1.0, 10.0}
+    assert len({search(lambda values: 0.0, [(1.0, 3.0)])}) == 1
+
+
 def test_search_gives_up_where_less_is_always_better() -> None:
     tried = set()
 

@@ -32,6 +32,7 @@ DICE = {
                    f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).")
     for (region, labels), name in zip(REGIONS.items(), ("whole tumour", "core", "enhancing"), strict=True)
 }  # fmt: skip
+MEAN = Metric("dice", "Dice, mean of regions", "", True, (0, 1), 3, "Of whole tumour, core and enhancing tumour.")
 PRESENT = Metric("dice_enhancing_present", "Dice, enhancing where there is any", "", True, (0, 1), 3,
                  "The other convention: cases whose reference has no enhancing tumour are left out.")  # fmt: skip
 HD95 = {
@@ -92,7 +93,7 @@ class Segmentation(Task):
     name = "segmentation"
     material = "tumours"
     tracks: Mapping[str, str] = {"glioma": "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour"}
-    metrics = (*DICE.values(), *HD95.values(), PRESENT)
+    metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT)
 
     def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
         return [CaseId(subject, (subject,)) for subject in dataset.subjects(split)]
@@ -150,6 +151,7 @@ class Segmentation(Task):
             metrics[f"hd95_{region}_mm"] = (distance if isfinite(distance) else MISSED_MM) if found else 0.0
             if region == "enhancing" and target.any():
                 metrics[PRESENT.name] = metrics["dice_enhancing"]
+        metrics[MEAN.name] = float(np.mean([metrics[f"dice_{region}"] for region in REGIONS]))
         return Scores(metrics, {"megavoxels": prediction.size / 1e6})
 
     def notes(self, rows: Sequence[Row]) -> list[str]:

@@ -126,8 +126,11 @@ def search(score: Callable[[tuple[float, ...]], float], grids: list[tuple[float,
         for number, axis in enumerate(axes):
             while True:
                 candidates = [(*best[:number], value, *best[number + 1 :]) for value in axis]
-                best = max(candidates, key=score)
+                best = max([best, *candidates], key=score)  # what changes nothing stays in the middle of its grid
                 if len(axis) == longest[number] or axis[0] < best[number] < axis[-1]:
+                    break
+                within = axis[1] if best[number] == axis[0] else axis[-2]
+                if score((*best[:number], within, *best[number + 1 :])) == score(best):
                     break
                 if best[number] == axis[-1]:
                     axis.append(float(f"{axis[-1] ** 2 / axis[-2]:.2g}"))
