@@ -28,7 +28,6 @@ def test_the_boards_in_the_readme_are_those_in_results() -> None:
         "denoising",
         "reconstruction",
         "registration",
-        "segmentation",
         "super-resolution",
         "synthesis",
     }
