@@ -28,10 +28,8 @@ class Sri24(Dataset):
     preparation = 1
 
     def make(self, subject: str) -> Subject:
-        return paired(subject, *(read_volume(self._file(name)) for name in ("spgr.nii.gz", "late.nii.gz")))
-
-    def _file(self, name: str):  # type: ignore[no-untyped-def]
-        return source_file(self.name, self.split_file, name)
+        files = (source_file(self.name, self.split_file, name) for name in ("spgr.nii.gz", "late.nii.gz"))
+        return paired(subject, *map(read_volume, files))
 
 
 class OpenMs(Dataset):
@@ -58,10 +56,8 @@ class OpenMs(Dataset):
     def make(self, subject: str) -> Subject:
         if subject in self.atlas.subjects("test"):
             return self.atlas.make(subject)
-        return paired(
-            subject,
-            *(read_volume(source_file(self.name, self.split_file, f"{subject}/{c}.nii.gz")) for c in ("T1", "T2")),
-        )
+        files = (source_file(self.name, self.split_file, f"{subject}/{name}.nii.gz") for name in ("T1", "T2"))
+        return paired(subject, *map(read_volume, files))
 
 
 def paired(subject: str, t1: Volume, t2: Volume) -> Subject:
