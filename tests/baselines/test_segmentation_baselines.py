@@ -7,9 +7,10 @@ import pytest
 
 from mrbench.core.method import FittedMethod
 from mrbench.core.registry import find_method, parse_spec
+from mrbench.data.pieces import largest_piece
 from mrbench.metrics.overlap import dice
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
-from mrbench_baselines.segmentation.regions import filled, largest_piece
+from mrbench_baselines.segmentation.regions import filled
 
 SHAPE = (24, 30, 28)
 LEVELS = {  # healthy, necrosis, oedema, enhancing: T1, T1c, T2, FLAIR in SDs

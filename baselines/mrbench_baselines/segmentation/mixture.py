@@ -9,8 +9,8 @@ import numpy as np
 
 from mrbench.core.method import FittedMethod
 from mrbench.core.random import rng_for
+from mrbench.data.pieces import largest_piece
 from mrbench.tasks.segmentation import HIGHEST_LABEL, SegmentationInputs, TrainingTumours, TumourExample
-from mrbench_baselines.segmentation.regions import largest_piece
 
 SAMPLES = 4000
 """Voxels drawn from each class of each train subject, at most."""

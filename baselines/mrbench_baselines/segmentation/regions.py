@@ -5,18 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 
-def largest_piece(mask: np.ndarray) -> np.ndarray:
-    """The largest piece of a mask (face neighbours); empty if the mask is."""
-    from scipy.ndimage import label
-
-    pieces, count = label(mask)
-    if not count:
-        return mask
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return pieces == sizes.argmax()
-
-
 def filled(mask: np.ndarray) -> np.ndarray:
     """The mask with its holes filled, in each axial slice and in 3-D: a rim may be open above or below."""
     from scipy.ndimage import binary_fill_holes

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mrbench.core.method import Method
+from mrbench.data.pieces import largest_piece
 from mrbench.tasks.segmentation import CONTRASTS, SegmentationInputs
-from mrbench_baselines.segmentation.regions import filled, largest_piece
+from mrbench_baselines.segmentation.regions import filled
 
 CLASSES = 4
 """Of multi-Otsu on FLAIR: fluid, two kinds of tissue, and what is brighter."""

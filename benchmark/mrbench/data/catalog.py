@@ -27,7 +27,7 @@ DATASETS = {
     "cine-sim": {"k-space": "mrbench.data.cine_sim:CineSim"},
 }
 """Name to the materials it comes in: aligned ``images`` of the organ, ``k-space``, ``volumes`` as acquired,
-several co-registered ``contrasts``, or four of a head with a ``tumour``."""
+several co-registered ``contrasts``, or four contrasts of ``tumours``."""
 
 FOLDER = "folder:"
 _FOLDERS = {

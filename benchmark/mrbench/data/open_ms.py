@@ -10,6 +10,7 @@ import numpy as np
 from mrbench.data.dataset import Dataset, Subject
 from mrbench.data.fetch import source_file
 from mrbench.data.nifti import Volume, read_volume
+from mrbench.data.pieces import largest_piece
 
 FLOOR = 0.02
 """Of the 99th percentile: what lies above it in both contrasts is brain."""
@@ -80,10 +81,7 @@ def paired(subject: str, t1: Volume, t2: Volume) -> Subject:
 
 def brain_of(*images: np.ndarray) -> np.ndarray:
     """Largest piece of what exceeds 2 % of the 99th percentile in every image, holes filled; bool."""
-    from scipy.ndimage import binary_fill_holes, label
+    from scipy.ndimage import binary_fill_holes
 
     above = np.logical_and.reduce([image > FLOOR * np.percentile(image, 99) for image in images])
-    pieces, count = label(above)
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    sizes[0] = 0
-    return binary_fill_holes(pieces == sizes.argmax())
+    return binary_fill_holes(largest_piece(above))

@@ -11,6 +11,7 @@ from mrbench.data.dataset import Subject
 from mrbench.data.folder import _RESERVED, TABLE, Folder
 from mrbench.data.icbm_sim import IcbmSim
 from mrbench.data.nifti import Volume, read_volume
+from mrbench.data.pieces import largest_piece
 
 SUFFIXES = (".nii", ".nii.gz")
 
@@ -107,9 +108,6 @@ def head_mask(volume: np.ndarray) -> np.ndarray:
     -------
     ndarray of bool
     """
-    from scipy.ndimage import binary_fill_holes, label
+    from scipy.ndimage import binary_fill_holes
 
-    pieces, count = label(volume > 0.05 * volume.max())
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    sizes[0] = 0
-    return np.stack([binary_fill_holes(plane) for plane in pieces == sizes.argmax()])
+    return np.stack([binary_fill_holes(plane) for plane in largest_piece(volume > 0.05 * volume.max())])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import inf, log10
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from mrbench.core.task import Picture, Scores, Task
 from mrbench.data.dataset import Dataset, Subject
 from mrbench.metrics.image import WINDOW, mae, mutual_information, nmse, psnr, ssim_3d
 from mrbench.metrics.overlap import dice_per_label
+from mrbench.tasks.restoration import HIGHEST_PSNR
 
-HIGHEST_PSNR = 20 * log10(2**24)
 CEILING = 1.5
 """Highest intensity, of the 99.5th percentile of the contrast in the brain; what is brighter is clipped."""
 
