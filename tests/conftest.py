@@ -97,6 +97,38 @@ def dataset(cohort: Path) -> Folder:
     return Folder(cohort)
 
 
+SLICES_SHAPE = (18, 80, 66)
+"""Axes (z, y, x) of `heads`: large enough for four scales of SSIM."""
+
+
+def head(seed: int) -> np.ndarray:
+    """A head in air: darker towards the front, with two dark ventricles whose place and size are its own."""
+    rng = np.random.default_rng(seed)
+    z, y, x = (
+        np.linspace(-1, 1, n).reshape([-1 if i == k else 1 for i in range(3)]) for k, n in enumerate(SLICES_SHAPE)
+    )
+    width, height, side = rng.uniform(0.1, 0.2), rng.uniform(0.2, 0.4), rng.uniform(0.15, 0.25)
+    volume = np.where((z / 1.1) ** 2 + (y / 0.9) ** 2 + (x / 0.8) ** 2 < 1, 0.7 - 0.2 * y, 0.0)
+    for way in (-1, 1):
+        volume[((x - way * side) / width) ** 2 + ((y + 0.1 * rng.standard_normal()) / height) ** 2 + z**2 < 1] *= 0.4
+    return gaussian_filter(volume, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of nine subjects with T1: five to train, two to validate, two to test."""
+    folder = tmp_path_factory.mktemp("data") / "heads"
+    folder.mkdir()
+    lines = ["subject,split,T1,labels"]
+    for number, split in enumerate(["train"] * 5 + ["validation"] * 2 + ["test"] * 2):
+        volume = head(number)
+        for kind, array in {"t1": volume, "labels": (volume > 0.05).astype(np.int16)}.items():
+            nib.Nifti1Image(array.T, np.diag([2.0, 2.0, 2.0, 1.0])).to_filename(folder / f"{number}_{kind}.nii.gz")
+        lines.append(f"h{number},{split},{number}_t1.nii.gz,{number}_labels.nii.gz")
+    (folder / "subjects.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 @pytest.fixture
 def task() -> Registration:
     return Registration()

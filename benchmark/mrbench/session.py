@@ -68,7 +68,7 @@ def run_and_report(
     rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
     if any(missing(board, entry, cases, rows, options.retry) for entry in wanted):
         learned_from = data.subjects("train") if any(e.fits and not e.skipped for e in wanted) else ()
-        _prepare(console, data, [*learned_from, *(s for case in cases for s in case.subjects)])
+        _prepare(console, data, [*learned_from, *found.people(data, cases)])
         try:
             _run(console, board, wanted, folder, limit, options)
         except KeyboardInterrupt:
@@ -229,13 +229,14 @@ def train_and_report(
     tracks = [find_track(found, name, data) for name in (track.split("+") if track else [None])]
     _prepare(console, data, [*data.subjects("train"), *data.subjects("validation")])
     with _progress(console) as progress:
-        bar = progress.add_task("training", total=schedule.steps)
+        bar, primary = progress.add_task("training", total=schedule.steps), found.primary
 
         def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
-            progress.update(bar, completed=state.step, description=f"loss {loss:.4f}  best {state.best_score:.4f}")
+            best = primary.sign * state.best_score
+            progress.update(bar, completed=state.step, description=f"loss {loss:.4f}  best {best:.4f}")
             if score is not None:
                 progress.console.print(
-                    f"step {state.step}: validation {found.primary.name} {score:.4f}, {state.seconds:.0f} s"
+                    f"step {state.step}: validation {primary.name} {primary.sign * score:.4f}, {state.seconds:.0f} s"
                 )
 
         path = fit(
@@ -258,7 +259,7 @@ def tune_and_report(
     if method_class.tunable:
         learned_from = data.subjects("train") if issubclass(method_class, FittedMethod) else ()
         cases = found.cases(data, "validation", chosen)[:limit]
-        _prepare(console, data, [*learned_from, *(s for case in cases for s in case.subjects)])
+        _prepare(console, data, [*learned_from, *found.people(data, cases)])
 
     def listen(parameters: Mapping[str, float], score: float) -> None:
         text = ", ".join(f"{name} {value:g}" for name, value in parameters.items())

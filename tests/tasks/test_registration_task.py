@@ -29,7 +29,7 @@ def test_inputs_hold_no_labels(case: Case) -> None:
     ("spoil", "message"),
     [
         (lambda u: u.tolist(), "returned list"),
-        (lambda u: np.moveaxis(u, 0, -1), "components first"),
+        (lambda u: np.moveaxis(u, 0, -1), "axes \\(component, z, y, x\\)"),
         (lambda u: u.astype(int), "dtype"),
         (lambda u: np.where(np.arange(u.size).reshape(u.shape) == 5, np.nan, u), "NaN"),
         (lambda u: u + 500, "farther than the image"),

@@ -15,7 +15,8 @@ class CaseId:
     id : str
         Unique within a task, track, dataset and split, for example ``s07->s08``.
     subjects : tuple of str
-        Who is in it: the unit that statistics resample and that the leak check compares.
+        Who is in it: the unit that statistics resample and that the leak check compares; where a case is a random
+        draw and no person, the name of the draw.
     """
 
     id: str

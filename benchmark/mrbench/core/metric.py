@@ -40,6 +40,11 @@ class Metric:
     ranked: bool = True
 
     @property
+    def sign(self) -> int:
+        """What makes higher better: 1, or -1 where lower is."""
+        return 1 if self.higher_is_better else -1
+
+    @property
     def worst(self) -> float:
         """The bound that a failed case counts as; infinite where the metric has no such bound."""
         return self.bounds[0] if self.higher_is_better else self.bounds[1]

@@ -37,7 +37,8 @@ class Picture:
 
     ``difference`` is signed and in the units of ``reference``, so that one colour scale serves a figure.
     ``grid`` is ``(2, rows, columns)``: where each pixel's line of a drawn grid lies, or None. ``names`` are the titles
-    of reference and source.
+    of reference and source, ``compared`` says what the difference is to. ``scale`` enlarges the picture beyond the size
+    of a single slice.
     """
 
     reference: np.ndarray
@@ -46,6 +47,8 @@ class Picture:
     difference: np.ndarray
     grid: np.ndarray | None = None
     names: tuple[str, str] = ("reference", "input")
+    compared: str = ""
+    scale: float = 1.0
 
 
 class Task(ABC):
@@ -59,6 +62,9 @@ class Task(ABC):
     metrics: tuple[Metric, ...]
     breakdown: str | None = None
     """Name of the per-case detail that a report may draw by key (``dice_by_structure``)."""
+    spread: str | None = None
+    """Name of the per-case detail that is a list, and whose distribution a report may draw beside that of real data
+    (the same name and ``_real``)."""
 
     @property
     def primary(self) -> Metric:
@@ -72,6 +78,10 @@ class Task(ABC):
     def training_examples(self, dataset: Any, tracks: Sequence[str]) -> Any:
         """Return what a learned method of this task trains on: the train split, in the task's own form."""
         return [dataset.load(subject) for subject in dataset.subjects("train")]
+
+    def people(self, dataset: Any, cases: Sequence[CaseId]) -> list[str]:
+        """Subjects whose data the cases need, to prepare beforehand."""
+        return [subject for case in cases for subject in case.subjects]
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Return sentences that must stand under a table of these rows."""

@@ -120,6 +120,32 @@ def breakdown_heatmap(path: Path, table: Leaderboard, rows: Sequence[Row], detai
         drawn.colorbar(image, ax=axes, label=detail.replace("_", " ").capitalize(), fraction=0.03)
 
 
+def spread_plot(path: Path, table: Leaderboard, rows: Sequence[Row], detail: str, title: str) -> None:
+    """Distribution of a detail that is a list, all cases of a method together, above that of real data."""
+    found: dict[str, list[float]] = {}
+    real: list[float] = []
+    for row in rows:
+        found.setdefault(row.method, []).extend(row.details.get(detail, []))
+        real = real or row.details.get(f"{detail}_real", [])
+    lines = [line for line in table.lines if found.get(line.method)]
+    if not lines or not real:
+        return
+    with figure(path, (7, 1.0 + 0.4 * len(lines))) as (_, axes):
+        names = ["real, held out", *(line.method for line in lines)]
+        colours = ["0.4", *(COLOURS[line.kind] for line in lines)]
+        values = [real, *(found[line.method] for line in lines)]
+        boxes = axes.boxplot(values, orientation="horizontal", widths=0.6, patch_artist=True, whis=(0, 100),
+                             medianprops={"color": "black"})  # fmt: skip
+        for box, colour in zip(boxes["boxes"], colours, strict=True):
+            box.set(facecolor=colour, alpha=0.35, edgecolor=colour)
+        axes.axvline(max(real), color="0.4", lw=0.8, ls="--")
+        axes.set_yticks(range(1, len(names) + 1), names)
+        axes.invert_yaxis()
+        label = f"{detail.replace('_', ' ')} (box: quartiles; whiskers: all; dashed: highest real)"
+        axes.set(xlabel=label, title=title)
+        axes.grid(axis="x", alpha=0.3)
+
+
 def _kind_legend(axes: Any, lines: Sequence[Line]) -> None:
     from matplotlib.lines import Line2D
 

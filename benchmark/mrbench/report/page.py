@@ -12,7 +12,7 @@ from pathlib import Path
 from mrbench.core.row import Row
 from mrbench.data.cache import write_atomically
 from mrbench.engine.plan import Board
-from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time
+from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time, spread_plot
 from mrbench.report.panels import case_panel, chosen_cases
 from mrbench.report.tables import Caption, cases_text, costs, heading, number, rank, seconds
 from mrbench.stats.leaderboard import Leaderboard
@@ -59,6 +59,9 @@ def draw_figures(folder: Path, board: Board, rows: Sequence[Row], table: Leaderb
     if board.task.breakdown:
         title = board.task.breakdown.replace("_", " ").capitalize()
         breakdown_heatmap(show(board.task.breakdown, title), table, rows, board.task.breakdown, about.title)
+    if table.metrics and (spread := board.task.spread):
+        what = next(metric.label for metric in table.metrics if metric.name == spread)
+        spread_plot(show(f"spread_{spread}", f"{what}: made and real"), table, rows, spread, about.title)
     return [figure for figure in shown if figure.path.is_file()]
 
 

@@ -41,13 +41,14 @@ def case_panel(path: Path, board: Board, table: Leaderboard, rows: Sequence[Row]
     case = board.task.load(board.dataset, identity, board.track)
     pictures = {m: board.task.picture(case, np.load(prediction_path(str(found[m].prediction)))) for m in order}
     names = ["", *order]
-    bands = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
     any_picture = next(iter(pictures.values()))
+    columns = max(1, round(COLUMNS / any_picture.scale))
+    bands = [names[i : i + columns] for i in range(0, len(names), columns)]
     limit = max(float(np.percentile(np.abs(p.difference), 99.5)) for p in pictures.values())
     height, width = any_picture.reference.shape
     rows_per_band = 3 if any_picture.grid is not None else 2
-    across = min(COLUMNS, len(names))
-    tile = 1.45
+    across = min(columns, len(names))
+    tile = 1.45 * any_picture.scale
     size = (tile * across + 0.6, tile * height / width * rows_per_band * len(bands) + 0.35 * len(bands) + 0.4)
     with figure(path, size, nrows=rows_per_band * len(bands), ncols=across, squeeze=False) as (drawn, axes):
         for axis in axes.flat:
@@ -66,7 +67,8 @@ def case_panel(path: Path, board: Board, table: Leaderboard, rows: Sequence[Row]
                 colours = _method(tiles, pictures[name], f"{_short(name)}\n{text}", limit)
         drawn.suptitle(title, fontsize=10)
         if colours is not None:
-            drawn.colorbar(colours, ax=axes, fraction=0.015, pad=0.01, label=f"difference to {any_picture.names[0]}")
+            compared = any_picture.compared or any_picture.names[0]
+            drawn.colorbar(colours, ax=axes, fraction=0.015, pad=0.01, label=f"difference to {compared}")
     return True
 
 

@@ -94,6 +94,6 @@ def _is_home(training: Training, row: Row) -> bool:
 
 def _paired_loss(own: Sequence[Row], home: Sequence[Row], metric: Metric) -> float:
     at_home = {row.case: row.metrics[metric.name] for row in home}
-    sign = 1 if metric.higher_is_better else -1
+    sign = metric.sign
     shared = [sign * (at_home[row.case] - row.metrics[metric.name]) for row in own if row.case in at_home]
     return float(np.mean(shared)) if shared else float("nan")

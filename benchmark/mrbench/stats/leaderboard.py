@@ -154,7 +154,7 @@ def _column(
     The paired test sees one number for the same subjects, their mean: repeated cases are not independent.
     """
     intervals = {name: mean_interval(own, weights) for name, own in values.items()}
-    sign = -1 if metric.higher_is_better else 1
+    sign = -metric.sign
     eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and name in sound]
     if not eligible or not metric.ranked or len(units) < FEWEST_CASES:
         return {name: Cell(*interval) for name, interval in intervals.items()}
@@ -175,7 +175,7 @@ def _badness(cells: dict[str, Cell], metrics: tuple[Metric, ...]) -> float:
     if not metrics:
         return inf
     mean = cells[metrics[0].name].mean
-    return inf if np.isnan(mean) else (-mean if metrics[0].higher_is_better else mean)
+    return inf if np.isnan(mean) else -metrics[0].sign * mean
 
 
 def _line(rank: int | None, name: str, rows: list[Row], cells: dict[str, Cell], failed: int) -> Line:

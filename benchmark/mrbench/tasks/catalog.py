@@ -6,6 +6,7 @@ from mrbench.core.errors import unknown_name
 from mrbench.core.task import Task
 from mrbench.data.dataset import Dataset
 from mrbench.tasks.denoising import Denoising
+from mrbench.tasks.generation import Generation
 from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.registration import Registration
 from mrbench.tasks.segmentation import Segmentation
@@ -14,6 +15,7 @@ from mrbench.tasks.synthesis import Synthesis
 
 TASKS: dict[str, type[Task]] = {
     "denoising": Denoising,
+    "generation": Generation,
     "reconstruction": Reconstruction,
     "registration": Registration,
     "segmentation": Segmentation,

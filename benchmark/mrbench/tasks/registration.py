@@ -12,6 +12,7 @@ import numpy as np
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.metric import Metric
+from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.task import Picture, Scores, Task
 from mrbench.data.dataset import Dataset, Subject
@@ -135,24 +136,13 @@ class Registration(Task):
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
         expected = (3, *case.inputs.fixed.shape)
-        if not isinstance(prediction, np.ndarray):
-            raise PredictionError(
-                f"the method returned {type(prediction).__name__}; return a numpy array of shape {expected}."
-            )
-        if prediction.shape != expected:
-            raise PredictionError(
-                f"the field has shape {prediction.shape}; {expected} is needed: components first, axes (z, y, x)."
-            )
-        if not np.issubdtype(prediction.dtype, np.floating):
-            raise PredictionError(f"the field has dtype {prediction.dtype}; return floating-point voxels.")
-        if not np.isfinite(prediction).all():
-            raise PredictionError("the field holds NaN or infinite values; the method diverged or divided by zero.")
-        largest = float(np.abs(prediction).max())
+        field = finite_array(prediction, expected, what="the field", axes="(component, z, y, x)")
+        largest = float(np.abs(field).max())
         if largest > max(expected):
             raise PredictionError(
                 f"the field reaches {largest:.0f} voxels, farther than the image is wide; check its units."
             )
-        return np.ascontiguousarray(prediction, dtype=np.float32)
+        return field
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where another convention for the same field fits the labels clearly better."""

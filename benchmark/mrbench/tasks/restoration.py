@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
-from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.errors import DataError
 from mrbench.core.metric import Metric
+from mrbench.core.prediction import finite_array
 from mrbench.core.row import Row
 from mrbench.core.task import Picture, Scores, Task
 from mrbench.data.dataset import Dataset
@@ -104,18 +105,7 @@ class Restoration(Task):
         """Return the settings object of a track."""
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
-        expected = case.reference.volume.shape
-        if not isinstance(prediction, np.ndarray):
-            raise PredictionError(f"the method returned {type(prediction).__name__}; return an array of {expected}.")
-        if prediction.shape != expected:
-            raise PredictionError(f"the volume has shape {prediction.shape}; {expected} is needed, axes (z, y, x).")
-        if not np.issubdtype(prediction.dtype, np.floating):
-            raise PredictionError(f"the volume has dtype {prediction.dtype}; return real floating-point numbers.")
-        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, which is refused below
-            volume = np.ascontiguousarray(prediction, dtype=np.float32)
-        if not np.isfinite(volume).all():
-            raise PredictionError("the volume holds NaN or infinite values; the method diverged or divided by zero.")
-        return volume
+        return finite_array(prediction, case.reference.volume.shape, what="the volume", axes="(z, y, x)")
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where the volume fits clearly better moved by a voxel, mirrored, or in other units."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
-from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.errors import DataError
 from mrbench.core.metric import Metric
+from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.task import Picture, Scores, Task
 from mrbench.data.dataset import Dataset, Subject
@@ -139,17 +140,7 @@ class Synthesis(Task):
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
         shape = case.reference.image.shape
-        if not isinstance(prediction, np.ndarray):
-            raise PredictionError(f"the method returned {type(prediction).__name__}; return an array of {shape}.")
-        if prediction.shape not in (shape, (2, *shape)):
-            raise PredictionError(f"the image has shape {prediction.shape}; {shape} is needed, axes (z, y, x).")
-        if not np.issubdtype(prediction.dtype, np.floating):
-            raise PredictionError(f"the image has dtype {prediction.dtype}; return real floating-point numbers.")
-        with np.errstate(over="ignore"):
-            image = np.ascontiguousarray(prediction, dtype=np.float32)
-        if not np.isfinite(image).all():
-            raise PredictionError("the image holds NaN or infinite values; the method diverged or divided by zero.")
-        return image
+        return finite_array(prediction, shape, (2, *shape), what="the image", axes="(z, y, x)")
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn of contrasts that are not aligned, and of a prediction in other units."""

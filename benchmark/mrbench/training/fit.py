@@ -115,7 +115,7 @@ def fit(
         "seed": seed,
         "steps": progress.step,
         "best_step": progress.best_step,
-        f"validation_{task.primary.name}": progress.best_score,
+        f"validation_{task.primary.name}": task.primary.sign * progress.best_score,
         "seconds": round(progress.seconds),
         "learning_rate": schedule.learning_rate,
         "settings": dict(recipe.settings),
@@ -148,6 +148,6 @@ def _validation(
             prediction = task.check(case, method.predict(case.inputs))
             values.append(task.score(case, prediction).metrics[task.primary.name])
         score = float(np.mean(values))
-        return score if task.primary.higher_is_better else -score
+        return task.primary.sign * score
 
     return validate

@@ -62,7 +62,7 @@ def tune(
     tried: dict[tuple[float, ...], float] = {}
     names = list(method.tunable)
     examples = task.training_examples(dataset, [track]) if issubclass(method, FittedMethod) else None
-    sign = 1 if task.primary.higher_is_better else -1
+    sign = task.primary.sign
 
     def score(values: tuple[float, ...]) -> float:
         if values not in tried:

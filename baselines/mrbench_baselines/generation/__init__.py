@@ -1,0 +1,1 @@
+"""Classical generation methods."""

@@ -1,0 +1,273 @@
+"""Generation: new axial T1 slices of brains, from nothing but the train split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import DataError
+from mrbench.core.metric import Metric
+from mrbench.core.prediction import finite_array
+from mrbench.core.protocol import Protocol
+from mrbench.core.random import rng_for, seed_for
+from mrbench.core.row import Row
+from mrbench.core.task import Picture, Scores, Task
+from mrbench.data.catalog import find_dataset
+from mrbench.data.dataset import Dataset
+from mrbench.metrics.distribution import (
+    MS_SSIM_WINDOW,
+    frechet_distance,
+    kernel_mmd,
+    nearest_correlations,
+    pair_ms_ssim,
+    precision_recall,
+)
+
+SLICES = 8
+"""Axial slices of each person, from the middle of the grid upwards: thalamus to the roof of the ventricles."""
+
+DRAWS = 8
+"""Cases: sets of new slices, each as large as the set of real slices it is compared with."""
+
+SMALLEST = MS_SSIM_WINDOW * 3**2
+"""Pixels that MONAI asks of an image for four scales of SSIM."""
+
+SHOWN = 3
+"""Samples in a panel, and training slices beside each."""
+
+FRECHET = Metric("frechet", "Fréchet distance", "", False, (0, inf), 2,
+                 "Of Gaussians fitted to mrbench's own features of made and real held-out slices. No FID.")  # fmt: skip
+MMD = Metric("mmd", "kernel MMD", "", False, (-inf, inf), 3,
+             "Squared, unbiased, cubic kernel, of the same features; 0 on average for equal sets.")  # fmt: skip
+PRECISION = Metric("precision", "precision", "", True, (0, 1), 3, "Share of made slices among the real (k = 3).")
+RECALL = Metric("recall", "recall", "", True, (0, 1), 3, "Share of real slices among the made (k = 3).")
+LIKENESS = Metric("pair_ms_ssim", "MS-SSIM of pairs", "", False, (-1, 1), 3,
+                  "Mean of random pairs of made slices: above that of real pairs, variety is missing.",
+                  ranked=False)  # fmt: skip
+NEAREST = Metric("nearest_ncc", "NCC, nearest training slice", "", False, (-1, 1), 3,
+                 "Median over made slices of the highest normalised cross-correlation with a training slice.",
+                 ranked=False)  # fmt: skip
+COPIED = Metric("copied", "share copied", "", False, (0, 1), 3,
+                "Share of made slices nearer to a training slice (NCC) than any real held-out slice is.")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GenerationInputs:
+    """What a generation method sees: how much to make, and no image.
+
+    Attributes
+    ----------
+    count : int
+    shape : tuple of int
+        ``(y, x)`` of a slice.
+    seed : int
+        Of this draw; the same for every method.
+    spacing : tuple of float
+        mm, order ``(z, y, x)``.
+    """
+
+    count: int
+    shape: tuple[int, int]
+    seed: int
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class GenerationReference:
+    """What only the scorer sees: real slices that nobody trained on, and the training slices, ``(slice, y, x)``."""
+
+    held_out: np.ndarray
+    training: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrainingSlices:
+    """The slices of the train split ``(slice, y, x)``, those of a person in a row, and the tracks trained for."""
+
+    images: np.ndarray
+    tracks: Sequence[str]
+
+
+class Generation(Task):
+    """Generation of slices; a case is one draw, compared with the slices of a split.
+
+    A prediction is ``(count, y, x)``: slices on the grid of the data, 1 at the 99.5th percentile of a brain.
+    """
+
+    name = "generation"
+    tracks: Mapping[str, str] = {"axial-t1": f"axial T1 slices, {SLICES} levels of a brain aligned to the template"}
+    metrics = (FRECHET, MMD, PRECISION, RECALL, LIKENESS, NEAREST, COPIED)
+    spread = "nearest_ncc"
+
+    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
+        return [CaseId(f"{split}-draw-{number}", (f"draw-{number}",)) for number in range(1, DRAWS + 1)]
+
+    def people(self, dataset: Dataset, cases: Sequence[CaseId]) -> list[str]:
+        return [s for split in ("train", *dict.fromkeys(map(_split, cases))) for s in dataset.subjects(split)]
+
+    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
+        split = _split(case)
+        held_out, spacing = slices_of(dataset.address, dataset.fingerprint, split)
+        training, _ = slices_of(dataset.address, dataset.fingerprint, "train")
+        if held_out.shape[1:] != training.shape[1:]:
+            raise DataError(
+                f"slices of {dataset.name} are {training.shape[1:]} pixels in the train split and {held_out.shape[1:]} "
+                f"in {split}; resample them to one grid."
+            )
+        inputs = GenerationInputs(len(held_out), held_out.shape[1:], seed_for(case.id, "generation"), spacing)
+        return Case(case.id, case.subjects, inputs, GenerationReference(held_out, training), spacing)
+
+    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingSlices:
+        return TrainingSlices(slices_of(dataset.address, dataset.fingerprint, "train")[0], tracks)
+
+    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+        from mrbench.metrics.slice_features import weights_sha256
+
+        settings = {
+            "dataset": dataset.name,
+            "slices": f"{SLICES} axial slices of T1 from the middle of the grid upwards",
+            "prediction": "as many slices as are held out, clipped to 0 to 1",
+            "features": f"slice-features {weights_sha256()[:12]}",
+            "mmd": "(x.y / d + 1)^3, unbiased",
+            "precision_recall": "k = 3",
+            "ms_ssim": f"4 scales, {MS_SSIM_WINDOW}x{MS_SSIM_WINDOW} Gaussian, random pairs",
+            "correlation": "normalised, over the whole slice",
+        }
+        return Protocol(f"generation/{track}", version=1, settings=settings)
+
+    def check(self, case: Case, prediction: Any) -> np.ndarray:
+        expected = (case.inputs.count, *case.inputs.shape)
+        return finite_array(prediction, expected, what="the array of slices", axes="(slice, y, x)")
+
+    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
+        """Warn of slices that are all the same, in other units, or upside down."""
+        if np.ptp(prediction, axis=0).max() < 1e-3:
+            return "all slices are the same; draw each from inputs.seed."
+        real = case.reference.held_out
+        ratio = float(np.percentile(prediction, 99.5) / np.percentile(real, 99.5))
+        if not 1 / 3 < ratio < 3:
+            return f"intensities are {ratio:.3g} times those of real slices; 1 is the 99.5th percentile of a brain."
+        mean = prediction.mean(0)
+        fits = {name: float((real.mean(0) * np.flip(mean, axes)).sum()) for name, axes in _FLIPS.items()}
+        best = max(fits, key=fits.__getitem__)
+        if fits[best] > 1.02 * fits[""]:
+            return f"the mean slice fits better mirrored along {best}; axes are (slice, y, x), anterior and right last."
+        return None
+
+    def score(self, case: Case, prediction: np.ndarray) -> Scores:
+        from mrbench.metrics.slice_features import slice_features
+
+        real, training = case.reference.held_out, case.reference.training
+        made = np.clip(prediction, 0, 1)
+        features = slice_features(real), slice_features(made)
+        pairs = random_pairs(len(real))
+        held_out = nearest_correlations(real, training, nearest=1)[1][:, 0]
+        nearest = nearest_correlations(made, training, nearest=1)[1][:, 0]
+        precision, recall = precision_recall(*features)
+        metrics = {
+            "frechet": frechet_distance(*features),
+            "mmd": kernel_mmd(*features),
+            "precision": precision,
+            "recall": recall,
+            "pair_ms_ssim": pair_ms_ssim(made, pairs),
+            "nearest_ncc": float(np.median(nearest)),
+            "copied": float((nearest > held_out.max()).mean()),
+        }
+        details = {
+            "nearest_ncc": [round(float(value), 4) for value in nearest],
+            "nearest_ncc_real": [round(float(value), 4) for value in held_out],
+            "pair_ms_ssim_real": pair_ms_ssim(real, pairs),
+        }
+        return Scores(metrics, details)
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        known = next((row.details for row in rows if "nearest_ncc_real" in row.details), None)
+        if known is None:
+            return []
+        held_out = np.asarray(known["nearest_ncc_real"])
+        return [
+            f"A case is a draw of {len(held_out)} slices: intervals and tests are over draws, of one training each.",
+            f"Real held-out slices: NCC with the nearest training slice {np.median(held_out):.3f} in the median, "
+            f"{held_out.max():.3f} at the highest; MS-SSIM of pairs {known['pair_ms_ssim_real']:.3f}.",
+        ]
+
+    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+        """Samples, each with the training slices most like it; the difference is the sample less each of them."""
+        training = case.reference.training
+        made, real = (_with_nearest(images.clip(0, 1), training) for images in (prediction, case.reference.held_out))
+        typical = training[np.linspace(0, len(training) - 1, SHOWN * (SHOWN + 1)).astype(int)]
+        return Picture(
+            _mosaic(real), _mosaic(typical), _mosaic(made), _mosaic(made[:, :1] - made),
+            names=(f"real held-out slices, each\nbefore its {SHOWN} nearest training slices", "training slices"),
+            compared="training slice", scale=2.0,
+        )  # fmt: skip
+
+
+_FLIPS: dict[str, tuple[int, ...]] = {"": (), "y": (0,), "x": (1,), "y and x": (0, 1)}
+
+
+@lru_cache(maxsize=4)
+def slices_of(address: str, fingerprint: str, split: str) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Slices ``(slice, y, x)`` of a split, those of a person in a row, and the spacing; kept, as every draw asks.
+
+    Raises
+    ------
+    DataError
+        If the split has no subjects, the volumes differ in size, are too small, or have no T1.
+    """
+    dataset = find_dataset(address, Generation.material)
+    found: list[np.ndarray] = []
+    spacing = None
+    for name in dataset.subjects(split):
+        subject = dataset.load(name)
+        if "T1" not in subject.images:
+            raise DataError(f"subject '{name}' has {' and '.join(subject.images)} but no T1, which generation needs.")
+        volume = subject.images["T1"]
+        middle = len(volume) // 2
+        part = volume[middle : middle + SLICES]
+        if len(part) < SLICES or min(part.shape[1:]) < SMALLEST:
+            raise DataError(
+                f"subject '{name}' has {volume.shape} voxels; generation needs {2 * SLICES} slices of "
+                f"{SMALLEST}x{SMALLEST} pixels at the least."
+            )
+        if found and part.shape != found[0].shape:
+            raise DataError(
+                f"subject '{name}' has slices of {part.shape[1:]} pixels, others {found[0].shape[1:]}; "
+                "resample them to one grid."
+            )
+        found.append(part)
+        spacing = spacing or subject.spacing
+    if spacing is None:
+        raise DataError(f"{dataset.name} has no subjects in the split '{split}'; generation compares with them.")
+    return np.concatenate(found), spacing
+
+
+def _split(case: CaseId) -> str:
+    return case.id.partition("-")[0]
+
+
+def random_pairs(count: int) -> np.ndarray:
+    """A fixed random order in which no image stands beside itself."""
+    order = rng_for(f"{count} slices", "pairs").permutation(count)
+    partner = np.empty(count, int)
+    partner[order] = np.roll(order, 1)
+    return partner
+
+
+def _with_nearest(images: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Evenly spaced images, each followed by its nearest training slices: ``(SHOWN, 1 + SHOWN, y, x)``."""
+    shown = images[np.linspace(0, len(images) - 1, SHOWN).astype(int)]
+    indices, _ = nearest_correlations(shown, training, nearest=SHOWN)
+    return np.concatenate([shown[:, None], training[indices]], axis=1)
+
+
+def _mosaic(tiles: np.ndarray) -> np.ndarray:
+    """Tiles as one image, the first row on top where the first axis runs upwards."""
+    grid = tiles.reshape(SHOWN, SHOWN + 1, *tiles.shape[-2:])[::-1]
+    return np.concatenate([np.concatenate(list(row), axis=1) for row in grid], axis=0)

@@ -1,0 +1,157 @@
+"""The contract of generation: draws, what counts as real, refusals, warnings, scores, pictures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from mrbench.core.case import Case
+from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.row import Row
+from mrbench.data.catalog import find_dataset
+from mrbench.data.dataset import Dataset
+from mrbench.tasks.generation import DRAWS, SHOWN, SLICES, Generation, random_pairs, slices_of
+
+TRACK = "axial-t1"
+
+
+@pytest.fixture
+def brains(heads: Path) -> Dataset:
+    return find_dataset(f"folder:{heads}", "images")
+
+
+@pytest.fixture
+def draws(brains: Dataset) -> list[Case]:
+    task = Generation()
+    return [task.load(brains, identity, TRACK) for identity in task.cases(brains, "test", TRACK)]
+
+
+def near(case: Case, seed: int = 0) -> np.ndarray:
+    """New slices near the real ones: each its own mixture of two of them."""
+    rng = np.random.default_rng(seed)
+    real = case.reference.held_out
+    share = rng.uniform(0.3, 0.7, len(real))[:, None, None]
+    return (share * real + (1 - share) * np.roll(real, 3, axis=0)).astype(np.float32)
+
+
+def test_a_case_is_a_draw_and_shows_the_method_no_image(draws: list[Case]) -> None:
+    assert len(draws) == DRAWS and len({case.inputs.seed for case in draws}) == DRAWS
+    first = draws[0]
+    assert first.inputs.count == 2 * SLICES and first.inputs.shape == (80, 66)
+    assert not any(isinstance(value, np.ndarray) for value in vars(first.inputs).values())
+
+
+def test_what_is_held_out_is_of_other_people(brains: Dataset, draws: list[Case]) -> None:
+    """The slices are the eight from the middle upwards, of the split's people in order."""
+    reference = draws[0].reference
+    assert len(reference.training) == 5 * SLICES
+    volume = brains.load("h8").images["T1"]
+    np.testing.assert_array_equal(reference.held_out[SLICES:], volume[9 : 9 + SLICES])
+    assert not any((reference.training == image).all((1, 2)).any() for image in reference.held_out)
+    assert set(Generation().people(brains, Generation().cases(brains, "test", TRACK))) == {
+        f"h{n}" for n in (*range(5), 7, 8)
+    }
+
+
+def test_real_slices_score_perfectly(draws: list[Case]) -> None:
+    case = draws[0]
+    scores = Generation().score(case, case.reference.held_out).metrics
+    assert scores["frechet"] == pytest.approx(0, abs=1e-3) and scores["copied"] == 0
+    assert scores["precision"] == scores["recall"] == 1
+
+
+def test_copies_are_told(draws: list[Case]) -> None:
+    case = draws[0]
+    task, copies = Generation(), case.reference.training[: case.inputs.count]
+    scores = task.score(case, copies)
+    assert scores.metrics["copied"] == 1 and scores.metrics["nearest_ncc"] == pytest.approx(1)
+    half = np.concatenate([copies[:SLICES], case.reference.held_out[:SLICES]])
+    assert task.score(case, half).metrics["copied"] == 0.5
+    assert len(scores.details["nearest_ncc"]) == case.inputs.count
+
+
+def test_noise_and_sameness_are_told(draws: list[Case]) -> None:
+    case, task = draws[0], Generation()
+    made = near(case)
+    good = task.score(case, made).metrics
+    noisy = made + 0.2 * np.random.default_rng(1).standard_normal(made.shape).astype(np.float32)
+    assert task.score(case, noisy).metrics["frechet"] > 2 * good["frechet"]
+    same = np.repeat(made[:1], len(made), axis=0)
+    collapsed = task.score(case, same).metrics
+    assert collapsed["pair_ms_ssim"] == pytest.approx(1, abs=1e-4) and good["pair_ms_ssim"] < 0.99
+    assert collapsed["recall"] < good["recall"] or good["recall"] == 0
+    assert "all slices are the same" in str(task.diagnose(case, same))
+
+
+def test_no_slice_is_paired_with_itself() -> None:
+    for count in (2, 7, 64):
+        partner = random_pairs(count)
+        assert sorted(partner) == list(range(count)) and (partner != np.arange(count)).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda images: images[:-1], "shape (15, 80, 66); (16, 80, 66) is needed, axes (slice, y, x)"),
+        (lambda images: images.swapaxes(1, 2), "shape (16, 66, 80)"),
+        (lambda images: images.astype(int), "dtype int64"),
+        (lambda images: images * np.nan, "NaN or infinite"),
+        (lambda images: list(images), "returned list"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(draws: list[Case], spoil, sentence: str) -> None:
+    with pytest.raises(PredictionError) as caught:
+        Generation().check(draws[0], spoil(near(draws[0])))
+    assert sentence in str(caught.value)
+
+
+def test_units_and_mirrored_axes_are_warned_of(draws: list[Case]) -> None:
+    case, task = draws[0], Generation()
+    made = near(case)
+    assert task.diagnose(case, made) is None
+    assert "255 times" in str(task.diagnose(case, case.reference.held_out * 255))
+    assert "mirrored along y" in str(task.diagnose(case, made[:, ::-1]))
+
+
+def test_the_picture_shows_samples_before_their_nearest(draws: list[Case]) -> None:
+    case = draws[0]
+    shown = Generation().picture(case, case.reference.training[: case.inputs.count])
+    y, x = case.inputs.shape
+    assert shown.prediction.shape == (SHOWN * y, (SHOWN + 1) * x)
+    np.testing.assert_array_equal(shown.prediction[:, :x], shown.prediction[:, x : 2 * x])
+    assert not shown.difference[:, :x].any(), "a copy differs from its nearest in nothing"
+    assert shown.difference[:, x:].any()
+
+
+def test_the_board_tells_how_near_real_slices_come(draws: list[Case]) -> None:
+    scores = Generation().score(draws[0], near(draws[0]))
+    row = Row.__new__(Row)
+    object.__setattr__(row, "details", scores.details)
+    text = " ".join(Generation().notes([row]))
+    real = scores.details["nearest_ncc_real"]
+    assert f"{np.median(real):.3f} in the median, {max(real):.3f} at the highest" in text
+    assert Generation().notes([]) == []
+
+
+def test_too_small_and_unlike_volumes_are_one_sentence(heads: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    shutil.copytree(heads, folder)
+    for shape, sentence in (((18, 80, 40), "generation needs 16 slices of 63x63"), ((18, 70, 66), "others (80, 66)")):
+        for kind in ("t1", "labels"):
+            nib.Nifti1Image(np.ones(shape, np.int16).T, np.diag([2.0, 2, 2, 1])).to_filename(
+                folder / f"1_{kind}.nii.gz"
+            )
+        dataset = find_dataset(f"folder:{folder}", "images")
+        with pytest.raises(DataError) as caught:
+            slices_of(dataset.address, dataset.fingerprint, "train")
+        assert sentence in str(caught.value)
+
+
+def test_the_protocol_names_the_features(brains: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Generation().protocol(brains, TRACK)
+    monkeypatch.setattr("mrbench.metrics.slice_features.weights_sha256", lambda: "0" * 64)
+    assert Generation().protocol(brains, TRACK).hash != before.hash

@@ -1,0 +1,74 @@
+"""Generation from the command line: a folder in; a board, a tuned baseline and weights out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mrbench.core.registry import find_method
+from mrbench.training.weights import weights_folder
+
+SHIPPED = weights_folder(find_method("dcgan", "generation"))  # type: ignore[arg-type]
+
+
+METHODS = ("bootstrap", "pca[components=8]")
+
+
+def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def test_run_tells_the_memoriser(heads: Path, tmp_path: Path) -> None:
+    done = mrbench("run", "-t", "generation", "-d", f"folder:{heads}", "-m", "bootstrap", "-m", "pca[components=8]",
+                   "-m", "dcgan", "--limit", "3", "--out", "out", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    board = tmp_path / "out/generation/axial-t1/heads"
+    rows = [json.loads(line) for line in (board / "rows.jsonl").read_text().splitlines()]
+    copied = {
+        name: [r["metrics"]["copied"] for r in rows if r["method"] == name]
+        for name in ("bootstrap", "pca[components=8]")
+    }
+    assert copied["bootstrap"] == [1, 1, 1] and max(copied["pca[components=8]"]) < 1
+    assert "dcgan skipped: no weights of dcgan-z100f16 for heads" in " ".join(done.stdout.split())
+    assert (board / "figures/panel_median.png").stat().st_size > 10_000
+    assert (board / "figures/spread_nearest_ncc.png").stat().st_size > 5_000
+    page = (board / "report.html").read_text()
+    assert "Real held-out slices: NCC with the nearest training slice" in page and "No FID" in page
+
+
+def test_tune_and_train(heads: Path, tmp_path: Path) -> None:
+    done = mrbench(
+        "tune", "-t", "generation", "-m", "pca", "-d", f"folder:{heads}", "--limit", "1", "--out", "t", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (manifest,) = (tmp_path / "t").glob("*.json")
+    assert json.loads(manifest.read_text())["chosen"]["components"] >= 8
+    done = mrbench("train", "-t", "generation", "-m", "dcgan[latent=4,base=2]", "-d", f"folder:{heads}",
+                   "--steps", "4", "--validate-every", "2", "--validation-limit", "1",
+                   "--out", "w", "--checkpoints", "c", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (weights,) = (tmp_path / "w").glob("*.safetensors")
+    told = json.loads(weights.with_suffix(".json").read_text())
+    assert told["validation_frechet"] > 0, "in the metric's own sign"
+    done = mrbench("run", "-t", "generation", "-d", f"folder:{heads}", "--limit", "1", "--out", "out",
+                   "-m", f"dcgan[latent=4,base=2,weights={weights}]", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_train_split_is_a_reason_not_a_crash(heads: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    for name in ("7_t1.nii.gz", "7_labels.nii.gz"):
+        (folder / name).write_bytes((heads / name).read_bytes())
+    (folder / "subjects.csv").write_text("subject,split,T1,labels\nh7,test,7_t1.nii.gz,7_labels.nii.gz\n")
+    for method, sentence in (("bootstrap", "alone has no train subjects"), ("dcgan[weights=WEIGHTS]", "split 'train'")):
+        text = method.replace("WEIGHTS", str(next(SHIPPED.glob("*.safetensors"))))
+        done = mrbench("run", "-t", "generation", "-d", f"folder:{folder}", "-m", text, "--out", "out", cwd=tmp_path)
+        assert sentence in " ".join((done.stdout + done.stderr).split())
+        assert "Traceback" not in done.stderr
