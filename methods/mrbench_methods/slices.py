@@ -30,15 +30,24 @@ def stacks(volume: torch.Tensor, context: int) -> torch.Tensor:
 
 
 def restore(
-    network: Network, volume: np.ndarray, *, context: int, planes: int, stride: int = 1, device: str
+    network: Network,
+    volume: np.ndarray,
+    *,
+    maps: np.ndarray | None = None,
+    context: int,
+    planes: int,
+    stride: int = 1,
+    device: str,
 ) -> np.ndarray:
     """Run a network over all slices of a volume, edges extended.
 
     Parameters
     ----------
     network : Module or function
-        From ``(batch, 2 context + 1, y, x)`` to ``(batch, 1, y, x)``.
+        From ``(batch, 2 context + 1, y, x)``, and a channel for each map, to ``(batch, 1, y, x)``.
     volume : ndarray of float32, shape ``(z, y, x)``
+    maps : ndarray of float32, shape ``(map, z, y, x)``, optional
+        What else the network sees of each slice, after the slices.
     context : int
         Neighbouring slices on each side.
     planes : {1, 3}
@@ -53,16 +62,23 @@ def restore(
     ndarray of float32, shape ``(z, y, x)``
     """
     axes = range(planes if min(volume.shape) > 2 * context else 1)
-    views = [np.moveaxis(_slices(network, across(volume, axis), context, stride, device), 0, axis) for axis in axes]
+    maps = np.empty((0, *volume.shape), np.float32) if maps is None else maps
+    views = []
+    for axis in axes:
+        turned = np.stack([across(part, axis) for part in (volume, *maps)], axis=1)
+        views.append(np.moveaxis(_slices(network, turned, context, stride, device), 0, axis))
     return np.asarray(np.mean(views, axis=0, dtype=np.float32))
 
 
-def _slices(network: Network, volume: np.ndarray, context: int, stride: int, device: str) -> np.ndarray:
+def _slices(network: Network, channels: np.ndarray, context: int, stride: int, device: str) -> np.ndarray:
+    """Run the network over slices ``(z, 1 + map, y, x)``."""
     import torch
 
-    rows, columns = volume.shape[1:]
-    margin = [(context, context), (0, -rows % stride), (0, -columns % stride)]
-    padded = torch.from_numpy(np.pad(volume, margin, mode="edge")).to(device)
+    rows, columns = channels.shape[2:]
+    margin = [(context, context), (0, 0), (0, -rows % stride), (0, -columns % stride)]
+    padded = torch.from_numpy(np.pad(channels, margin, mode="edge")).to(device)
+    maps = padded[context : len(padded) - context, 1:]
     with torch.no_grad():
-        made = torch.cat([network(part)[:, 0] for part in stacks(padded, context).split(CHUNK)])
+        parts = zip(stacks(padded[:, 0], context).split(CHUNK), maps.split(CHUNK), strict=True)
+        made = torch.cat([network(torch.cat(part, 1))[:, 0] for part in parts])
     return made[:, :rows, :columns].cpu().numpy()

@@ -19,7 +19,7 @@ from mrbench.tasks.synthesis import TRACKS, Scan, SynthesisInputs, TrainingScans
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_folder
 from mrbench_methods.synthesis.scans import crop, unpaired_scans
-from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, initialise
+from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, SkipGenerator, initialise
 
 SHAPE = (24, 42, 38)
 BOTH = "t1-to-t2+t2-to-t1"
@@ -74,6 +74,13 @@ def trained(text: str, track: str, rate: float, steps: int) -> LearnedMethod:
     return made
 
 
+def without_norm(network: torch.nn.Module) -> torch.nn.Module:
+    for module in network.modules():
+        if isinstance(module, torch.nn.InstanceNorm2d):
+            module.forward = lambda x: x
+    return network
+
+
 @pytest.mark.parametrize(("text", "track"), SMALL.items())
 def test_contract(text: str, track: str) -> None:
     """Odd sizes, zero outside the brain, deterministic."""
@@ -94,9 +101,7 @@ def test_the_published_generator_has_its_size() -> None:
 
 def test_the_discriminator_sees_patches_of_70_pixels() -> None:
     network = initialise(PatchDiscriminator(1, base=4))
-    for module in network.modules():  # its statistics reach over the whole image
-        if isinstance(module, torch.nn.InstanceNorm2d):
-            module.forward = lambda x: x
+    without_norm(network)  # its statistics reach over the whole image
     image = torch.zeros(1, 1, 160, 160, requires_grad=True)
     verdict = network(image)
     verdict[0, 0, verdict.shape[2] // 2, verdict.shape[3] // 2].backward()
@@ -106,12 +111,45 @@ def test_the_discriminator_sees_patches_of_70_pixels() -> None:
 
 def test_every_output_pixel_sees_as_many_inputs() -> None:
     """No chequerboard: constant features give constant output away from the rim."""
-    network = Generator(4, 1, norm="none")
+    for network in (without_norm(Generator(4, 1)), SkipGenerator(1, 4, 1)):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.fill_(0.01)
+            made = network(torch.ones(1, 1, 64, 64))[0, 0, 24:-24, 24:-24]
+        assert float(made.max() - made.min()) < 1e-6 * float(made.mean())
+
+
+def test_fine_detail_goes_around_the_blocks() -> None:
+    """A blind bottom leaves single pixels alone; without ways around they would be blurred over four."""
+    network = initialise(SkipGenerator(1, 8, 1))
     with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.fill_(0.01)
-        made = network(torch.ones(1, 1, 64, 64))[0, 0, 24:-24, 24:-24]
-    assert float(made.max() - made.min()) < 1e-6 * float(made.mean())
+        for up in network.up:
+            up.weight.zero_()
+        image = torch.zeros(1, 1, 32, 32)
+        made = network(image)
+        image[0, 0, 13, 14] = 1
+        changed = (network(image) - made).abs()[0, 0]
+    assert changed[13, 14] > 0
+    assert not changed[:6].any() and not changed[21:].any()
+
+
+def test_the_network_is_shown_where_it_is() -> None:
+    """The maps are of the slice in the middle, in the same place and mirrored with it."""
+    scan = person(0)
+    index = np.indices(SHAPE).astype(np.float32)
+    scan = Scan(scan.id, {**scan.images, "T1": index[0]}, scan.mask, scan.spacing)
+    for seed in range(6):
+        axis = seed % 3
+        block = crop(scan, ["T1"], maps=index, axis=axis, context=1, side=20, rng=rng_for(str(seed), "crop"))
+        np.testing.assert_array_equal(block["maps"][0], block["T1"][1])
+    blind, seeing = (untrained(f"pix2pix[base=4,blocks=1,position={p}]", "t1-to-t2") for p in ("false", "true"))
+    assert len(blind.network_.fine[0].weight[0]) == 3 and len(seeing.network_.fine[0].weight[0]) == 7
+    for made in (blind, seeing):
+        torch.nn.init.ones_(made.network_.last.bias)
+    inputs = inputs_of("t1-to-t2", scan)
+    moved = SynthesisInputs(inputs.image, inputs.mask, "T1", "T2", (2.0, 1.0, 1.0))
+    assert (seeing.predict(inputs) != seeing.predict(moved)).any(), "mm, not voxels"
+    np.testing.assert_array_equal(blind.predict(inputs), blind.predict(moved))
 
 
 def test_crops_of_a_pair_are_of_the_same_place() -> None:
@@ -147,7 +185,7 @@ def test_one_person_cannot_train_unpaired(name: str) -> None:
 
 
 def test_a_short_training_learns_the_contrast() -> None:
-    made, scan = trained("pix2pix[base=4,blocks=1,adversarial=0]", "t1-to-t2", 3e-3, 60), person(7)
+    made, scan = trained("pix2pix[base=8,blocks=1,adversarial=0]", "t1-to-t2", 3e-3, 100), person(7)
     made_t2 = made.predict(inputs_of("t1-to-t2", scan))
     identity = psnr(scan.images["T2"], scan.images["T1"], data_range=1, mask=scan.mask)
     assert psnr(scan.images["T2"], made_t2, data_range=1, mask=scan.mask) > identity + 5

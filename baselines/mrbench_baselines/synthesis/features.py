@@ -6,6 +6,8 @@ from itertools import product
 
 import numpy as np
 
+from mrbench.data.position import position_in
+
 
 def voxel_features(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], *, patch: bool) -> np.ndarray:
     """Features of each voxel of a brain, float32, shape ``(voxels, features)``.
@@ -13,14 +15,11 @@ def voxel_features(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ..
     Intensity; Gaussian means of 1, 2 and 4 mm SD and the gradient magnitude at 1 mm; position in mm from the middle of
     the brain's bounding box; depth in mm below its surface; and, with ``patch``, the 26 neighbours.
     """
-    from scipy.ndimage import distance_transform_edt, gaussian_filter, gaussian_gradient_magnitude
+    from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude
 
     sds = [tuple(mm / side for side in spacing) for mm in (1, 2, 4)]
     maps = [image, *(gaussian_filter(image, sd) for sd in sds), gaussian_gradient_magnitude(image, sds[0])]
-    columns = [values[mask] for values in maps]
-    for axis, index in enumerate(np.nonzero(mask)):
-        columns.append((index - (index.min() + index.max()) / 2) * spacing[axis])
-    columns.append(distance_transform_edt(mask, spacing)[mask])
+    columns = [values[mask] for values in (*maps, *position_in(mask, spacing))]
     if patch:
         steps = [step for step in product((-1, 0, 1), repeat=3) if any(step)]
         columns += [np.roll(image, step, (0, 1, 2))[mask] for step in steps]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mrbench.tasks.synthesis import TrainingScans
-from mrbench_methods.synthesis.scans import crop
-from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, initialise
+from mrbench_methods.synthesis.scans import crop, position_maps
+from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator, initialise
 
-CONTRAST = 0.15
+CONTRAST = 0.05
 """SD of the logarithm of the exponent that the source's intensities are raised to: scanners differ in contrast."""
 
 
@@ -23,10 +23,13 @@ class PairedRecipe:
     batch = 4
     side = 128
 
-    def __init__(self, network: Generator, examples: TrainingScans, context: int, planes: int) -> None:
+    def __init__(
+        self, network: SkipGenerator, examples: TrainingScans, context: int, planes: int, position: bool
+    ) -> None:
         ((self.source, self.target),) = examples.tracks
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.examples, self.context, self.planes = examples, context, planes
+        self.maps = [position_maps(scan.mask, scan.spacing) if position else None for scan in examples.scans]
         self.settings: Mapping[str, Any] = {
             "batch": self.batch, "crop": self.side, "planes": planes, "loss": "absolute error in the brain",
             "augmentation": f"left-right flip, source to the power of exp(N(0, {CONTRAST}))",
@@ -52,9 +55,13 @@ class PairedRecipe:
         return source[:, middle], made, target[:, middle], mask[:, middle].float()
 
     def _example(self, axis: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        scan = self.examples.scans[int(rng.integers(len(self.examples.scans)))]
-        block = crop(scan, (self.source, self.target), axis=axis, context=self.context, side=self.side, rng=rng)
-        block[self.source] = block[self.source] ** np.float32(np.exp(CONTRAST * rng.standard_normal()))
+        number = int(rng.integers(len(self.examples.scans)))
+        block = crop(
+            self.examples.scans[number], (self.source, self.target), maps=self.maps[number],
+            axis=axis, context=self.context, side=self.side, rng=rng,
+        )  # fmt: skip
+        source = block[self.source] ** np.float32(np.exp(CONTRAST * rng.standard_normal()))
+        block[self.source] = np.concatenate([source, *([block["maps"]] if "maps" in block else [])])
         return block
 
 
@@ -63,8 +70,10 @@ class AdversarialPairedRecipe(PairedRecipe):
 
     betas = (0.5, 0.999)
 
-    def __init__(self, network: Generator, examples: TrainingScans, context: int, planes: int, weight: float) -> None:
-        super().__init__(network, examples, context, planes)
+    def __init__(
+        self, network: SkipGenerator, examples: TrainingScans, context: int, planes: int, position: bool, weight: float
+    ) -> None:
+        super().__init__(network, examples, context, planes, position)
         self.adversary = initialise(PatchDiscriminator(channels=2)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {

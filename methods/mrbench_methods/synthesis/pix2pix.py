@@ -10,20 +10,21 @@ import numpy as np
 from mrbench.core.errors import unknown_name
 from mrbench.tasks.synthesis import TRACKS, SynthesisInputs, TrainingScans
 from mrbench_methods.slices import PLANES, restore
+from mrbench_methods.synthesis.scans import position_maps
 from mrbench_methods.tracks import TrackedNetwork
 
 if TYPE_CHECKING:
     from mrbench_methods.synthesis.paired_training import PairedRecipe
-    from mrbench_methods.synthesis.translation_network import Generator
+    from mrbench_methods.synthesis.translation_network import SkipGenerator
 
 
 class Pix2Pix(TrackedNetwork):
-    """The residual generator of CycleGAN trained on pairs of slices.
+    """A residual generator with features led around its blocks, trained on pairs of slices.
 
     Minimises ``L1 + adversarial * LSGAN``, the discriminator seeing the source beside the target. The published weight
     of L1 is 100 times that of the adversary. ``adversarial=0`` trains the same generator without one: what the
-    adversary adds is the difference. Unlike CycleGAN's, the generator has no instance normalisation, which would take
-    from each slice the scale that the absolute error asks for.
+    adversary adds is the difference. The generator has no instance normalisation, which would take from each slice the
+    scale that the absolute error asks for.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class Pix2Pix(TrackedNetwork):
         Neighbouring slices on each side; 0 as published.
     planes : {"all", "axial"}
         Mean over slices of all three orientations, or axial slices as published.
+    position : bool
+        Also show where each pixel lies in the brain and how deep, as regressions of voxels see it (`position_in`).
     weights : str
         Name (``open-ms.t1-to-t2``), path, or ``auto``: those trained for the data set and track.
     """
@@ -55,6 +58,7 @@ class Pix2Pix(TrackedNetwork):
         blocks: int = 4,
         context: int = 1,
         planes: str = "all",
+        position: bool = True,
         weights: str = "auto",
     ) -> None:
         if planes not in PLANES:
@@ -64,18 +68,21 @@ class Pix2Pix(TrackedNetwork):
         self.blocks = blocks
         self.context = context
         self.planes = planes
+        self.position = position
         self.weights = weights
 
     @property
     def network(self) -> str:
         kind = f"pix2pix-a{self.adversarial:g}" if self.adversarial else "l1-generator"
         axial = "-axial" if self.planes == "axial" else ""
-        return f"{kind}-f{self.base}b{self.blocks}c{self.context}{axial}"
+        position = "p" if self.position else ""
+        return f"{kind}-f{self.base}b{self.blocks}c{self.context}{position}{axial}"
 
-    def new_network(self, tracks: Sequence[tuple[str, str]]) -> Generator:
-        from mrbench_methods.synthesis.translation_network import Generator, initialise
+    def new_network(self, tracks: Sequence[tuple[str, str]]) -> SkipGenerator:
+        from mrbench_methods.synthesis.translation_network import SkipGenerator, initialise
 
-        return initialise(Generator(self.base, self.blocks, self.context, norm="none"))  # type: ignore[return-value]
+        channels = 2 * self.context + 1 + 4 * self.position
+        return initialise(SkipGenerator(channels, self.base, self.blocks))  # type: ignore[return-value]
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``."""
@@ -84,6 +91,7 @@ class Pix2Pix(TrackedNetwork):
         made = restore(
             self.network_,
             inputs.image,
+            maps=position_maps(inputs.mask, inputs.spacing) if self.position else None,
             context=self.context,
             planes=PLANES[self.planes],
             stride=STRIDE,
@@ -94,7 +102,7 @@ class Pix2Pix(TrackedNetwork):
     def recipe(self, examples: TrainingScans, seed: int) -> PairedRecipe:
         from mrbench_methods.synthesis.paired_training import AdversarialPairedRecipe, PairedRecipe
 
-        planes = PLANES[self.planes]
+        about = (self.network_, examples, self.context, PLANES[self.planes], self.position)
         if self.adversarial:
-            return AdversarialPairedRecipe(self.network_, examples, self.context, planes, self.adversarial)  # type: ignore[arg-type]
-        return PairedRecipe(self.network_, examples, self.context, planes)  # type: ignore[arg-type]
+            return AdversarialPairedRecipe(*about, self.adversarial)  # type: ignore[arg-type]
+        return PairedRecipe(*about)  # type: ignore[arg-type]

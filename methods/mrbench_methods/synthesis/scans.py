@@ -6,19 +6,35 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mrbench.data.position import position_in
 from mrbench.tasks.synthesis import Scan, TrainingScans
 from mrbench_methods.slices import across
 
 FEWEST = 0.1
 """Share of a crop that must be brain."""
 
+POSITION_SCALE = np.array([1 / 80, 1 / 80, 1 / 80, 1 / 20], np.float32)[:, None, None, None]
+"""Per mm: brings position and depth in a brain to about -1 to 1."""
+
+
+def position_maps(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """Position and depth of each voxel, ``(4, z, y, x)``, as networks see them."""
+    return position_in(mask, spacing) * POSITION_SCALE
+
 
 def crop(
-    scan: Scan, names: Sequence[str], *, axis: int, context: int, side: int, rng: np.random.Generator
+    scan: Scan,
+    names: Sequence[str],
+    *,
+    maps: np.ndarray | None = None,
+    axis: int,
+    context: int,
+    side: int,
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Cut the same block out of contrasts and mask: ``(2 context + 1, y, x)`` across an axis, sides at most ``side``.
 
-    Mirrored left to right every second time.
+    Mirrored left to right every second time. ``maps``, ``(map, z, y, x)``, give their middle slice, ``(map, y, x)``.
     """
     shape = scan.mask.shape
     wanted = [side] * 3
@@ -31,7 +47,10 @@ def crop(
             break
     arrays: Mapping[str, np.ndarray] = {**{name: scan.images[name] for name in names}, "mask": scan.mask}
     step = -1 if rng.random() < 0.5 else 1
-    return {name: across(array[part][..., ::step], axis) for name, array in arrays.items()}
+    cut = {name: across(array[part][..., ::step], axis) for name, array in arrays.items()}
+    if maps is not None:
+        cut["maps"] = np.stack([across(array[part][..., ::step], axis)[context] for array in maps])
+    return cut
 
 
 def unpaired_scans(examples: TrainingScans, rng: np.random.Generator) -> tuple[Scan, Scan]:

@@ -1,4 +1,4 @@
-"""Generator and discriminator of image translation."""
+"""Generators and discriminator of image translation."""
 
 from __future__ import annotations
 
@@ -20,30 +20,64 @@ class Generator(nn.Module):
     base : int
         Features at full resolution; four times as many in the residual blocks.
     blocks : int
-    context : int
-        Neighbouring slices on each side, as further channels.
-    norm : {"instance", "none"}
     """
 
-    def __init__(self, base: int, blocks: int, context: int = 0, norm: str = "instance") -> None:
+    def __init__(self, base: int, blocks: int) -> None:
         super().__init__()
-        self.context = context
-        layers = [*_conv(2 * context + 1, base, 7, norm), nn.ReLU()]
+        layers = [*_conv(1, base, 7, "instance"), nn.ReLU()]
         for width in (base, 2 * base):
-            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), *_norm(2 * width, norm), nn.ReLU()]
-        layers += [Residual(4 * base, norm) for _ in range(blocks)]
+            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.InstanceNorm2d(2 * width), nn.ReLU()]
+        layers += [Residual(4 * base, "instance") for _ in range(blocks)]
         for width in (4 * base, 2 * base):
-            layers += [nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1), *_norm(width // 2, norm)]
+            layers += [nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1), nn.InstanceNorm2d(width // 2)]
             layers += [nn.ReLU()]
         self.layers = nn.Sequential(*layers, *_conv(base, 1, 7, "none"))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return ``(batch, 1, y, x)`` of slices ``(batch, 2 context + 1, y, x)``."""
+        """Return ``(batch, 1, y, x)`` of slices ``(batch, 1, y, x)``."""
         return self.layers(image)
 
 
+class SkipGenerator(nn.Module):
+    """The same halvings and blocks, with features of both finer resolutions led around them as in pix2pix's U-Net.
+
+    Without these ways around, fine detail has to pass through the blocks at a quarter of the resolution. No
+    normalisation; the output is linear.
+
+    Parameters
+    ----------
+    channels : int
+        Of the input: slices, and maps of where they lie.
+    base : int
+        Features at full resolution; four times as many in the residual blocks.
+    blocks : int
+    """
+
+    def __init__(self, channels: int, base: int, blocks: int) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(*_stage(channels, base), *_stage(base, base))
+        self.down = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU()) for width in (base, 2 * base)
+        )
+        self.blocks = nn.Sequential(*(Residual(4 * base, "none") for _ in range(blocks)))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1) for width in (4 * base, 2 * base)
+        )
+        self.merge = nn.ModuleList(nn.Sequential(nn.ReLU(), *_stage(2 * width, width)) for width in (2 * base, base))
+        self.last = nn.Conv2d(base, 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return ``(batch, 1, y, x)`` of ``(batch, channels, y, x)``."""
+        fine = self.fine(image)
+        middle = self.down[0](fine)
+        features = self.blocks(self.down[1](middle))
+        for up, merge, around in zip(self.up, self.merge, (middle, fine), strict=True):
+            features = merge(torch.cat([up(features), around], 1))
+        return self.last(features)
+
+
 class Residual(nn.Module):
-    """Two convolutions, added to their input."""
+    """Two convolutions, added to their input; ``norm`` is ``instance`` or ``none``."""
 
     def __init__(self, width: int, norm: str) -> None:
         super().__init__()
@@ -92,8 +126,9 @@ def initialise(network: nn.Module) -> nn.Module:
 
 
 def _conv(inputs: int, outputs: int, side: int, norm: str) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, side, padding=side // 2, padding_mode="reflect"), *_norm(outputs, norm)]
+    convolution = nn.Conv2d(inputs, outputs, side, padding=side // 2, padding_mode="reflect")
+    return [convolution, nn.InstanceNorm2d(outputs)] if norm == "instance" else [convolution]
 
 
-def _norm(width: int, norm: str) -> list[nn.Module]:
-    return [nn.InstanceNorm2d(width)] if norm == "instance" else []
+def _stage(inputs: int, outputs: int) -> list[nn.Module]:
+    return [*_conv(inputs, outputs, 3, "none"), nn.ReLU()]
