@@ -33,6 +33,9 @@ class CycleGAN(TrackedNetwork):
         Features at full resolution; 32 as published.
     blocks : int
         Residual blocks; 9 as published.
+    skips : bool
+        Lead fine features around the blocks, without normalisation (`SkipGenerator`); False as published, which in
+        the steps that two cores allow does not find a way for detail through the blocks.
     there_and_back : bool
         Return the source made again as well, whose error is then on the board; takes twice as long.
     weights : str
@@ -51,26 +54,31 @@ class CycleGAN(TrackedNetwork):
         cycle: float = 10.0,
         base: int = 16,
         blocks: int = 4,
+        skips: bool = True,
         there_and_back: bool = False,
         weights: str = "auto",
     ) -> None:
         self.cycle = float(cycle)
         self.base = base
         self.blocks = blocks
+        self.skips = skips
         self.there_and_back = there_and_back
         self.weights = weights
 
     @property
     def network(self) -> str:
-        return f"cyclegan-l{self.cycle:g}-f{self.base}b{self.blocks}"
+        return f"cyclegan-l{self.cycle:g}-f{self.base}b{self.blocks}{'s' if self.skips else ''}"
 
     def new_network(self, tracks: Sequence[tuple[str, str]]) -> torch.nn.Module:
         from torch import nn
 
-        from mrbench_methods.synthesis.translation_network import Generator, initialise
+        from mrbench_methods.synthesis.translation_network import Generator, SkipGenerator, initialise
 
         targets = sorted({target for pair in TRACKS.values() for target in pair})
-        return nn.ModuleDict({target: initialise(Generator(self.base, self.blocks)) for target in targets})
+        size = self.base, self.blocks
+        return nn.ModuleDict(
+            {target: initialise(SkipGenerator(1, *size) if self.skips else Generator(*size)) for target in targets}
+        )
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``, or it and the source made again from it, ``(2, z, y, x)``."""

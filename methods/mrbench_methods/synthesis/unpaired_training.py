@@ -23,7 +23,7 @@ class UnpairedRecipe(ABC):
     """Axial slices of two different people, one of each contrast; a discriminator of each contrast."""
 
     betas = (0.5, 0.999)
-    side = 256
+    side = 128
 
     def __init__(self, network: nn.Module, adversaries: nn.ModuleDict, examples: TrainingScans, loss: str) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
