@@ -26,6 +26,7 @@ def test_the_boards_in_the_readme_are_those_in_results() -> None:
     shown = re.findall(r"<!-- board:(\S+) -->\n(.*?)<!-- /board -->", README, re.DOTALL)
     assert {name.partition("/")[0] for name, _ in shown} == {
         "denoising",
+        "generation",
         "reconstruction",
         "registration",
         "super-resolution",

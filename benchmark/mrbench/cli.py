@@ -101,6 +101,7 @@ def train(
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of warm-up and cosine.")] = 1e-3,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
     validation_limit: Annotated[int | None, typer.Option(min=1, help="Validate on the first N cases a track.")] = None,
+    keep_last: Annotated[bool, typer.Option("--keep-last", help="Keep the last weights, not the best.")] = False,
     start_from: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     seed: int = 0,
     threads: Threads = 1,
@@ -114,7 +115,7 @@ def train(
     from mrbench.session import train_and_report
     from mrbench.training.loop import Schedule
 
-    schedule = Schedule(steps, learning_rate, validate_every=min(validate_every, steps))
+    schedule = Schedule(steps, learning_rate, validate_every=min(validate_every, steps), keep_last=keep_last)
     train_and_report(
         task, track, dataset, method, schedule, start_from, seed, threads, out, checkpoints, validation_limit
     )

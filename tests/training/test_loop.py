@@ -26,14 +26,14 @@ class LineRecipe:
         return (self.network(x) - (2 * x + 1 + noise)).square().mean()
 
 
-def run(folder: Path, steps: int, *, stop_at: int | None = None, score=lambda: 0.0, recipe=None):
+def run(folder: Path, steps: int, *, stop_at: int | None = None, score=lambda: 0.0, recipe=None, keep_last=False):
     recipe = recipe or LineRecipe()
 
     def report(progress, loss, value) -> None:
         if progress.step == stop_at:
             raise KeyboardInterrupt
 
-    schedule = Schedule(steps, 0.05, validate_every=5, checkpoint_seconds=0)
+    schedule = Schedule(steps, 0.05, validate_every=5, checkpoint_seconds=0, keep_last=keep_last)
     settings = {"steps": steps}
     best, progress = train(
         recipe, schedule, settings=settings, validate=score, checkpoint=folder / "c.pt", report=report
@@ -64,6 +64,13 @@ def test_training_learns_and_returns_the_best_validated_weights(tmp_path: Path) 
     _, best, progress = run(tmp_path, 20, score=score, recipe=recipe)
     assert progress.best_step == 10 and progress.best_score == 0.9
     assert best["weight"].item() == pytest.approx(seen[1]) and seen[3] != seen[1]
+
+
+def test_the_last_weights_are_kept_where_asked(tmp_path: Path) -> None:
+    scores, recipe = iter([0.1, 0.9, 0.3, 0.2]), LineRecipe()
+    _, best, progress = run(tmp_path, 20, score=lambda: next(scores), recipe=recipe, keep_last=True)
+    assert progress.best_step == 20 and progress.best_score == 0.2
+    torch.testing.assert_close(best["weight"], recipe.network.weight.detach())
 
 
 def test_nan_loss_stops_with_one_sentence(tmp_path: Path) -> None:

@@ -28,13 +28,17 @@ class IcbmLesions(IcbmSim):
     def pathology(self, subject: str, fractions: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         rng = rng_for(subject, "lesions")
         white = fractions["wm"]
-        lesion = np.zeros_like(white)
-        if rng.random() < SHARE:
-            sites = np.argwhere(white > 0.95)
-            for site in sites[rng.integers(len(sites), size=rng.integers(*COUNT))]:
-                lesion = np.maximum(lesion, _ellipsoid(white.shape, site, rng.uniform(*SEMI_AXES, size=3)))
-        lesion = lesion * white  # what is no white matter is spared
+        lesion = lesions(rng, white) if rng.random() < SHARE else np.zeros_like(white)
         return {**fractions, "wm": white - lesion, "lesion": lesion}
+
+
+def lesions(rng: np.random.Generator, white: np.ndarray) -> np.ndarray:
+    """Fraction of each voxel that is lesion, given the fraction of white matter; nothing else is struck."""
+    lesion = np.zeros_like(white)
+    sites = np.argwhere(white > 0.95)
+    for site in sites[rng.integers(len(sites), size=rng.integers(*COUNT))]:
+        lesion = np.maximum(lesion, _ellipsoid(white.shape, site, rng.uniform(*SEMI_AXES, size=3)))
+    return lesion * white
 
 
 def _ellipsoid(shape: tuple[int, ...], centre: np.ndarray, semi_axes: np.ndarray) -> np.ndarray:

@@ -36,6 +36,8 @@ CONTRASTS: dict[str, Signal] = {
 SQUARINGS = 5
 NOISE_PERCENT = 2.0
 BIAS_SD = 0.06
+TISSUE_SD = 0.04
+"""Of the logarithm of relaxation times, between people."""
 
 
 class IcbmSim(Dataset):
@@ -116,27 +118,34 @@ def anatomy(to_template: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray,
 
 
 def scans(
-    subject: str, fractions: Mapping[str, np.ndarray], mask: np.ndarray, contrasts: Mapping[str, Signal], noise: float
+    subject: str,
+    fractions: Mapping[str, np.ndarray],
+    mask: np.ndarray,
+    contrasts: Mapping[str, Signal],
+    noise: float,
+    *,
+    bias_sd: float = BIAS_SD,
+    pathology_sd: float = TISSUE_SD,
 ) -> dict[str, np.ndarray]:
     """Image tissue fractions in each contrast, noise in percent of the brightest healthy tissue; float32, [0, 1]."""
-    own = _tissues(subject)
+    own = _tissues(subject, pathology_sd)
     return {
-        contrast: _scan(subject, contrast, fractions, {name: signal(t) for name, t in own.items()}, mask, noise)
+        contrast: _scan(
+            subject, contrast, fractions, {name: signal(t) for name, t in own.items()}, mask, noise, bias_sd
+        )
         for contrast, signal in contrasts.items()
     }
 
 
-def _tissues(subject: str) -> dict[str, Tissue]:
+def _tissues(subject: str, pathology_sd: float) -> dict[str, Tissue]:
     """Tissues with the subject's own relaxation times."""
     rng = rng_for(subject, "tissue parameters")
-    return {
-        name: replace(
-            tissue,
-            t1=tissue.t1 * float(np.exp(0.04 * rng.standard_normal())),
-            t2=tissue.t2 * float(np.exp(0.04 * rng.standard_normal())),
-        )
-        for name, tissue in (TISSUES_3T | PATHOLOGY_3T).items()
-    }
+    own = {}
+    for name, tissue in (TISSUES_3T | PATHOLOGY_3T).items():
+        sd = pathology_sd if name in PATHOLOGY_3T else TISSUE_SD
+        t1, t2 = (time * float(np.exp(sd * rng.standard_normal())) for time in (tissue.t1, tissue.t2))
+        own[name] = replace(tissue, t1=t1, t2=t2)
+    return own
 
 
 def _scan(
@@ -146,10 +155,11 @@ def _scan(
     signals: Mapping[str, float],
     mask: np.ndarray,
     noise_percent: float,
+    bias_sd: float,
 ) -> np.ndarray:
     """Mix the tissues of each voxel, then add bias field and Rician noise, strip and scale to [0, 1]."""
     signal = np.abs(sum(signals[tissue] * fraction for tissue, fraction in fractions.items()))
-    bias = np.exp(BIAS_SD * smooth_noise(subject, f"bias {contrast}", 24, 8)[0])
+    bias = np.exp(bias_sd * smooth_noise(subject, f"bias {contrast}", 24, 8)[0])
     sigma = noise_percent / 100 * max(abs(signals[tissue]) for tissue in TISSUES_3T)
     image = np.where(mask, add_rician(signal * bias, sigma, rng_for(subject, f"noise {contrast}")), 0)
     return np.clip(image / np.percentile(image[mask], 99.5), 0, 1).astype(np.float32)

@@ -29,9 +29,12 @@ PATHOLOGY_3T = {
     "oedema": Tissue(t1=1500, t2=170, proton_density=0.88),
     "necrosis": Tissue(t1=2600, t2=350, proton_density=0.95),
     "enhancing": Tissue(t1=1450, t2=130, proton_density=0.85, enhanced_t1=480),
+    "solid": Tissue(t1=1420, t2=118, proton_density=0.83),
+    "vessel": Tissue(t1=1650, t2=60, proton_density=0.80, enhanced_t1=380),
 }
 """Demyelinated white matter (Stevenson et al., JMRI 2000) and a glioma's parts: middle values of the ranges in print
-(Oh et al., JMRI 2005; Badve et al., AJNR 2017)."""
+(Oh et al., JMRI 2005; Badve et al., AJNR 2017). Solid tumour that does not enhance is cellular, near grey matter. What
+else takes up gadolinium is a vessel or the choroid plexus: T1 of blood (Lu et al., MRM 2004), T2 shortened by flow."""
 
 
 def inversion_recovery(tissue: Tissue, *, inversion_time: float, repetition_time: float) -> float:

@@ -101,7 +101,8 @@ def fit(
     }
     options |= {"--start-from": start_from.name} if start_from else {}
     options |= {"--validation-limit": validation_limit} if validation_limit else {}
-    command = shlex.join(["mrbench", "train", *(str(part) for option in options.items() for part in option)])
+    words = [str(part) for option in options.items() for part in option]
+    command = shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
     manifest = {
         "network": method.network,
         "task": task.name,

@@ -59,6 +59,9 @@ class Schedule:
         Peak of a linear warm-up (2 % of the steps) followed by a cosine to zero.
     validate_every : int
         Steps between validations; the best weights are kept.
+    keep_last : bool
+        Keep the last weights instead, whose step is then chosen beforehand: for a validation split that is unlike the
+        data to be tested on.
     checkpoint_seconds : float
     """
 
@@ -66,6 +69,7 @@ class Schedule:
     learning_rate: float
     validate_every: int = 500
     checkpoint_seconds: float = 60.0
+    keep_last: bool = False
 
     def rate(self, step: int) -> float:
         warmup = max(1, round(0.02 * self.steps))
@@ -123,13 +127,13 @@ def train(
     Returns
     -------
     best : dict of str to Tensor
-        Weights with the best validation score.
+        Weights with the best validation score, or the last.
     progress : Progress
     """
     import torch
 
     players = _Players(recipe, schedule.learning_rate)
-    adversarial = isinstance(recipe, AdversarialRecipe)
+    keep_last = schedule.keep_last or isinstance(recipe, AdversarialRecipe)
     progress, best = Progress(), _copy(recipe.network)
     if checkpoint.is_file():
         progress, best = _resume(checkpoint, players, settings)
@@ -149,7 +153,7 @@ def train(
         if progress.step % schedule.validate_every == 0 or progress.step == schedule.steps:
             recipe.network.eval()
             score = validate()
-            if score > progress.best_score or adversarial:
+            if score > progress.best_score or keep_last:
                 progress.best_score, progress.best_step, best = score, progress.step, _copy(recipe.network)
         report(progress, loss.item(), score)
         if time.monotonic() - saved > schedule.checkpoint_seconds or progress.step == schedule.steps:

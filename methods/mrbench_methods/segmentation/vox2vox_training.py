@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, TumourExample
+from mrbench_methods.adversary import least_squares
 from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet
 
 CLASSES = HIGHEST_LABEL + 1
@@ -93,14 +94,14 @@ class AdversarialDiceRecipe(DiceRecipe):
         image, scores, truth = self.generate(rng)
         made = scores.softmax(1)
         self._shown = image, made.detach(), truth
-        return (
-            5 * generalised_dice(made, truth, self.weights) + self.weight * ((self._judge(image, made) - 1) ** 2).mean()
-        )
+        overlap = 5 * generalised_dice(made, truth, self.weights)
+        return overlap + self.weight * least_squares(self._judge(image, made), real=True)
 
     def adversary_loss(self) -> Tensor:
-        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
         image, made, truth = self._shown
-        return 0.5 * (((self._judge(image, truth) - 1) ** 2).mean() + (self._judge(image, made) ** 2).mean())
+        return 0.5 * (
+            least_squares(self._judge(image, truth), real=True) + least_squares(self._judge(image, made), real=False)
+        )
 
     def _judge(self, image: Tensor, labels: Tensor) -> Tensor:
         return self.adversary(image, labels)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mrbench_methods.adversary import least_squares
 from mrbench_methods.super_resolution.learned import Pair
 from mrbench_methods.super_resolution.srgan_network import Discriminator, Generator
 
@@ -80,12 +81,11 @@ class GanRecipe(GeneratorRecipe):
     def loss(self, rng: np.random.Generator) -> Tensor:
         made, truth = self.generate(rng)
         self._shown = made.detach(), truth
-        return self.content(made, truth) + 1000 * self.weight * ((self._judge(made) - 1) ** 2).mean()
+        return self.content(made, truth) + 1000 * self.weight * least_squares(self._judge(made), real=True)
 
     def adversary_loss(self) -> Tensor:
-        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
         made, truth = self._shown
-        return 0.5 * (((self._judge(truth) - 1) ** 2).mean() + (self._judge(made) ** 2).mean())
+        return 0.5 * (least_squares(self._judge(truth), real=True) + least_squares(self._judge(made), real=False))
 
     def _judge(self, image: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mrbench.tasks.synthesis import TrainingScans
+from mrbench_methods.adversary import least_squares
 from mrbench_methods.synthesis.scans import crop, position_maps
 from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator, initialise
 
@@ -85,12 +86,13 @@ class AdversarialPairedRecipe(PairedRecipe):
         made = made * mask
         self._shown = source, made.detach(), target
         error = ((made - target).abs() * mask).sum() / mask.sum()
-        return error + self.weight * ((self._judge(source, made) - 1) ** 2).mean()
+        return error + self.weight * least_squares(self._judge(source, made), real=True)
 
     def adversary_loss(self) -> Tensor:
-        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
         source, made, target = self._shown
-        return 0.5 * (((self._judge(source, target) - 1) ** 2).mean() + (self._judge(source, made) ** 2).mean())
+        return 0.5 * (
+            least_squares(self._judge(source, target), real=True) + least_squares(self._judge(source, made), real=False)
+        )
 
     def _judge(self, source: Tensor, image: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):

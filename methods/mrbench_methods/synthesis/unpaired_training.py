@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mrbench.tasks.synthesis import Scan, TrainingScans
+from mrbench_methods.adversary import least_squares
 from mrbench_methods.synthesis.scans import crop, unpaired_scans
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator, initialise
 from mrbench_methods.synthesis.unit_network import MultiScaleDiscriminator, Unit
@@ -90,8 +91,7 @@ class CycleRecipe(UnpairedRecipe):
         return made, self.verdict(made, target, True) + self.cycle * (again - image).abs().mean()
 
     def verdict(self, image: Tensor, name: str, real: bool) -> Tensor:
-        """Least squares: real is 1, made is 0 (Mao et al., ICCV 2017)."""
-        return ((self.adversary[name](image).float() - float(real)) ** 2).mean()
+        return least_squares(self.adversary[name](image).float(), real=real)
 
 
 class UnitRecipe(UnpairedRecipe):

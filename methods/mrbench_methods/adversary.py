@@ -1,0 +1,15 @@
+"""The loss that adversaries of image translation share."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def least_squares(verdict: Tensor, *, real: bool) -> Tensor:
+    """Mean square of how far a discriminator's verdict is from 1, or from 0 for what should be found made.
+
+    References
+    ----------
+    Mao et al., Least squares generative adversarial networks, ICCV 2017.
+    """
+    return ((verdict - float(real)) ** 2).mean()
