@@ -11,6 +11,7 @@ import numpy as np
 from mrbench.core.errors import DataError
 from mrbench.data.dataset import Subject
 from mrbench.data.folder import TABLE, Folder
+from mrbench.data.nifti import SUFFIXES
 
 ENDINGS: dict[str, tuple[str, ...]] = {
     "T1": ("_t1", "-t1n"),
@@ -20,8 +21,6 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     "labels": ("_seg", "-seg"),
 }
 """How file names end in the releases until 2021, and since 2023."""
-
-SUFFIXES = (".nii.gz", ".nii")
 
 
 class BratsFolder(Folder):

@@ -9,6 +9,8 @@ import numpy as np
 
 from mrbench.core.errors import DataError
 
+SUFFIXES = (".nii.gz", ".nii")
+
 
 @dataclass(frozen=True)
 class Volume:

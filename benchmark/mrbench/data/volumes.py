@@ -10,10 +10,8 @@ from mrbench.core.errors import DataError
 from mrbench.data.dataset import Subject
 from mrbench.data.folder import _RESERVED, TABLE, Folder
 from mrbench.data.icbm_sim import IcbmSim
-from mrbench.data.nifti import Volume, read_volume
+from mrbench.data.nifti import SUFFIXES, Volume, read_volume
 from mrbench.data.pieces import largest_piece
-
-SUFFIXES = (".nii", ".nii.gz")
 
 
 class IcbmVolumes(IcbmSim):
