@@ -14,6 +14,9 @@ SLOPE = 0.2
 class UNet(nn.Module):
     """3-D U-Net of strided convolutions with a densely connected bottleneck (Cirillo et al. 2020).
 
+    Unlike the published network, it sees the contrasts once more at full resolution, before it decides: at 2 mm an
+    enhancing rim is one or two voxels wide, and half the resolution would lose it.
+
     Parameters
     ----------
     channels, classes : int
@@ -40,7 +43,10 @@ class UNet(nn.Module):
         for width in widths[-2::-1]:
             self.up.append(_block(nn.ConvTranspose3d(before, width, 4, 2, 1), width))
             before = 2 * width
-        self.leave = nn.ConvTranspose3d(before, classes, 4, 2, 1)
+        self.leave = nn.ConvTranspose3d(before, base, 4, 2, 1)
+        self.decide = nn.Sequential(
+            _block(nn.Conv3d(base + channels, base, 3, padding=1), base), nn.Conv3d(base, classes, 1)
+        )
 
     def forward(self, image: Tensor) -> Tensor:
         """Return scores ``(batch, classes, z, y, x)``, before the softmax."""
@@ -53,7 +59,7 @@ class UNet(nn.Module):
             features = torch.cat([features, dense(features)], 1)
         for up in self.up:
             features = torch.cat([up(features), kept.pop()], 1)
-        return self.leave(features)
+        return self.decide(torch.cat([self.leave(features), image], 1))
 
 
 def _block(convolution: nn.Module, width: int) -> nn.Sequential:
