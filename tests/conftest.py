@@ -98,7 +98,7 @@ def dataset(cohort: Path) -> Folder:
 
 
 SLICES_SHAPE = (18, 80, 66)
-"""Axes (z, y, x) of `heads`: large enough for four scales of SSIM."""
+"""Axes (z, y, x) of `aligned_heads`: large enough for four scales of SSIM."""
 
 
 def head(seed: int) -> np.ndarray:
@@ -115,7 +115,7 @@ def head(seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def aligned_heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of nine subjects with T1: five to train, two to validate, two to test."""
     folder = tmp_path_factory.mktemp("data") / "heads"
     folder.mkdir()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import mrbench
+
 METHOD = """
 import time
 import numpy as np
@@ -33,13 +35,6 @@ def mine(tmp_path: Path) -> Path:
     path = tmp_path / "mine.py"
     path.write_text(METHOD)
     return path
-
-
-def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "COLUMNS": "160"},
-    )  # fmt: skip
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:

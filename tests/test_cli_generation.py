@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from mrbench.core.registry import find_method
 from mrbench.training.weights import weights_folder
+from tests.command import mrbench
 
 SHIPPED = weights_folder(find_method("dcgan", "generation"))  # type: ignore[arg-type]
 
@@ -17,16 +15,9 @@ SHIPPED = weights_folder(find_method("dcgan", "generation"))  # type: ignore[arg
 METHODS = ("bootstrap", "pca[components=8]")
 
 
-def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
-
-
-def test_run_tells_the_memoriser(heads: Path, tmp_path: Path) -> None:
-    done = mrbench("run", "-t", "generation", "-d", f"folder:{heads}", "-m", "bootstrap", "-m", "pca[components=8]",
-                   "-m", "dcgan", "--limit", "3", "--out", "out", cwd=tmp_path)  # fmt: skip
+def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
+    done = mrbench("run", "-t", "generation", "-d", f"folder:{aligned_heads}", "-m", "bootstrap",
+                   "-m", "pca[components=8]", "-m", "dcgan", "--limit", "3", "--out", "out", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     board = tmp_path / "out/generation/axial-t1/heads"
     rows = [json.loads(line) for line in (board / "rows.jsonl").read_text().splitlines()]
@@ -42,30 +33,41 @@ def test_run_tells_the_memoriser(heads: Path, tmp_path: Path) -> None:
     assert "Real held-out slices: NCC with the nearest training slice" in page and "No FID" in page
 
 
-def test_tune_and_train(heads: Path, tmp_path: Path) -> None:
+def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
     done = mrbench(
-        "tune", "-t", "generation", "-m", "pca", "-d", f"folder:{heads}", "--limit", "1", "--out", "t", cwd=tmp_path
+        "tune",
+        "-t",
+        "generation",
+        "-m",
+        "pca",
+        "-d",
+        f"folder:{aligned_heads}",
+        "--limit",
+        "1",
+        "--out",
+        "t",
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     (manifest,) = (tmp_path / "t").glob("*.json")
     assert json.loads(manifest.read_text())["chosen"]["components"] >= 8
-    done = mrbench("train", "-t", "generation", "-m", "dcgan[latent=4,base=2]", "-d", f"folder:{heads}",
+    done = mrbench("train", "-t", "generation", "-m", "dcgan[latent=4,base=2]", "-d", f"folder:{aligned_heads}",
                    "--steps", "4", "--validate-every", "2", "--validation-limit", "1",
                    "--out", "w", "--checkpoints", "c", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (weights,) = (tmp_path / "w").glob("*.safetensors")
     told = json.loads(weights.with_suffix(".json").read_text())
     assert told["validation_frechet"] > 0, "in the metric's own sign"
-    done = mrbench("run", "-t", "generation", "-d", f"folder:{heads}", "--limit", "1", "--out", "out",
+    done = mrbench("run", "-t", "generation", "-d", f"folder:{aligned_heads}", "--limit", "1", "--out", "out",
                    "-m", f"dcgan[latent=4,base=2,weights={weights}]", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
-def test_no_train_split_is_a_reason_not_a_crash(heads: Path, tmp_path: Path) -> None:
+def test_no_train_split_is_a_reason_not_a_crash(aligned_heads: Path, tmp_path: Path) -> None:
     folder = tmp_path / "alone"
     folder.mkdir()
     for name in ("7_t1.nii.gz", "7_labels.nii.gz"):
-        (folder / name).write_bytes((heads / name).read_bytes())
+        (folder / name).write_bytes((aligned_heads / name).read_bytes())
     (folder / "subjects.csv").write_text("subject,split,T1,labels\nh7,test,7_t1.nii.gz,7_labels.nii.gz\n")
     for method, sentence in (("bootstrap", "alone has no train subjects"), ("dcgan[weights=WEIGHTS]", "split 'train'")):
         text = method.replace("WEIGHTS", str(next(SHIPPED.glob("*.safetensors"))))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+
+from tests.command import mrbench
 
 SHAPE = (21, 34, 27)
 """Axes (z, y, x): two odd sizes, so that a factor of 2 must cut them."""
@@ -44,13 +43,6 @@ def shrink(inputs, power=2.0):
     signal = np.maximum(inputs.image**2 - 2 * inputs.sigma**2, 0)
     return inputs.image * signal / (signal + power * inputs.sigma**2)
 '''
-
-
-def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

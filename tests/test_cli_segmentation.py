@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from tests.command import mrbench
+
 SHAPE = (24, 36, 30)
 LEVELS = {"t1": (5, 2, 3, 3), "t1ce": (5, 2, 3, 9), "t2": (4, 9, 8, 7), "flair": (4, 5, 9, 8)}
 """Of healthy tissue, necrosis, oedema and enhancing tumour."""
-
-
-def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

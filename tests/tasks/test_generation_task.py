@@ -20,8 +20,8 @@ TRACK = "axial-t1"
 
 
 @pytest.fixture
-def brains(heads: Path) -> Dataset:
-    return find_dataset(f"folder:{heads}", "images")
+def brains(aligned_heads: Path) -> Dataset:
+    return find_dataset(f"folder:{aligned_heads}", "images")
 
 
 @pytest.fixture
@@ -137,9 +137,9 @@ def test_the_board_tells_how_near_real_slices_come(draws: list[Case]) -> None:
     assert Generation().notes([]) == []
 
 
-def test_too_small_and_unlike_volumes_are_one_sentence(heads: Path, tmp_path: Path) -> None:
+def test_too_small_and_unlike_volumes_are_one_sentence(aligned_heads: Path, tmp_path: Path) -> None:
     folder = tmp_path / "odd"
-    shutil.copytree(heads, folder)
+    shutil.copytree(aligned_heads, folder)
     for shape, sentence in (((18, 80, 40), "generation needs 16 slices of 63x63"), ((18, 70, 66), "others (80, 66)")):
         for kind in ("t1", "labels"):
             nib.Nifti1Image(np.ones(shape, np.int16).T, np.diag([2.0, 2, 2, 1])).to_filename(
