@@ -47,11 +47,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Strided convolutions with spectral normalisation, which a small training set needs more than batch statistics.
-
-    It also sees how much a batch varies, as one more channel, so that a generator of little variety is found out
-    (Karras et al., Progressive growing of GANs, ICLR 2018).
-    """
+    """Strided convolutions with spectral normalisation, which a small training set needs more than batch statistics."""
 
     def __init__(self, base: int, shape: tuple[int, int]) -> None:
         super().__init__()
@@ -62,14 +58,11 @@ class Discriminator(nn.Module):
             layers += [nn.utils.parametrizations.spectral_norm(convolution), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         left = [side // 2**DOUBLINGS for side in shape]
-        self.last = nn.utils.parametrizations.spectral_norm(nn.Linear((widths[-1] + 1) * left[0] * left[1], 1))
+        self.last = nn.utils.parametrizations.spectral_norm(nn.Linear(widths[-1] * left[0] * left[1], 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return a logit for each image, high for real; the images of a batch are either all real or all made."""
-        features = self.layers(images)
-        spread = (features.var(dim=0, correction=0) + 1e-8).sqrt().mean()
-        channel = spread.expand(len(images), 1, *features.shape[2:])
-        return self.last(torch.cat([features, channel], 1).flatten(1))
+        """Return a logit for each image: high for real."""
+        return self.last(self.layers(images).flatten(1))
 
 
 def initialise(network: nn.Module) -> nn.Module:

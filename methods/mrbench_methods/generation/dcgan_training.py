@@ -32,7 +32,6 @@ class DcganRecipe:
         self.adversary = Discriminator(base, network.shape)
         self.settings: Mapping[str, Any] = {
             "batch": self.batch, "loss": "non-saturating GAN", "kept": "last weights",
-            "discriminator": "spectral normalisation, SD of the batch as a channel",
             "augmentation": f"left-right flip; both sets seen moved by up to {SHIFT} pixels, darker or brighter",
             "precision": "bfloat16 convolutions",
         }  # fmt: skip
