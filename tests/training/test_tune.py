@@ -59,6 +59,11 @@ def test_a_parameter_that_changes_nothing_stays_where_it_is() -> None:
     assert len({search(lambda values: 0.0, [(1.0, 3.0)])}) == 1
 
 
+def test_search_does_not_chase_a_gain_that_costs_more_than_it_is_worth() -> None:
+    """More trees are always a little better: the grid grows while a doubling is worth a thousandth of the score."""
+    assert search(lambda values: 20 - 8 / values[0], [(100.0, 200.0)]) == (800.0,)
+
+
 def test_search_gives_up_where_less_is_always_better() -> None:
     tried = set()
 

@@ -25,6 +25,9 @@ Report = Callable[[Mapping[str, float], float], None]
 FARTHEST = 6
 """Steps that a search may leave its grid before it gives up: the method then wants no such term at all."""
 
+WORTH = 1e-3
+"""Share of the score that a step within the grid must have gained at its edge, or the grid does not grow."""
+
 
 def tune(
     method: type[Method],
@@ -40,8 +43,8 @@ def tune(
 ) -> Path:
     """Search the method's ``tunable`` parameters, best mean primary metric on the validation cases.
 
-    Each parameter is searched along its grid, in turn, until none changes; where the best lies on the edge,
-    the grid grows by its own ratio. Every figure is kept in the manifest.
+    Each parameter is searched along its grid, in turn, until none changes; where the best lies on the edge
+    and is worth it, the grid grows by its own ratio. Every figure is kept in the manifest.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def tune(
 
 
 def search(score: Callable[[tuple[float, ...]], float], grids: list[tuple[float, ...]]) -> tuple[float, ...]:
-    """Maximise along one axis after another until nothing changes; grids grow where the best is at an edge."""
+    """Maximise along one axis after another until nothing changes; grids grow where the edge is best and clear."""
     axes = [sorted(grid) for grid in grids]
     longest = [len(axis) + FARTHEST for axis in axes]
     best = tuple(axis[len(axis) // 2] for axis in axes)
@@ -130,7 +133,8 @@ def search(score: Callable[[tuple[float, ...]], float], grids: list[tuple[float,
                 if len(axis) == longest[number] or axis[0] < best[number] < axis[-1]:
                     break
                 within = axis[1] if best[number] == axis[0] else axis[-2]
-                if score((*best[:number], within, *best[number + 1 :])) == score(best):
+                gain = score(best) - score((*best[:number], within, *best[number + 1 :]))
+                if not gain > WORTH * abs(score(best)):  # also where nothing on the grid worked at all
                     break
                 if best[number] == axis[-1]:
                     axis.append(float(f"{axis[-1] ** 2 / axis[-2]:.2g}"))
