@@ -206,6 +206,17 @@ def test_the_adversary_is_trained_and_the_last_weights_are_kept(text: str, tmp_p
     assert progress.best_step == 4
 
 
+def test_cyclegan_starts_from_the_inverse() -> None:
+    made, scan = untrained("cyclegan[base=4,blocks=1]", BOTH), person(3)
+    for target in ("T1", "T2"):
+        torch.nn.init.zeros_(made.network_[target].change.last.bias)
+    inverse = np.where(scan.mask, 1 - scan.images["T1"], 0)
+    np.testing.assert_allclose(made.predict(inputs_of("t1-to-t2", scan)), inverse, atol=1e-6)
+    recipe = built("cyclegan[base=4,blocks=1]").training_recipe(examples(BOTH), seed=0)
+    recipe.loss(rng_for("step", "training")).backward()
+    assert all(p.grad is not None and p.grad.any() for g in recipe.network.values() for p in g.change.last.parameters())
+
+
 def test_each_direction_has_its_own_generator() -> None:
     """There and back: the second volume is what the other generator makes of the first."""
     made, scan = untrained("cyclegan[base=4,blocks=1,there_and_back=true]", BOTH), person(3)

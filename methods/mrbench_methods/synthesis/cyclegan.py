@@ -33,8 +33,9 @@ class CycleGAN(TrackedNetwork):
     blocks : int
         Residual blocks; 9 as published.
     skips : bool
-        Lead fine features around the blocks, without normalisation (`SkipGenerator`); False as published, which in
-        the steps that two cores allow does not find a way for detail through the blocks.
+        Lead fine features around the blocks and start from the inverted image (`InverseGenerator`): T1 and T2 rank
+        tissues the other way round. False as published; in the steps that two cores allow, detail then finds no way
+        through the blocks.
     there_and_back : bool
         Return the source made again as well, whose error is then on the board; takes twice as long.
     weights : str
@@ -71,13 +72,11 @@ class CycleGAN(TrackedNetwork):
     def new_network(self, tracks: Sequence[tuple[str, str]]) -> torch.nn.Module:
         from torch import nn
 
-        from mrbench_methods.synthesis.translation_network import Generator, SkipGenerator, initialise
+        from mrbench_methods.synthesis.translation_network import Generator, InverseGenerator, initialise
 
         targets = sorted({target for pair in TRACKS.values() for target in pair})
-        size = self.base, self.blocks
-        return nn.ModuleDict(
-            {target: initialise(SkipGenerator(1, *size) if self.skips else Generator(*size)) for target in targets}
-        )
+        kind = InverseGenerator if self.skips else Generator
+        return nn.ModuleDict({target: initialise(kind(self.base, self.blocks)) for target in targets})
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``, or it and the source made again from it, ``(2, z, y, x)``."""

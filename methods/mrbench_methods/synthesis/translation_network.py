@@ -76,6 +76,17 @@ class SkipGenerator(nn.Module):
         return self.last(features)
 
 
+class InverseGenerator(nn.Module):
+    """One less the slice, and what a `SkipGenerator` adds to that: nothing before training."""
+
+    def __init__(self, base: int, blocks: int) -> None:
+        super().__init__()
+        self.change = SkipGenerator(1, base, blocks)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return 1 - image + self.change(image)
+
+
 class Residual(nn.Module):
     """Two convolutions, added to their input; ``norm`` is ``instance`` or ``none``."""
 
@@ -118,6 +129,8 @@ def initialise(network: nn.Module) -> nn.Module:
             assert module.bias is not None
             nn.init.zeros_(module.bias)
     for module in network.modules():
+        if isinstance(module, InverseGenerator):
+            nn.init.zeros_(module.change.last.weight)
         if isinstance(module, Residual):
             *_, last = (layer for layer in module.layers if isinstance(layer, nn.Conv2d))
             with torch.no_grad():
