@@ -72,6 +72,22 @@ def test_the_bottleneck_is_dense() -> None:
     assert widths == [32, 64, 96]
 
 
+def test_the_contrasts_come_back_at_full_resolution() -> None:
+    """With the path through half the resolution cut, a voxel still reaches the scores of itself and its neighbours."""
+    torch.manual_seed(0)
+    network = UNet(4, 4, 4, 1)
+    for module in network.modules():
+        if isinstance(module, torch.nn.InstanceNorm3d):  # its statistics reach over the whole block
+            module.forward = lambda x: x
+    with torch.no_grad():
+        network.leave.weight.zero_()
+        image = torch.zeros(1, 4, 32, 32, 32)
+        before = network(image)
+        image[0, 1, 13, 14, 15] = 1
+        changed = (network(image) - before).abs().sum(1)[0].nonzero()
+    assert (changed - torch.tensor([13, 14, 15])).abs().max() == 1 and len(changed) == 27
+
+
 def test_the_discriminator_sees_the_image_beside_the_labels() -> None:
     network = PatchDiscriminator3d(8, base=4)
     image, labels = (torch.rand(1, 4, 32, 32, 32, requires_grad=True) for _ in range(2))
