@@ -103,13 +103,24 @@ def test_the_published_generator_has_its_size() -> None:
 
 
 def test_the_discriminator_sees_patches_of_70_pixels() -> None:
-    network = initialise(PatchDiscriminator(1, base=4))
-    without_norm(network)  # its statistics reach over the whole image
+    network = PatchDiscriminator(1, base=4)
     image = torch.zeros(1, 1, 160, 160, requires_grad=True)
     verdict = network(image)
     verdict[0, 0, verdict.shape[2] // 2, verdict.shape[3] // 2].backward()
     seen = image.grad[0, 0].abs().sum(1).nonzero()
     assert int(seen.max() - seen.min()) + 1 == 70
+
+
+def test_the_discriminator_sees_how_bright_an_image_is() -> None:
+    """Twice the brightness moves the verdict; instance normalisation would leave it where it is."""
+    torch.manual_seed(0)
+    network = PatchDiscriminator(1, base=4).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.zeros_(module.bias)
+    image = torch.rand(1, 1, 96, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(network(2 * image), 2 * network(image))
 
 
 def test_every_output_pixel_sees_as_many_inputs() -> None:

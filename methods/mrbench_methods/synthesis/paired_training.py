@@ -12,7 +12,7 @@ from torch import Tensor
 from mrbench.tasks.synthesis import TrainingScans
 from mrbench_methods.adversary import least_squares
 from mrbench_methods.synthesis.scans import crop, position_maps
-from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator, initialise
+from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator
 
 CONTRAST = 0.05
 """SD of the logarithm of the exponent that the source's intensities are raised to: scanners differ in contrast."""
@@ -75,7 +75,7 @@ class AdversarialPairedRecipe(PairedRecipe):
         self, network: SkipGenerator, examples: TrainingScans, context: int, planes: int, position: bool, weight: float
     ) -> None:
         super().__init__(network, examples, context, planes, position)
-        self.adversary = initialise(PatchDiscriminator(channels=2)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.adversary = PatchDiscriminator(channels=2).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {
             **self.settings, "loss": f"absolute error in the brain + {weight:g} LSGAN", "kept": "last weights",

@@ -101,6 +101,8 @@ class Residual(nn.Module):
 class PatchDiscriminator(nn.Module):
     """Says of each patch of 70x70 pixels how real it looks (Isola et al., CVPR 2017).
 
+    Spectral in place of instance normalisation, which would hide from it how bright an image is.
+
     Parameters
     ----------
     channels : int
@@ -113,8 +115,8 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for width, stride in ((base, 2), (2 * base, 2), (4 * base, 1)):
-            layers += [nn.Conv2d(width, 2 * width, 4, stride=stride, padding=1), nn.InstanceNorm2d(2 * width)]
-            layers += [nn.LeakyReLU(0.2)]
+            convolution = nn.Conv2d(width, 2 * width, 4, stride=stride, padding=1)
+            layers += [nn.utils.parametrizations.spectral_norm(convolution), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(8 * base, 1, 4, padding=1))
 
     def forward(self, image: Tensor) -> Tensor:

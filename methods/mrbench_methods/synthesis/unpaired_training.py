@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mrbench.tasks.synthesis import Scan, TrainingScans
 from mrbench_methods.adversary import least_squares
 from mrbench_methods.synthesis.scans import crop, unpaired_scans
-from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator, initialise
+from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator
 from mrbench_methods.synthesis.unit_network import MultiScaleDiscriminator, Unit
 
 CONTRASTS = ("T1", "T2")
@@ -81,7 +81,7 @@ class CycleRecipe(UnpairedRecipe):
     """Least-squares adversaries and the error of going there and back."""
 
     def __init__(self, network: nn.ModuleDict, examples: TrainingScans, cycle: float) -> None:
-        adversaries = nn.ModuleDict({name: initialise(PatchDiscriminator(channels=1)) for name in CONTRASTS})
+        adversaries = nn.ModuleDict({name: PatchDiscriminator(channels=1) for name in CONTRASTS})
         super().__init__(network, adversaries, examples, f"LSGAN + {cycle:g} cycle")
         self.cycle = cycle
 
@@ -104,7 +104,7 @@ class UnitRecipe(UnpairedRecipe):
     network: Unit
 
     def __init__(self, network: Unit, examples: TrainingScans) -> None:
-        adversaries = nn.ModuleDict({name: initialise(MultiScaleDiscriminator()) for name in CONTRASTS})
+        adversaries = nn.ModuleDict({name: MultiScaleDiscriminator() for name in CONTRASTS})
         super().__init__(network, adversaries, examples, "10 GAN + 0.1 code + 100 image + 0.1 code + 100 cycle")
 
     def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
