@@ -29,6 +29,7 @@ def test_the_boards_in_the_readme_are_those_in_results() -> None:
         "generation",
         "reconstruction",
         "registration",
+        "segmentation",
         "super-resolution",
         "synthesis",
     }
