@@ -61,6 +61,11 @@ def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
     assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.png"}
 
 
+def test_one_person_has_no_interval() -> None:
+    text = markdown("reconstruction", PSNR, transfers([row("net", "a", "4x", 0, 32.0)], TRAININGS, PSNR))
+    assert "| 1 | 32.00 |" in text
+
+
 def test_masks_of_one_head_are_not_more_heads() -> None:
     """Two heads with five masks each cannot tell methods apart; ten heads can."""
     few = [row(m, None, "4x", c, v + c / 100) for c in range(6) for m, v in (("good", 30.0), ("poor", 20.0))]

@@ -43,7 +43,8 @@ def markdown(task: str, metric: Metric, found: Sequence[Transfer]) -> str:
     ]
     for t in found:
         trained = f"**{t.trained_on}**" if t.home else t.trained_on
-        value = f"{t.mean:.{metric.decimals}f} [{t.low:.{metric.decimals}f}, {t.high:.{metric.decimals}f}]"
+        value = f"{t.mean:.{metric.decimals}f}"
+        value += "" if isnan(t.low) else f" [{t.low:.{metric.decimals}f}, {t.high:.{metric.decimals}f}]"
         loss = "" if isnan(t.loss) else f"{t.loss:.{metric.decimals}f}"
         lines.append(f"| `{t.method}` | {t.tested_on} | {trained} | {t.n_cases} | {value} | {loss} |")
     unit = f" in {metric.unit}" if metric.unit else ""
