@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter
 from mrbench.data.cache import sha256_of
 from mrbench.data.icbm_sim import IcbmSim
 from mrbench.metrics.distribution import frechet_distance
-from mrbench.metrics.slice_features import FEATURES, WEIGHTS, slice_features
+from mrbench.metrics.slice_features import WEIGHTS, slice_features
+from mrbench.metrics.slice_network import FEATURES
 from mrbench.training.slice_features import Recipe, Slices, treat
 
 

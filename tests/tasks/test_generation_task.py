@@ -153,5 +153,5 @@ def test_too_small_and_unlike_volumes_are_one_sentence(aligned_heads: Path, tmp_
 
 def test_the_protocol_names_the_features(brains: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Generation().protocol(brains, TRACK)
-    monkeypatch.setattr("mrbench.metrics.slice_features.weights_sha256", lambda: "0" * 64)
+    monkeypatch.setattr("mrbench.tasks.generation.sha256_of", lambda path: "0" * 64)
     assert Generation().protocol(brains, TRACK).hash != before.hash

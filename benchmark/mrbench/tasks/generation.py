@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import inf
 from typing import Any
 
@@ -18,6 +18,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for, seed_for
 from mrbench.core.row import Row
 from mrbench.core.task import Picture, Scores, Task
+from mrbench.data.cache import sha256_of
 from mrbench.data.catalog import find_dataset
 from mrbench.data.dataset import Dataset
 from mrbench.metrics.distribution import (
@@ -28,6 +29,7 @@ from mrbench.metrics.distribution import (
     pair_ms_ssim,
     precision_recall,
 )
+from mrbench.metrics.slice_features import WEIGHTS, slice_features
 
 SLICES = 8
 """Axial slices of each person, from the middle of the grid upwards: thalamus to the roof of the ventricles."""
@@ -80,10 +82,26 @@ class GenerationInputs:
 
 @dataclass(frozen=True)
 class GenerationReference:
-    """What only the scorer sees: real slices that nobody trained on, and the training slices, ``(slice, y, x)``."""
+    """What only the scorer sees: real slices that nobody trained on, and the training slices, ``(slice, y, x)``.
+
+    What is measured of the real slices alone is kept, as it is the same in every draw.
+    """
 
     held_out: np.ndarray
     training: np.ndarray
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        return slice_features(self.held_out)
+
+    @cached_property
+    def nearest(self) -> np.ndarray:
+        """Highest correlation of each held-out slice with a training slice."""
+        return nearest_correlations(self.held_out, self.training, nearest=1)[1][:, 0]
+
+    @cached_property
+    def likeness(self) -> float:
+        return pair_ms_ssim(self.held_out, random_pairs(len(self.held_out)))
 
 
 @dataclass(frozen=True)
@@ -112,28 +130,20 @@ class Generation(Task):
         return [s for split in ("train", *dict.fromkeys(map(_split, cases))) for s in dataset.subjects(split)]
 
     def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
-        split = _split(case)
-        held_out, spacing = slices_of(dataset.address, dataset.fingerprint, split)
-        training, _ = slices_of(dataset.address, dataset.fingerprint, "train")
-        if held_out.shape[1:] != training.shape[1:]:
-            raise DataError(
-                f"slices of {dataset.name} are {training.shape[1:]} pixels in the train split and {held_out.shape[1:]} "
-                f"in {split}; resample them to one grid."
-            )
-        inputs = GenerationInputs(len(held_out), held_out.shape[1:], seed_for(case.id, "generation"), spacing)
-        return Case(case.id, case.subjects, inputs, GenerationReference(held_out, training), spacing)
+        reference, spacing = reference_of(dataset.address, dataset.fingerprint, _split(case))
+        count, *shape = reference.held_out.shape
+        inputs = GenerationInputs(count, (shape[0], shape[1]), seed_for(case.id, "generation"), spacing)
+        return Case(case.id, case.subjects, inputs, reference, spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingSlices:
         return TrainingSlices(slices_of(dataset.address, dataset.fingerprint, "train")[0], tracks)
 
     def protocol(self, dataset: Dataset, track: str) -> Protocol:
-        from mrbench.metrics.slice_features import weights_sha256
-
         settings = {
             "dataset": dataset.name,
             "slices": f"{SLICES} axial slices of T1 from the middle of the grid upwards",
             "prediction": "as many slices as are held out, clipped to 0 to 1",
-            "features": f"slice-features {weights_sha256()[:12]}",
+            "features": f"slice-features {sha256_of(WEIGHTS)[:12]}",
             "mmd": "(x.y / d + 1)^3, unbiased",
             "precision_recall": "k = 3",
             "ms_ssim": f"4 scales, {MS_SSIM_WINDOW}x{MS_SSIM_WINDOW} Gaussian, random pairs",
@@ -161,28 +171,24 @@ class Generation(Task):
         return None
 
     def score(self, case: Case, prediction: np.ndarray) -> Scores:
-        from mrbench.metrics.slice_features import slice_features
-
-        real, training = case.reference.held_out, case.reference.training
+        reference: GenerationReference = case.reference
         made = np.clip(prediction, 0, 1)
-        features = slice_features(real), slice_features(made)
-        pairs = random_pairs(len(real))
-        held_out = nearest_correlations(real, training, nearest=1)[1][:, 0]
-        nearest = nearest_correlations(made, training, nearest=1)[1][:, 0]
+        features = reference.features, slice_features(made)
+        nearest = nearest_correlations(made, reference.training, nearest=1)[1][:, 0]
         precision, recall = precision_recall(*features)
         metrics = {
             "frechet": frechet_distance(*features),
             "mmd": kernel_mmd(*features),
             "precision": precision,
             "recall": recall,
-            "pair_ms_ssim": pair_ms_ssim(made, pairs),
+            "pair_ms_ssim": pair_ms_ssim(made, random_pairs(len(made))),
             "nearest_ncc": float(np.median(nearest)),
-            "copied": float((nearest > held_out.max()).mean()),
+            "copied": float((nearest > reference.nearest.max()).mean()),
         }
         details = {
             "nearest_ncc": [round(float(value), 4) for value in nearest],
-            "nearest_ncc_real": [round(float(value), 4) for value in held_out],
-            "pair_ms_ssim_real": pair_ms_ssim(real, pairs),
+            "nearest_ncc_real": [round(float(value), 4) for value in reference.nearest],
+            "pair_ms_ssim_real": reference.likeness,
         }
         return Scores(metrics, details)
 
@@ -210,6 +216,25 @@ class Generation(Task):
 
 
 _FLIPS: dict[str, tuple[int, ...]] = {"": (), "y": (0,), "x": (1,), "y and x": (0, 1)}
+
+
+@lru_cache(maxsize=4)
+def reference_of(address: str, fingerprint: str, split: str) -> tuple[GenerationReference, tuple[float, float, float]]:
+    """What every draw of a split is compared with, and the spacing; kept, as every draw asks.
+
+    Raises
+    ------
+    DataError
+        As `slices_of`, or if the train split is on another grid.
+    """
+    held_out, spacing = slices_of(address, fingerprint, split)
+    training, _ = slices_of(address, fingerprint, "train")
+    if held_out.shape[1:] != training.shape[1:]:
+        raise DataError(
+            f"slices of {find_dataset(address, Generation.material).name} are {training.shape[1:]} pixels in the train "
+            f"split and {held_out.shape[1:]} in {split}; resample them to one grid."
+        )
+    return GenerationReference(held_out, training), spacing
 
 
 @lru_cache(maxsize=4)
