@@ -1,4 +1,4 @@
-"""The loss that adversaries of image translation share."""
+"""The losses that adversaries of image translation share."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def least_squares(verdict: Tensor, *, real: bool) -> Tensor:
     Mao et al., Least squares generative adversarial networks, ICCV 2017.
     """
     return ((verdict - float(real)) ** 2).mean()
+
+
+def least_squares_adversary(real: Tensor, made: Tensor) -> Tensor:
+    """Loss of the discriminator itself on its verdicts of both, halved as published."""
+    return 0.5 * (least_squares(real, real=True) + least_squares(made, real=False))

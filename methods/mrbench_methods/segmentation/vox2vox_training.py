@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, TumourExample
-from mrbench_methods.adversary import least_squares
+from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet
 
 CLASSES = HIGHEST_LABEL + 1
@@ -99,9 +99,7 @@ class AdversarialDiceRecipe(DiceRecipe):
 
     def adversary_loss(self) -> Tensor:
         image, made, truth = self._shown
-        return 0.5 * (
-            least_squares(self._judge(image, truth), real=True) + least_squares(self._judge(image, made), real=False)
-        )
+        return least_squares_adversary(self._judge(image, truth), self._judge(image, made))
 
     def _judge(self, image: Tensor, labels: Tensor) -> Tensor:
         return self.adversary(image, labels)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mrbench_methods.adversary import least_squares
+from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.super_resolution.learned import Pair
 from mrbench_methods.super_resolution.srgan_network import Discriminator, Generator
 
@@ -85,7 +85,7 @@ class GanRecipe(GeneratorRecipe):
 
     def adversary_loss(self) -> Tensor:
         made, truth = self._shown
-        return 0.5 * (least_squares(self._judge(truth), real=True) + least_squares(self._judge(made), real=False))
+        return least_squares_adversary(self._judge(truth), self._judge(made))
 
     def _judge(self, image: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):

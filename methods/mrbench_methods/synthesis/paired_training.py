@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mrbench.tasks.synthesis import TrainingScans
-from mrbench_methods.adversary import least_squares
+from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.synthesis.scans import crop, position_maps
 from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator
 
@@ -90,9 +90,7 @@ class AdversarialPairedRecipe(PairedRecipe):
 
     def adversary_loss(self) -> Tensor:
         source, made, target = self._shown
-        return 0.5 * (
-            least_squares(self._judge(source, target), real=True) + least_squares(self._judge(source, made), real=False)
-        )
+        return least_squares_adversary(self._judge(source, target), self._judge(source, made))
 
     def _judge(self, source: Tensor, image: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
