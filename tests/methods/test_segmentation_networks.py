@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from mrbench.core.method import LearnedMethod
@@ -15,7 +13,6 @@ from mrbench.core.registry import find_method, parse_spec
 from mrbench.metrics.overlap import dice
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
-from mrbench.training.weights import load_weights, manifest_path, weights_folder
 from mrbench_methods.segmentation.vox2vox_network import PatchDiscriminator3d, UNet
 
 SHAPE = (36, 50, 45)
@@ -127,14 +124,3 @@ def test_the_adversary_is_trained_and_the_last_weights_are_kept(tmp_path: Path) 
     )
     assert any((a != b).any() for a, b in zip(before, recipe.adversary.parameters(), strict=True))
     assert progress.best_step == 4
-
-
-SHIPPED = sorted(weights_folder(find_method("vox2vox", "segmentation")).glob("*.safetensors"))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_weights_have_a_manifest_of_a_training(path: Path) -> None:
-    manifest = json.loads(manifest_path(path).read_text())
-    assert manifest["split"] == "train" and manifest["steps"] > 0 and manifest["command"].startswith("mrbench train")
-    assert path.name == f"{manifest['network']}.{manifest['dataset']}.safetensors"
-    assert load_weights(path)
