@@ -52,6 +52,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
         (["run", "--task", "registration", "--dataset", "folder:nowhere"], "subjects.csv is not there"),
         (["run", "--task", "registration", "--device", "gpu"], "unknown device 'gpu'"),
         (["train", "--task", "registration", "--method", "identity"], "nothing to train"),
+        (["train", "--task", "registration", "--method", "voxelmorph", "--device", "gpu"], "unknown device 'gpu'"),
         (["report", "nowhere"], "no rows.jsonl"),
         (["data", "prepare", "icbm"], "did you mean 'icbm-sim'"),
     ],

@@ -104,6 +104,7 @@ def train(
     keep_last: Annotated[bool, typer.Option("--keep-last", help="Keep the last weights, not the best.")] = False,
     start_from: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     seed: int = 0,
+    device: Device = "cpu",
     threads: Threads = 1,
     out: Annotated[Path, typer.Option(help="Folder of the weights and their manifest.")] = Path("weights"),
     checkpoints: Annotated[Path, typer.Option(help="Where a stopped training resumes from.")] = Path("checkpoints"),
@@ -112,12 +113,15 @@ def train(
 
     Stopped? The same command resumes from the last checkpoint, about a minute back.
     """
+    from mrbench.core.method import Resources
     from mrbench.session import train_and_report
     from mrbench.training.loop import Schedule
 
+    _check_device(device)
     schedule = Schedule(steps, learning_rate, validate_every=min(validate_every, steps), keep_last=keep_last)
+    resources = Resources(threads, device)
     train_and_report(
-        task, track, dataset, method, schedule, start_from, seed, threads, out, checkpoints, validation_limit
+        task, track, dataset, method, schedule, start_from, seed, resources, out, checkpoints, validation_limit
     )
 
 

@@ -20,7 +20,7 @@ from rich.progress import (
 
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
-from mrbench.core.method import FittedMethod, LearnedMethod
+from mrbench.core.method import FittedMethod, LearnedMethod, Resources
 from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec
 from mrbench.core.row import Row
 from mrbench.core.task import Task
@@ -215,7 +215,7 @@ def _address(folder: Path, row: Row) -> str:
 
 def train_and_report(
     task: str, track: str | None, dataset: str, method: str, schedule: Schedule, start_from: Path | None,
-    seed: int, threads: int, out: Path, checkpoints: Path, validation_limit: int | None,
+    seed: int, resources: Resources, out: Path, checkpoints: Path, validation_limit: int | None,
 ) -> None:  # fmt: skip
     """Train with a progress bar and print the validation scores."""
     from mrbench.training.fit import fit
@@ -241,7 +241,7 @@ def train_and_report(
 
         path = fit(
             learner, spec, found, data, tracks, schedule, out=out, checkpoints=checkpoints, seed=seed,
-            threads=threads, start_from=start_from, validation_limit=validation_limit, report=listen,
+            resources=resources, start_from=start_from, validation_limit=validation_limit, report=listen,
         )  # fmt: skip
     console.print(f"weights: {path}; use them with weights={path}", soft_wrap=True)
 

@@ -58,5 +58,5 @@ class TrackedNetwork(LearnedMethod):
         import torch
 
         torch.manual_seed(seed)
-        self.network_ = self.new_network(examples.tracks)
+        self.network_ = self.new_network(examples.tracks).to(self.resources.device)
         return self.recipe(examples, seed)

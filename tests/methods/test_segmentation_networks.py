@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from mrbench.core.method import LearnedMethod
@@ -14,6 +15,7 @@ from mrbench.metrics.overlap import dice
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench_methods.segmentation.vox2vox_network import PatchDiscriminator3d, UNet
+from mrbench_methods.segmentation.vox2vox_training import sampled, turned
 
 SHAPE = (36, 50, 45)
 SMALL = "vox2vox[base=4,bottleneck=1,adversarial=0]"
@@ -95,11 +97,33 @@ def test_the_discriminator_sees_the_image_beside_the_labels() -> None:
 def test_blocks_keep_image_and_labels_together() -> None:
     recipe = built(SMALL).training_recipe(examples(), seed=0)
     for seed in range(6):
-        image, labels = recipe._block(rng_for(str(seed), "block"))
-        assert image.shape[1:] == labels.shape[1:] and all(side % 16 == 0 for side in labels.shape[1:])
-        inside = labels[0] == 3
+        image, mask, labels = recipe._block(rng_for(str(seed), "block"))
+        assert image.shape[2:] == mask.shape[2:] == labels.shape[2:] and all(
+            side % 16 == 0 for side in labels.shape[2:]
+        )
+        inside = labels[0, 0] == 3
         if inside.any():
-            assert image[1][inside].mean() > image[1][labels[0] == 2].mean(), "T1c is brightest in the rim"
+            assert image[0, 1][inside].mean() > image[0, 1][labels[0, 0] == 2].mean(), "T1c is brightest in the rim"
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+def test_a_block_that_is_not_turned_is_cut_out_and_mirrored_left_to_right(mode: str) -> None:
+    volume = torch.rand(1, 2, 20, 24, 28)
+    size, offset = np.array([16, 16, 32]), np.array([2.0, -1.0, 0.0])
+    block = sampled(volume, np.eye(3), offset, size, mode)
+    torch.testing.assert_close(block[..., 2:-2], volume[:, :, 4:20, 3:19], atol=1e-5, rtol=0)
+    assert (block[..., :2] == 0).all() and (block[..., -2:] == 0).all()
+    mirrored = sampled(volume, np.diag([1, 1, -1]), offset, size, mode)
+    torch.testing.assert_close(mirrored, block.flip(-1), atol=1e-5, rtol=0)
+
+
+def test_turns_keep_lengths_in_millimetres() -> None:
+    spacing = np.array([3.0, 1.0, 1.0])
+    for seed in range(5):
+        matrix = turned(rng_for(str(seed), "turn"), spacing.tolist())
+        lengths = [np.linalg.norm(matrix @ (axis / spacing) * spacing) for axis in np.eye(3)]
+        np.testing.assert_allclose(lengths, lengths[0])
+        assert 0.6 < lengths[0] < 1.6
 
 
 def test_a_short_training_finds_the_tumour() -> None:

@@ -12,12 +12,16 @@ from scipy.ndimage import gaussian_filter
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method, parse_spec
+from mrbench.data.catalog import find_dataset
+from mrbench.engine.plan import Board, entries
 from mrbench.metrics.image import psnr
+from mrbench.tasks.catalog import find_task
 from mrbench.tasks.synthesis import TRACKS, Scan, SynthesisInputs, TrainingScans
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import save_weights
 from mrbench_methods.synthesis.scans import crop, unpaired_scans
 from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, SkipGenerator, initialise
+from mrbench_methods.synthesis.unit_network import Unit
 
 SHAPE = (24, 42, 38)
 BOTH = "t1-to-t2+t2-to-t1"
@@ -245,3 +249,19 @@ def test_weights_of_both_tracks_serve_each(tmp_path: Path) -> None:
     made.weights = str(path)
     made.setup(Resources())
     assert made.predict(inputs_of("t2-to-t1", person(1))).shape == SHAPE
+
+
+def test_all_weights_leaves_the_other_direction_away() -> None:
+    board = Board(find_task("synthesis"), "t1-to-t2", find_dataset("open-ms", "contrasts"), "test")
+    names = [str(entry.spec) for entry in entries(board, ["pix2pix", "cyclegan"], all_weights=True)]
+    assert names[2:] == ["pix2pix[weights=icbm-sim.t1-to-t2]", f"cyclegan[weights=icbm-sim.{BOTH}]"]
+
+
+def test_unit_shows_t2_inverted_to_the_shared_space() -> None:
+    plain, inverse = (Unit(("T1", "T2"), 4, 1, inverted).eval() for inverted in ((), ("T2",)))
+    inverse.load_state_dict(plain.state_dict())
+    image = torch.rand(1, 1, 16, 16)
+    torch.testing.assert_close(inverse.encode(1 - image, "T2"), plain.encode(image, "T2"))
+    code = plain.encode(image, "T1")
+    torch.testing.assert_close(inverse.encode(image, "T1"), code)
+    torch.testing.assert_close(inverse.generate(code, "T2"), 1 - plain.generate(code, "T2"))

@@ -60,6 +60,8 @@ class Task(ABC):
     or ``tumours``."""
     tracks: Mapping[str, str]
     metrics: tuple[Metric, ...]
+    tracks_apart: bool = False
+    """Whether each track asks for something else, so that weights of one have nothing to say on another."""
     breakdown: str | None = None
     """Name of the per-case detail that a report may draw by key (``dice_by_structure``)."""
     spread: str | None = None

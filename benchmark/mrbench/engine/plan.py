@@ -147,12 +147,14 @@ def _with_weights(board: Board, spec: MethodSpec) -> MethodSpec:
 
 
 def _other_weights(board: Board, entry: Entry) -> list[MethodSpec]:
-    """The specs of a learned method with each set of weights that it ships."""
+    """The specs of a learned method with each set of weights that it ships, of this track where tracks are apart."""
     method = find_method(entry.spec.name, board.task.name)
     instance = build(entry.resolved, board.task)
     if not isinstance(instance, LearnedMethod) or entry.spec.parameters.get("weights", "auto") != "auto":
         return []
     names = shipped_weights(weights_folder(method), instance.network)  # type: ignore[arg-type]
+    if board.task.tracks_apart:
+        names = [name for name in names if board.track in name.partition(".")[2].split("+")]
     return [replace(entry.spec, parameters={**entry.spec.parameters, "weights": name}) for name in names]
 
 

@@ -108,6 +108,7 @@ class Synthesis(Task):
     name = "synthesis"
     material = "contrasts"
     tracks: Mapping[str, str] = {name: f"{target} from {source}" for name, (source, target) in TRACKS.items()}
+    tracks_apart = True
     metrics = (PSNR, SSIM, MAE, NMSE, INFORMATION, TISSUES, PSNR_WHOLE, SSIM_WHOLE, MAE_WHOLE, CYCLE)
 
     def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
-from mrbench.core.method import LearnedMethod
+from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import MethodSpec
 from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
@@ -34,7 +34,7 @@ def fit(
     out: Path,
     checkpoints: Path,
     seed: int = 0,
-    threads: int = 1,
+    resources: Resources | None = None,
     start_from: Path | None = None,
     validation_limit: int | None = None,
     report: Report = lambda progress, loss, score: None,
@@ -47,6 +47,8 @@ def fit(
         The learner, and how it was asked for: the manifest's command.
     tracks : sequence of str
         One set of weights serves them all; each is trained on in turn and validated on alike.
+    resources : Resources, optional
+        Threads, and the device to train on.
     start_from : Path, optional
         Weights of the same network to start from; the manifest tells how they came about.
     validation_limit : int, optional
@@ -59,7 +61,8 @@ def fit(
     """
     import torch
 
-    torch.set_num_threads(threads)
+    method.resources = resources or Resources()
+    torch.set_num_threads(method.resources.threads)
     for track in tracks:
         if reason := method.unsuited(track):
             raise RequestError(f"{spec} cannot be trained for {track}: {reason}.")
@@ -101,6 +104,7 @@ def fit(
     }
     options |= {"--start-from": start_from.name} if start_from else {}
     options |= {"--validation-limit": validation_limit} if validation_limit else {}
+    options |= {"--device": method.resources.device} if method.resources.device != "cpu" else {}
     words = [str(part) for option in options.items() for part in option]
     command = shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
     manifest = {
@@ -121,13 +125,21 @@ def fit(
         "learning_rate": schedule.learning_rate,
         "settings": dict(recipe.settings),
         "parameters": sum(parameter.numel() for parameter in recipe.network.parameters()),
-        "hardware": f"{platform.machine()} CPU, {threads} thread{'s' if threads > 1 else ''}",
+        "hardware": _hardware(method.resources),
         "torch": torch.__version__,
         "date": time.strftime("%Y-%m-%d"),
     }
     path = out / f"{name}.safetensors"
     save_weights(path, best, manifest)
     return path
+
+
+def _hardware(resources: Resources) -> str:
+    import torch
+
+    if resources.device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()} CPU, {resources.threads} thread{'s' if resources.threads > 1 else ''}"
 
 
 def _earlier(weights: Path) -> dict[str, Any]:

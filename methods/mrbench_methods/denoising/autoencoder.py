@@ -12,6 +12,7 @@ from mrbench.tasks.denoising import TRACKS, DenoisingInputs, DenoisingTrack, noi
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench_methods.slices import PLANES, across, restore
 from mrbench_methods.tracks import TrackedNetwork
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
     import torch
@@ -108,11 +109,11 @@ class AutoencoderRecipe:
 
         axis = int(rng.integers(self.planes))
         drawn = [self._example(axis, rng) for _ in range(self.batch)]
-        image, clean = (torch.from_numpy(np.stack([example[part] for example in drawn])) for part in (0, 1))
-        with torch.autocast("cpu", torch.bfloat16):
+        image, clean = tensors_for(self.network, *(np.stack([example[part] for example in drawn]) for part in (0, 1)))
+        with half_convolutions(self.network):
             made = self.network(image.contiguous(memory_format=torch.channels_last))
         error = ((made[:, 0].float() - clean) ** 2).mean((1, 2))
-        return (error * torch.tensor([10 / max(sigma, 1e-3) for _, _, sigma in drawn])).mean()
+        return (error * error.new_tensor([10 / max(sigma, 1e-3) for _, _, sigma in drawn])).mean()
 
     def _example(self, axis: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
         """Noisy slices across an axis, ``(2 context + 1, y, x)``, the clean middle one, and the noise SD."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mrbench_methods.generation.dcgan_network import Discriminator, Generator
+from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
 
 SHIFT = 8
 """Pixels that both real and made slices are moved by at most before the discriminator sees them."""
@@ -29,7 +30,7 @@ class DcganRecipe:
     def __init__(self, network: Generator, images: np.ndarray, base: int) -> None:
         self.network = network
         self.images = images
-        self.adversary = Discriminator(base, network.shape)
+        self.adversary = Discriminator(base, network.shape).to(device_of(network))
         self.settings: Mapping[str, Any] = {
             "batch": self.batch, "loss": "non-saturating GAN", "kept": "last weights",
             "augmentation": f"left-right flip; both sets seen moved by up to {SHIFT} pixels, darker or brighter",
@@ -38,11 +39,12 @@ class DcganRecipe:
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         noise = rng.standard_normal((self.batch, self.network.latent)).astype(np.float32)
-        with torch.autocast("cpu", torch.bfloat16):
-            made = self.network(torch.from_numpy(noise)).float()
         drawn = self.images[rng.integers(len(self.images), size=self.batch)]
         flipped = np.where(rng.random(self.batch)[:, None, None] < 0.5, drawn, drawn[..., ::-1])
-        self._shown = made.detach(), torch.from_numpy(flipped)[:, None], rng
+        start, real = tensors_for(self.network, noise, flipped[:, None])
+        with half_convolutions(self.network):
+            made = self.network(start).float()
+        self._shown = made.detach(), real, rng
         return F.softplus(-self._judge(made, rng)).mean()
 
     def adversary_loss(self) -> Tensor:
@@ -50,17 +52,17 @@ class DcganRecipe:
         return F.softplus(-self._judge(real, rng)).mean() + F.softplus(self._judge(made, rng)).mean()
 
     def _judge(self, images: Tensor, rng: np.random.Generator) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             return self.adversary(changed(images, rng)).float()
 
 
 def changed(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Move each image ``(image, 1, y, x)`` by whole pixels, zeros coming in, and scale its intensity."""
-    padded = F.pad(images, (SHIFT,) * 4)
-    rows, columns = images.shape[-2:]
-    moved = []
-    for image, (y, x), gain in zip(
-        padded, rng.integers(0, 2 * SHIFT + 1, (len(images), 2)), rng.uniform(0.8, 1.2, len(images)), strict=True
-    ):
-        moved.append(float(gain) * image[:, y : y + rows, x : x + columns])
-    return torch.stack(moved)
+    padded = F.pad(images, (SHIFT,) * 4)[:, 0]
+    first = torch.from_numpy(rng.integers(0, 2 * SHIFT + 1, (len(images), 2))).T[..., None]
+    gain = torch.from_numpy(rng.uniform(0.8, 1.2, (len(images), 1, 1)).astype(np.float32))
+    rows, columns = (
+        (start + torch.arange(side)).to(images.device) for start, side in zip(first, images.shape[-2:], strict=True)
+    )
+    number = torch.arange(len(images), device=images.device)[:, None, None]
+    return (gain.to(images.device) * padded[number, rows[:, :, None], columns[:, None, :]])[:, None]

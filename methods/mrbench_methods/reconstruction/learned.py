@@ -16,6 +16,7 @@ from mrbench.physics.sampling import calibration_size
 from mrbench.tasks.reconstruction import ReconstructionInputs, TrainingScans
 from mrbench.tasks.sampling import TRACKS, draw_mask
 from mrbench.training.weights import load_weights, resolve_weights
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +84,7 @@ class LearnedReconstruction(LearnedMethod):
         import torch
 
         torch.manual_seed(seed)
-        self.network_ = self.new_network()
+        self.network_ = self.new_network().to(self.resources.device)
         return ReconstructionRecipe(self, examples)
 
     batch: int = 1
@@ -137,15 +138,15 @@ class ReconstructionRecipe:
         self.scales = [float(scan.reference.max()) for scan in examples.scans]  # type: ignore[union-attr]
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        import torch
 
         draw = self._sequence if self.method.dynamic else self._slice
         first = int(rng.integers(len(self.examples.scans)))
         alike = [n for n in range(len(self.examples.scans)) if self._shape(n) == self._shape(first)]
         drawn = [draw(number, rng) for number in [first, *rng.choice(alike, self.batch - 1).tolist()]]
-        kspace, mask, acs, target = (torch.from_numpy(np.stack(parts)) for parts in zip(*drawn, strict=True))
+        stacked = (np.stack(parts) for parts in zip(*drawn, strict=True))
+        kspace, mask, acs, target = tensors_for(self.network, *stacked)
         extra = {"acs": acs} if self.method.needs_calibration else {}
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             prediction = self.network(kspace, mask, **extra)
         shown = centre_crop(prediction.float(), target.shape[-2:])
         return self.method.loss(shown, target)

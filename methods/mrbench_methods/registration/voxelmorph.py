@@ -12,6 +12,7 @@ from mrbench.core.method import LearnedMethod, Resources
 from mrbench.data.dataset import Subject
 from mrbench.tasks.registration import CONTRAST, RegistrationInputs
 from mrbench.training.weights import load_weights, resolve_weights
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
     import torch
@@ -126,7 +127,7 @@ class VoxelMorph(LearnedMethod):
         import torch
 
         torch.manual_seed(seed)
-        self.network_ = self._new_network()
+        self.network_ = self._new_network().to(self.resources.device)
         return VoxelMorphRecipe(self.network_, [s.images[CONTRAST] for s in subjects], self.smooth)
 
 
@@ -134,10 +135,9 @@ class VoxelMorphRecipe:
     """Batches and loss of the training; augmentation is a left-right flip and a shared gamma curve."""
 
     def __init__(self, network: FieldNetwork, images: Sequence[np.ndarray], smooth: float) -> None:
-        import torch
 
         self.network = network
-        self.images = [torch.from_numpy(image)[None, None] for image in images]
+        self.images = [image[None, None] for image in tensors_for(network, *images)]
         self.settings = {"smooth": smooth, "window": WINDOW, "augmentation": "flip, gamma 0.8 to 1.25"}
         self.smooth = smooth
 
@@ -157,7 +157,7 @@ class VoxelMorphRecipe:
         # oneDNN's bfloat16 weight gradient reads stray memory where a side is 2 voxels, as at the deepest level
         # of small volumes (seen with PyTorch 2.13)
         fits = min(fixed.shape[2:]) >= 4 * STRIDE
-        with torch.autocast("cpu", torch.bfloat16, enabled=fits):
+        with half_convolutions(self.network, enabled=fits):
             raw = self.network(moving, fixed)
         raw = raw.float()
         warped = sample(

@@ -7,16 +7,31 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, TumourExample
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet
+from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
 
 CLASSES = HIGHEST_LABEL + 1
 
-GAMMA = 0.2
+CONTRAST = 0.1
 """SD of the gain and of the offset that each contrast is changed by."""
+
+TURN = 10.0
+"""SD of the turn about each axis, in degrees."""
+
+SCALE = 0.1
+"""SD of the logarithm of the scale."""
+
+BIAS, KNOTS = 0.25, 4
+"""SD of a smooth field added to each contrast, as a coil leaves one, and its knots along each axis."""
+
+SHADE = 0.3
+"""SD of what each label is brighter by in each contrast: relaxation times of tumours differ."""
 
 
 def generalised_dice(made: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
@@ -33,20 +48,23 @@ def generalised_dice(made: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
 class DiceRecipe:
     """Blocks around the tumour or anywhere, by turns; five times the generalised Dice loss.
 
-    In float32: in bfloat16 the weight gradient of a convolution over a bottleneck of a few voxels is NaN now and then
-    (PyTorch 2.13 on CPU).
+    A block is the whole brain at 2 mm, as in `Vox2Vox.predict`: instance normalisation then sees as much of the
+    background as it will.
     """
 
-    side = 80
+    side = 128
 
     def __init__(self, network: UNet, examples: Sequence[TumourExample]) -> None:
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.examples = examples
         counts = sum(np.bincount(example.labels.ravel(), minlength=CLASSES) for example in examples)
-        self.weights = torch.from_numpy(1 / np.maximum(counts, 1)).float()
+        (self.weights,) = tensors_for(network, (1 / np.maximum(counts, 1)).astype(np.float32))
         self.settings: Mapping[str, Any] = {
-            "batch": 1, "crop": self.side, "loss": "5 generalised Dice", "precision": "float32",
-            "augmentation": f"left-right flip, gain and offset of each contrast N(1, {GAMMA}), N(0, {GAMMA})",
+            "batch": 1, "crop": self.side, "loss": "5 generalised Dice",
+            "precision": "bfloat16 convolutions",
+            "augmentation": f"left-right flip, turns N(0, {TURN:g} degrees), scale exp(N(0, {SCALE})), "
+            f"of each contrast a gain N(1, {CONTRAST}), an offset N(0, {CONTRAST}), a smooth field of SD {BIAS} "
+            f"and an offset of each label N(0, {SHADE})",
         }  # fmt: skip
 
     def loss(self, rng: np.random.Generator) -> Tensor:
@@ -55,28 +73,71 @@ class DiceRecipe:
 
     def generate(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return a block of the contrasts, the scores that the network gives, and the truth, one channel a class."""
-        image, labels = (torch.from_numpy(part[None]) for part in self._block(rng))
-        scores = self.network(image.contiguous(memory_format=torch.channels_last_3d))
-        truth = torch.nn.functional.one_hot(labels[:, 0].long(), CLASSES).movedim(-1, 1).float()
+        image, mask, labels = self._block(rng)
+        truth = F.one_hot(labels[:, 0].long(), CLASSES).movedim(-1, 1).float()
+        image = shaded(image, truth, rng) * mask
+        with self._half(image):
+            scores = self.network(image.contiguous(memory_format=torch.channels_last_3d)).float()
         return image, scores, truth
 
-    def _block(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _half(self, image: Tensor) -> torch.autocast:
+        # oneDNN's bfloat16 weight gradient is NaN now and then where a side is a few voxels (seen with PyTorch 2.13)
+        return half_convolutions(self.network, enabled=min(image.shape[2:]) >= 4 * STRIDE)
+
+    def _block(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Contrasts ``(1, 4, z, y, x)``, brain and labels of a block, turned, scaled and mirrored."""
         example = self.examples[int(rng.integers(len(self.examples)))]
+        shape = np.array(example.labels.shape)
+        size = np.minimum(self.side, -(-shape // STRIDE) * STRIDE)
         tumour = np.argwhere(example.labels > 0)
-        shape = example.labels.shape
-        size = [min(self.side, n // STRIDE * STRIDE) for n in shape]
-        if len(tumour) and rng.random() < 0.7:
-            middle = tumour[int(rng.integers(len(tumour)))]
-        else:
-            middle = np.array([int(rng.integers(n)) for n in shape])
-        first = [int(np.clip(m - s // 2, 0, n - s)) for m, s, n in zip(middle, size, shape, strict=True)]
-        part = tuple(slice(a, a + s) for a, s in zip(first, size, strict=True))
-        step = -1 if rng.random() < 0.5 else 1
-        mask = example.inputs.mask[part][None]
-        gain, offset = (rng.normal(mean, GAMMA, (len(CONTRASTS), 1, 1, 1)) for mean in (1, 0))
-        image = np.where(mask, example.inputs.images[:, *part] * gain + offset, 0).astype(np.float32)
-        labels = example.labels[part][None].astype(np.uint8)
-        return np.ascontiguousarray(image[..., ::step]), np.ascontiguousarray(labels[..., ::step])
+        around = len(tumour) and rng.random() < 0.7
+        middle = tumour[int(rng.integers(len(tumour)))] if around else rng.integers(shape)
+        slack = np.maximum(shape - size, 0) / 2
+        offset = np.clip(middle - shape / 2, -slack, slack)
+        matrix = turned(rng, example.inputs.spacing)
+        images, marks = tensors_for(
+            self.network,
+            example.inputs.images[None],
+            np.stack([example.inputs.mask, example.labels]).astype(np.float32)[None],
+        )
+        mask, labels = sampled(marks, matrix, offset, size, "nearest").split(1, dim=1)
+        return sampled(images, matrix, offset, size, "bilinear"), mask, labels
+
+
+def shaded(image: Tensor, truth: Tensor, rng: np.random.Generator) -> Tensor:
+    """Change each contrast of an image as scanners and tumours do; ``truth`` has one channel a label."""
+    count = image.shape[1]
+    drawn = [
+        rng.normal(1, CONTRAST, (1, count, 1, 1, 1)),
+        rng.normal(0, CONTRAST, (1, count, 1, 1, 1)),
+        rng.normal(0, BIAS, (1, count, KNOTS, KNOTS, KNOTS)),
+        rng.normal(0, SHADE, (count, CLASSES - 1)),
+    ]
+    gain, offset, knots, shades = (torch.from_numpy(part.astype(np.float32)).to(image.device) for part in drawn)
+    field = F.interpolate(knots, image.shape[2:], mode="trilinear", align_corners=True)
+    lesion = F.conv3d(F.avg_pool3d(truth[:, 1:], 3, stride=1, padding=1), shades[:, :, None, None, None])
+    return image * gain + offset + field + lesion
+
+
+def turned(rng: np.random.Generator, spacing: Sequence[float]) -> np.ndarray:
+    """A random turn, scale and mirror image, ``(3, 3)``, from voxels of a block to those of its volume."""
+    turn = Rotation.from_euler("zyx", rng.normal(0, TURN, 3), degrees=True).as_matrix()
+    mirror = np.diag([1, 1, -1 if rng.random() < 0.5 else 1])
+    mm = np.diag(spacing)
+    return np.linalg.inv(mm) @ turn @ mm @ mirror * np.exp(rng.normal(0, SCALE))
+
+
+def sampled(volume: Tensor, matrix: np.ndarray, offset: np.ndarray, size: np.ndarray, mode: str) -> Tensor:
+    """Sample a block of ``size`` voxels from ``(1, c, z, y, x)``, zeros outside.
+
+    Voxel ``v`` of the block, counted from its middle, is ``matrix @ v + offset`` of the volume, counted from its own.
+    """
+    shape = np.array(volume.shape[2:])
+    # PyTorch counts half sides, x first
+    theta = np.column_stack([matrix * size / shape[:, None], 2 * offset / shape])[::-1]
+    theta = np.column_stack([theta[:, 2::-1], theta[:, 3]]).astype(np.float32)
+    grid = F.affine_grid(torch.from_numpy(theta)[None].to(volume.device), [1, 1, *size.tolist()], align_corners=False)
+    return F.grid_sample(volume, grid, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 class AdversarialDiceRecipe(DiceRecipe):
@@ -86,7 +147,7 @@ class AdversarialDiceRecipe(DiceRecipe):
 
     def __init__(self, network: UNet, examples: Sequence[TumourExample], weight: float) -> None:
         super().__init__(network, examples)
-        self.adversary = PatchDiscriminator3d(len(CONTRASTS) + CLASSES, base=16)
+        self.adversary = PatchDiscriminator3d(len(CONTRASTS) + CLASSES, base=16).to(device_of(network))
         self.weight = weight
         self.settings = {**self.settings, "loss": f"5 generalised Dice + {weight:g} LSGAN", "kept": "last weights"}
 
@@ -102,4 +163,5 @@ class AdversarialDiceRecipe(DiceRecipe):
         return least_squares_adversary(self._judge(image, truth), self._judge(image, made))
 
     def _judge(self, image: Tensor, labels: Tensor) -> Tensor:
-        return self.adversary(image, labels)
+        with self._half(image):
+            return self.adversary(image, labels).float()

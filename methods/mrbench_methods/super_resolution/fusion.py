@@ -13,6 +13,7 @@ from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutionTrack
 from mrbench_methods.slices import across, restore, stacks
 from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pair, back_projected, pairs
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
     import torch
@@ -126,9 +127,10 @@ class FusionRecipe:
         wanted = [self.side] * 3
         wanted[axis] = self.slices + 2 * self.context
         size = [-(-side // factor) for side, factor in zip(wanted, pair.degradation.factors, strict=True)]
-        _, start, truth = (torch.from_numpy(across(part, axis)) for part in pair.cut(size, rng))
+        _, *block = (np.ascontiguousarray(across(part, axis)) for part in pair.cut(size, rng))
+        start, truth = tensors_for(self.network, *block)
         slices = stacks(start, self.context)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             sharp = self.network(slices.contiguous(memory_format=torch.channels_last))
         target = truth[self.context : len(truth) - self.context]
         inside = (slice(None), slice(4, -4), slice(4, -4))  # at its rim a block misses what lies beside it

@@ -12,6 +12,7 @@ from torch import Tensor
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.super_resolution.learned import Pair
 from mrbench_methods.super_resolution.srgan_network import Discriminator, Generator
+from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
 
 RIM = 4
 """Voxels at the edge of a block that do not count: the network misses what lies beside it."""
@@ -40,10 +41,11 @@ class GeneratorRecipe:
         factors = pair.degradation.factors
         size = [max(12, 48 // f) if f > 1 else 36 for f in factors] if self.dimensions == 3 else [1, *_plane(factors)]
         drawn = [pair.cut(size, rng) for _ in range(self.batch)]
-        low, start, truth = (torch.from_numpy(np.stack(parts))[:, None] for parts in zip(*drawn, strict=True))
+        stacked = (np.stack(parts)[:, None] for parts in zip(*drawn, strict=True))
+        low, start, truth = tensors_for(self.network, *stacked)
         if self.dimensions == 2:
             low, start, truth = (part[:, :, 0] for part in (low, start, truth))
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             added = self.network(low)
         return _without_rim(start + added.float()), _without_rim(truth)
 
@@ -74,7 +76,8 @@ class GanRecipe(GeneratorRecipe):
     def __init__(self, network: Generator, made: Sequence[Pair], dimensions: int, weight: float) -> None:
         super().__init__(network, made, dimensions)
         layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
-        self.adversary = Discriminator(dimensions).to(memory_format=layout)  # type: ignore[call-overload]
+        adversary = Discriminator(dimensions).to(device_of(network))
+        self.adversary = adversary.to(memory_format=layout)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {**self.settings, "loss": f"MSE + GDL + {weight:g} LSGAN", "kept": "last weights"}
 
@@ -88,5 +91,5 @@ class GanRecipe(GeneratorRecipe):
         return least_squares_adversary(self._judge(truth), self._judge(made))
 
     def _judge(self, image: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             return self.adversary(image).float()

@@ -13,6 +13,7 @@ from mrbench.tasks.synthesis import TrainingScans
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.synthesis.scans import crop, position_maps
 from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator
+from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
 
 CONTRAST = 0.05
 """SD of the logarithm of the exponent that the source's intensities are raised to: scanners differ in contrast."""
@@ -46,11 +47,14 @@ class PairedRecipe:
         axis = int(rng.integers(self.planes))
         drawn = [self._example(axis, rng) for _ in range(self.batch)]
         side = min(min(block["mask"].shape[1:]) for block in drawn) // 4 * 4
-        source, target, mask = (
-            torch.from_numpy(np.stack([block[name][:, :side, :side] for block in drawn]))
-            for name in (self.source, self.target, "mask")
+        source, target, mask = tensors_for(
+            self.network,
+            *(
+                np.stack([block[name][:, :side, :side] for block in drawn])
+                for name in (self.source, self.target, "mask")
+            ),
         )
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             made = self.network(source.contiguous(memory_format=torch.channels_last)).float()
         middle = slice(self.context, self.context + 1)
         return source[:, middle], made, target[:, middle], mask[:, middle].float()
@@ -75,7 +79,8 @@ class AdversarialPairedRecipe(PairedRecipe):
         self, network: SkipGenerator, examples: TrainingScans, context: int, planes: int, position: bool, weight: float
     ) -> None:
         super().__init__(network, examples, context, planes, position)
-        self.adversary = PatchDiscriminator(channels=2).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        adversary = PatchDiscriminator(channels=2).to(device_of(network))
+        self.adversary = adversary.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {
             **self.settings, "loss": f"absolute error in the brain + {weight:g} LSGAN", "kept": "last weights",
@@ -93,5 +98,5 @@ class AdversarialPairedRecipe(PairedRecipe):
         return least_squares_adversary(self._judge(source, target), self._judge(source, made))
 
     def _judge(self, source: Tensor, image: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             return self.adversary(torch.cat([source, image], 1)).float()

@@ -28,6 +28,10 @@ class UNIT(TrackedNetwork):
         Features at full resolution; 64 as published.
     blocks : int
         Residual blocks of each encoder and generator; 3 as published, one more each is shared.
+    inverse : bool
+        Show T2 to the shared space inverted: T1 and T2 rank tissues the other way round, and what makes grey matter
+        darker than white in one contrast makes it brighter in the other. False as published; a discriminator of a
+        tenth of the weight of an error then has to find that out, which takes more steps than two cores allow.
     weights : str
         Name (``open-ms.t1-to-t2+t2-to-t1``), path, or ``auto``: those trained for the data set and track.
     """
@@ -40,21 +44,22 @@ class UNIT(TrackedNetwork):
     foreign = "icbm-sim"
     board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
-    def __init__(self, *, base: int = 16, blocks: int = 1, weights: str = "auto") -> None:
+    def __init__(self, *, base: int = 16, blocks: int = 1, inverse: bool = True, weights: str = "auto") -> None:
         self.base = base
         self.blocks = blocks
+        self.inverse = inverse
         self.weights = weights
 
     @property
     def network(self) -> str:
-        return f"unit-f{self.base}b{self.blocks}"
+        return f"unit-f{self.base}b{self.blocks}{'i' if self.inverse else ''}"
 
     def new_network(self, tracks: Sequence[tuple[str, str]]) -> Unit:
         from mrbench_methods.synthesis.translation_network import initialise
         from mrbench_methods.synthesis.unit_network import Unit
 
         targets = sorted({target for pair in TRACKS.values() for target in pair})
-        return initialise(Unit(targets, self.base, self.blocks))  # type: ignore[return-value]
+        return initialise(Unit(targets, self.base, self.blocks, ("T2",) if self.inverse else ()))  # type: ignore[return-value]
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``."""

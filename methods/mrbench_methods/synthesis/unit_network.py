@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -27,10 +27,13 @@ class Unit(nn.Module):
         Features at full resolution; four times as many in the code.
     blocks : int
         Residual blocks of each encoder and generator; one more each is shared.
+    inverted : collection of str
+        Contrasts whose slices are turned into one less themselves on the way in, and back on the way out.
     """
 
-    def __init__(self, contrasts: Sequence[str], base: int, blocks: int) -> None:
+    def __init__(self, contrasts: Sequence[str], base: int, blocks: int, inverted: Collection[str] = ()) -> None:
         super().__init__()
+        self.inverted = frozenset(inverted)
         self.encoders = nn.ModuleDict({name: _encoder(base, blocks) for name in contrasts})
         self.generators = nn.ModuleDict({name: _generator(base, blocks) for name in contrasts})
         self.shared_encoder = Residual(4 * base, "instance")
@@ -39,11 +42,13 @@ class Unit(nn.Module):
 
     def encode(self, image: Tensor, source: str) -> Tensor:
         """Mean of the code of slices ``(batch, 1, y, x)`` of a contrast."""
-        return self.dropout(self.shared_encoder(self.encoders[source](image)))
+        shown = 1 - image if source in self.inverted else image
+        return self.dropout(self.shared_encoder(self.encoders[source](shown)))
 
     def generate(self, code: Tensor, target: str) -> Tensor:
         """Slices of a contrast from a code."""
-        return self.generators[target](self.dropout(self.shared_decoder(code)))
+        made = self.generators[target](self.dropout(self.shared_decoder(code)))
+        return 1 - made if target in self.inverted else made
 
 
 class MultiScaleDiscriminator(nn.Module):

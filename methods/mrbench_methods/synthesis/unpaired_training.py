@@ -16,6 +16,7 @@ from mrbench_methods.adversary import least_squares
 from mrbench_methods.synthesis.scans import crop, unpaired_scans
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator
 from mrbench_methods.synthesis.unit_network import MultiScaleDiscriminator, Unit
+from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
 
 CONTRASTS = ("T1", "T2")
 
@@ -28,6 +29,7 @@ class UnpairedRecipe(ABC):
 
     def __init__(self, network: nn.Module, adversaries: nn.ModuleDict, examples: TrainingScans, loss: str) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        adversaries = adversaries.to(device_of(network))
         self.adversary = adversaries.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.examples = examples
         self.settings: Mapping[str, Any] = {
@@ -42,7 +44,7 @@ class UnpairedRecipe(ABC):
         parts = []
         for source, target in (CONTRASTS, CONTRASTS[::-1]):
             image, brain = real[source]
-            with torch.autocast("cpu", torch.bfloat16):
+            with half_convolutions(self.network):
                 made, part = self.there_and_back(image, brain, source, target)
             self._shown[target] = made.detach(), real[target][0]
             parts.append(part)
@@ -58,7 +60,7 @@ class UnpairedRecipe(ABC):
 
     def adversary_loss(self) -> Tensor:
         """Of both discriminators, halved as published."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_convolutions(self.network):
             parts = [
                 self.verdict(real, name, True) + self.verdict(made, name, False)
                 for name, (made, real) in self._shown.items()
@@ -73,7 +75,7 @@ class UnpairedRecipe(ABC):
         """One slice and its brain, ``(1, 1, y, x)``, its sides multiples of what the generator asks."""
         drawn = crop(scan, [name], axis=0, context=0, side=self.side, rng=rng)
         margin = [(0, 0), *((0, -n % STRIDE) for n in drawn["mask"].shape[1:])]
-        image, brain = (torch.from_numpy(np.pad(drawn[key], margin)[None]) for key in (name, "mask"))
+        image, brain = tensors_for(self.network, *(np.pad(drawn[key], margin)[None] for key in (name, "mask")))
         return image.contiguous(memory_format=torch.channels_last), brain.float()
 
 
@@ -106,6 +108,10 @@ class UnitRecipe(UnpairedRecipe):
     def __init__(self, network: Unit, examples: TrainingScans) -> None:
         adversaries = nn.ModuleDict({name: MultiScaleDiscriminator() for name in CONTRASTS})
         super().__init__(network, adversaries, examples, "10 GAN + 0.1 code + 100 image + 0.1 code + 100 cycle")
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        torch.manual_seed(int(rng.integers(2**62)))  # of codes and dropout: a resumed training draws the same
+        return super().loss(rng)
 
     def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
         code = self.network.encode(image, source)
