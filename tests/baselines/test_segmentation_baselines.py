@@ -40,7 +40,7 @@ def run(text: str, example: TumourExample) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "text", ["threshold", "threshold[flair=otsu]", "gaussian-mixture", "gaussian-mixture[components=2]"]
+    "text", ["threshold", "threshold[flair=otsu]", "gaussian-mixture", "gaussian-mixture[components=2]", "atlas"]
 )
 def test_contract(text: str) -> None:
     example = person(5)
@@ -53,6 +53,46 @@ def test_contract(text: str) -> None:
     assert dice(np.isin(example.labels, (1, 3)), np.isin(made, (1, 3))) > 0.7
 
 
+def marked(seed: int, oedema: tuple[int, int, int], *, shift: int = 0) -> TumourExample:
+    """A brain that is bright at one place, as everyone's is, and has oedema at another; moved along x."""
+    rng = np.random.default_rng(seed)
+    grid = np.indices((24, 30, 28 + shift))
+
+    def ball(centre: tuple[int, int, int], radii: tuple[float, float, float]) -> np.ndarray:
+        moved = np.add(centre, (0, 0, shift))
+        return (((grid - moved[:, None, None, None]) / np.array(radii)[:, None, None, None]) ** 2).sum(0) < 1
+
+    mask = ball((12, 15, 14), (11, 14, 13))
+    usual, labels = ball(USUAL, (5, 5, 5)), 2 * ball(oedema, (3.5, 3.5, 3.5))
+    levels = np.array([[LEVELS[k][c] for k in range(4)] for c in range(4)])
+    images = levels[:, np.maximum(labels, 2 * usual)] + 0.3 * rng.standard_normal((4, *mask.shape))
+    images = np.where(mask, images, 0).astype(np.float32)
+    return TumourExample(SegmentationInputs(images, mask, (1.0, 1.0, 1.0)), labels.astype(np.int16))
+
+
+USUAL = (12, 9, 14)
+
+
+def test_what_is_bright_in_everyone_is_no_tumour_wherever_the_head_lies() -> None:
+    atlas = find_method("atlas", "segmentation").build()
+    assert isinstance(atlas, FittedMethod)
+    places = ((12, 21, 19), (12, 21, 9), (16, 21, 14), (8, 19, 14))
+    atlas.fit(TrainingTumours([marked(n, place) for n, place in enumerate(places)], ["glioma"]))
+    patient = marked(9, (12, 19, 8), shift=10)
+    made = atlas.predict(patient.inputs) > 0
+    assert dice(patient.labels > 0, made) > 0.7
+    z, y, x = USUAL
+    assert not made[z - 2 : z + 3, y - 2 : y + 3, x + 8 : x + 13].any(), "smaller, but not where all are bright"
+
+
+def test_an_atlas_meets_a_slab_too_thin_to_register() -> None:
+    example = person(8)
+    few = slice(11, 14)
+    slab = SegmentationInputs(example.inputs.images[:, few], example.inputs.mask[few], (5.0, 1.0, 1.0))
+    made = run("atlas", TumourExample(slab, example.labels[few]))
+    assert made.shape == slab.mask.shape and not made[~slab.mask].any()
+
+
 def test_a_core_without_a_rim_is_found_by_its_darkness() -> None:
     example = person(6, enhancing=False)
     made = run("threshold", example)
@@ -60,7 +100,7 @@ def test_a_core_without_a_rim_is_found_by_its_darkness() -> None:
     assert dice(example.labels == 1, made == 1) > 0.7
 
 
-@pytest.mark.parametrize("text", ["threshold", "gaussian-mixture"])
+@pytest.mark.parametrize("text", ["threshold", "gaussian-mixture", "atlas"])
 def test_a_healthy_brain_gives_no_error(text: str) -> None:
     example = person(7)
     noise = 0.01 * np.random.default_rng(1).standard_normal(example.inputs.images.shape)
