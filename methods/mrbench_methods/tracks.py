@@ -43,6 +43,10 @@ class TrackedNetwork(LearnedMethod):
     def stand_in(self, track: str) -> str | None:
         return f"{self.foreign}.{track}"
 
+    def network_for(self, weights: Mapping[str, torch.Tensor], tracks: Sequence[Any]) -> torch.nn.Module:
+        """Return the network that weights belong to; its sizes may stand among them."""
+        return self.new_network(tracks)
+
     def setup(self, resources: Resources) -> None:
         super().setup(resources)
         import torch
@@ -50,7 +54,7 @@ class TrackedNetwork(LearnedMethod):
         torch.set_num_threads(resources.threads)
         weights = load_weights(self.weights_path)
         names = json.loads(manifest_path(self.weights_path).read_text())["tracks"]
-        self.network_ = self.new_network([self.settings[name] for name in names])
+        self.network_ = self.network_for(weights, [self.settings[name] for name in names])
         self.network_.load_state_dict(weights)
         self.network_.to(resources.device).eval()
 

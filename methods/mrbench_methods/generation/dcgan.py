@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mrbench.core.method import Resources
 from mrbench.tasks.generation import Generation, GenerationInputs, TrainingSlices
 from mrbench_methods.tracks import TrackedNetwork
 
@@ -59,12 +58,10 @@ class DCGAN(TrackedNetwork):
 
         return initialise(Generator(self.latent, self.base, self.shape_))
 
-    def setup(self, resources: Resources) -> None:
-        from mrbench.training.weights import load_weights
-
-        y, x = load_weights(self.weights_path)["size"].int().tolist()
+    def network_for(self, weights: Mapping[str, torch.Tensor], tracks: Sequence[Any]) -> torch.nn.Module:
+        y, x = weights["size"].int().tolist()
         self.shape_ = (y, x)
-        super().setup(resources)
+        return super().network_for(weights, tracks)
 
     def predict(self, inputs: GenerationInputs) -> np.ndarray:
         """Return the slices ``(count, y, x)``."""
