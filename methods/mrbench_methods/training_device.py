@@ -1,4 +1,4 @@
-"""Where a network is trained: batches and adversaries follow it there."""
+"""Where a network is trained: batches follow it there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a tool's displacement field to mrbench's."""
+"""Between a tool's displacement field and mrbench's."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def voxels_from_mm(vectors: np.ndarray, spacing: tuple[float, float, float]) -> 
         Voxels, components ``(z, y, x)``.
     """
     return np.moveaxis(vectors[..., ::-1] / np.asarray(spacing), -1, 0).astype(np.float32)
+
+
+def mm_from_voxels(field: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """The inverse of `voxels_from_mm`: of ``(3, z, y, x)`` the vectors ``(z, y, x, 3)``, float64."""
+    return np.moveaxis(field, 0, -1)[..., ::-1] * np.asarray(spacing[::-1], np.float64)

@@ -14,7 +14,7 @@ from mrbench_baselines.registration.demons import Demons
 from mrbench_baselines.segmentation.atlas_registration import (
     ORIGIN,
     affine_to_atlas,
-    coarse,
+    coarse_t1,
     field_to_atlas,
     from_atlas,
     scaled_t1,
@@ -63,10 +63,11 @@ class Atlas(GaussianMixture):
 
     def fit(self, examples: TrainingTumours) -> None:
         people = examples.subjects
-        self.reference_ = coarse(scaled_t1(people[0].inputs), people[0].inputs.spacing)
-        affines = [affine_to_atlas(person.inputs, self.reference_) for person in people]
+        images = [coarse_t1(person.inputs) for person in people]
+        self.reference_ = images[0]
+        affines = [affine_to_atlas(i, p.inputs, self.reference_) for i, p in zip(images, people, strict=True)]
         self.target_ = _middle_t1(people, affines, self.reference_)
-        fields = [field_to_atlas(p.inputs, affine, self.target_) for p, affine in zip(people, affines, strict=True)]
+        fields = [field_to_atlas(*pair, self.target_) for pair in zip(images, affines, strict=True)]
         self.atlas_ = _atlas(people, [from_atlas(*pair) for pair in zip(affines, fields, strict=True)])
         transforms = [to_atlas(*pair) for pair in zip(affines, fields, strict=True)]
         self.fit_mixtures(
@@ -76,8 +77,9 @@ class Atlas(GaussianMixture):
 
     def features(self, inputs: SegmentationInputs) -> np.ndarray:
         """Contrasts, residuals and their means around each voxel of the brain, ``(voxels, 12)``."""
-        affine = affine_to_atlas(inputs, self.reference_)
-        return _compared(inputs, self.atlas_, to_atlas(affine, field_to_atlas(inputs, affine, self.target_)))
+        image = coarse_t1(inputs)
+        affine = affine_to_atlas(image, inputs, self.reference_)
+        return _compared(inputs, self.atlas_, to_atlas(affine, field_to_atlas(image, affine, self.target_)))
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Log posteriors: densities of 12 features differ too much between voxels to be smoothed themselves."""
@@ -95,13 +97,20 @@ class Atlas(GaussianMixture):
         return found & (pieces == pieces.flat[depth.argmax()])
 
 
-def _moved(maps: np.ndarray, spacing: tuple[float, float, float], grid: Any, transform: Any, outside: float) -> Any:
-    """Maps ``(maps, z, y, x)`` on another grid, linear."""
+def _channels(maps: np.ndarray, spacing: tuple[float, float, float]) -> Any:
+    """Maps ``(maps, z, y, x)`` as a SimpleITK image of float32 channels."""
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(np.moveaxis(maps, 0, -1).astype(np.float32), isVector=True)
     image.SetSpacing(spacing[::-1])
-    moved = sitk.Resample(image, grid, transform, sitk.sitkLinear, outside)
+    return image
+
+
+def _moved(maps: np.ndarray, spacing: tuple[float, float, float], grid: Any, transform: Any, outside: float) -> Any:
+    """Maps ``(maps, z, y, x)`` on another grid, linear."""
+    import SimpleITK as sitk
+
+    moved = sitk.Resample(_channels(maps, spacing), grid, transform, sitk.sitkLinear, outside)
     # of a single map, SimpleITK drops the axis
     return np.moveaxis(sitk.GetArrayFromImage(moved).reshape(*grid.GetSize()[::-1], len(maps)), -1, 0)
 
@@ -123,7 +132,6 @@ def _middle_t1(people: Sequence[TumourExample], affines: Sequence[Any], grid: An
 
 def _atlas(people: Sequence[TumourExample], transforms: Sequence[Any]) -> Any:
     """Medians of the contrasts and their spreads on the grid of the first person: a SimpleITK image of 8 channels."""
-    import SimpleITK as sitk
     from scipy.ndimage import binary_dilation
 
     home = people[0].inputs
@@ -140,9 +148,7 @@ def _atlas(people: Sequence[TumourExample], transforms: Sequence[Any]) -> Any:
     atlas = np.concatenate([np.zeros_like(home.images), np.ones_like(home.images)])
     atlas[:4, near] = np.where(known, middle, 0)
     atlas[4:, near] = np.where(known, 1.4826 * _median(np.abs(values - middle)), 1)
-    image = sitk.GetImageFromArray(np.moveaxis(atlas, 0, -1), isVector=True)
-    image.SetSpacing(home.spacing[::-1])
-    return image
+    return _channels(atlas, home.spacing)
 
 
 def _median(values: np.ndarray) -> np.ndarray:

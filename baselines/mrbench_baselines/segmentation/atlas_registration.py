@@ -10,6 +10,7 @@ from mrbench.data.alignment import register_affine, to_sitk
 from mrbench.tasks.registration import RegistrationInputs
 from mrbench.tasks.segmentation import CONTRASTS, SegmentationInputs
 from mrbench_baselines.registration.demons import Demons
+from mrbench_baselines.registration.field import mm_from_voxels
 
 STEP_MM, FEWEST = 4.0, 16
 """Step of the grids, and voxels across that a small grid keeps all the same."""
@@ -40,11 +41,15 @@ def coarse(array: np.ndarray, spacing: tuple[float, float, float]) -> Any:
     return to_sitk(kept, (spacing[0] * z, spacing[1] * y, spacing[2] * x), ORIGIN)
 
 
-def affine_to_atlas(inputs: SegmentationInputs, reference: Any) -> Any:
-    """Affine transform from positions in a brain to positions in the atlas."""
+def coarse_t1(inputs: SegmentationInputs) -> Any:
+    """What is registered of a brain."""
+    return coarse(scaled_t1(inputs), inputs.spacing)
+
+
+def affine_to_atlas(image: Any, inputs: SegmentationInputs, reference: Any) -> Any:
+    """Affine transform from positions in a brain, whose `coarse_t1` is ``image``, to positions in the atlas."""
     import SimpleITK as sitk
 
-    image = coarse(scaled_t1(inputs), inputs.spacing)
     brain = sitk.Cast(coarse(inputs.mask, inputs.spacing) > 0.5, sitk.sitkUInt8)
     try:
         return register_affine(image, reference, brain, threads=1)
@@ -53,18 +58,16 @@ def affine_to_atlas(inputs: SegmentationInputs, reference: Any) -> Any:
         return sitk.CenteredTransformInitializer(image, reference, sitk.AffineTransform(3), middle)
 
 
-def field_to_atlas(inputs: SegmentationInputs, affine: Any, target: Any) -> Any:
-    """What is left after the affine, by demons: a SimpleITK displacement field in mm, from positions in a brain."""
+def field_to_atlas(fixed: Any, affine: Any, target: Any) -> Any:
+    """What is left after the affine, by demons: a displacement field in mm, from positions in the brain ``fixed``."""
     import SimpleITK as sitk
 
-    fixed = coarse(scaled_t1(inputs), inputs.spacing)
     near = sitk.Resample(target, fixed, affine, sitk.sitkLinear)
     brain, moving = sitk.GetArrayFromImage(fixed), sitk.GetArrayFromImage(near)
     pair = RegistrationInputs(brain, moving, brain > 0, moving > 0, fixed.GetSpacing()[::-1])
     enough = min(brain.shape) >= 4  # for the recursive filter in demons
     voxels = Demons(smooth_voxels=SMOOTH_VOXELS).predict(pair) if enough else np.zeros((3, *brain.shape))
-    mm = np.moveaxis(voxels[::-1], 0, -1) * np.array(fixed.GetSpacing())
-    field = sitk.GetImageFromArray(mm.astype(np.float64), isVector=True)
+    field = sitk.GetImageFromArray(mm_from_voxels(voxels, pair.spacing), isVector=True)
     field.CopyInformation(fixed)
     return field
 

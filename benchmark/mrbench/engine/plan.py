@@ -16,7 +16,7 @@ from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
 from mrbench.training.tuned import TUNED, tuned_parameters
-from mrbench.training.weights import shipped_weights, weights_folder, weights_name
+from mrbench.training.weights import shipped_weights, tracks_of, weights_folder, weights_name
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _other_weights(board: Board, entry: Entry) -> list[MethodSpec]:
         return []
     names = shipped_weights(weights_folder(method), instance.network)  # type: ignore[arg-type]
     if board.task.tracks_apart:
-        names = [name for name in names if board.track in name.partition(".")[2].split("+")]
+        names = [name for name in names if board.track in tracks_of(name)]
     return [replace(entry.spec, parameters={**entry.spec.parameters, "weights": name}) for name in names]
 
 

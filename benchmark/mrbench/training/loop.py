@@ -174,7 +174,8 @@ class _Players:
 
         self.modules, betas = {"network": recipe.network}, (0.9, 0.999)
         if isinstance(recipe, AdversarialRecipe):
-            self.modules["adversary"], betas = recipe.adversary, recipe.betas
+            device = next(recipe.network.parameters()).device
+            self.modules["adversary"], betas = recipe.adversary.to(device), recipe.betas
         self.optimisers = {n: torch.optim.Adam(m.parameters(), lr=rate, betas=betas) for n, m in self.modules.items()}
 
     def step(self, name: str, loss: torch.Tensor, rate: float) -> None:

@@ -82,7 +82,7 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
     shipped = shipped_weights(folder, network)
     dataset, _, track = weights.partition(".")
     for name in shipped:  # one set may serve several tracks
-        if track and name.partition(".")[0] == dataset and track in name.partition(".")[2].split("+"):
+        if track and name.partition(".")[0] == dataset and track in tracks_of(name):
             return folder / f"{network}.{name}.safetensors"
     raise MethodSkipped(
         f"no weights of {network} for {weights}: choose weights={' or '.join(shipped) or 'PATH'}, "
@@ -93,6 +93,11 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
 def weights_folder(method: type[LearnedMethod]) -> Path:
     """Where a method ships its weights: ``weights`` beside its module."""
     return module_file(method).parent / "weights"
+
+
+def tracks_of(name: str) -> list[str]:
+    """The tracks that a name of weights tells: of ``open-ms.t1-to-t2+t2-to-t1`` both."""
+    return name.partition(".")[2].split("+")
 
 
 def shipped_weights(folder: Path, network: str) -> list[str]:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mrbench_methods.generation.dcgan_network import Discriminator, Generator
-from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 SHIFT = 8
 """Pixels that both real and made slices are moved by at most before the discriminator sees them."""
@@ -30,7 +30,7 @@ class DcganRecipe:
     def __init__(self, network: Generator, images: np.ndarray, base: int) -> None:
         self.network = network
         self.images = images
-        self.adversary = Discriminator(base, network.shape).to(device_of(network))
+        self.adversary = Discriminator(base, network.shape)
         self.settings: Mapping[str, Any] = {
             "batch": self.batch, "loss": "non-saturating GAN", "kept": "last weights",
             "augmentation": f"left-right flip; both sets seen moved by up to {SHIFT} pixels, darker or brighter",

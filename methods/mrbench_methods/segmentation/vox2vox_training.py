@@ -14,7 +14,7 @@ from torch import Tensor
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, TumourExample
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet
-from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 CLASSES = HIGHEST_LABEL + 1
 
@@ -57,6 +57,7 @@ class DiceRecipe:
     def __init__(self, network: UNet, examples: Sequence[TumourExample]) -> None:
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.examples = examples
+        self.tumours = [np.argwhere(example.labels > 0) for example in examples]
         counts = sum(np.bincount(example.labels.ravel(), minlength=CLASSES) for example in examples)
         (self.weights,) = tensors_for(network, (1 / np.maximum(counts, 1)).astype(np.float32))
         self.settings: Mapping[str, Any] = {
@@ -86,10 +87,10 @@ class DiceRecipe:
 
     def _block(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Contrasts ``(1, 4, z, y, x)``, brain and labels of a block, turned, scaled and mirrored."""
-        example = self.examples[int(rng.integers(len(self.examples)))]
+        number = int(rng.integers(len(self.examples)))
+        example, tumour = self.examples[number], self.tumours[number]
         shape = np.array(example.labels.shape)
         size = np.minimum(self.side, -(-shape // STRIDE) * STRIDE)
-        tumour = np.argwhere(example.labels > 0)
         around = len(tumour) and rng.random() < 0.7
         middle = tumour[int(rng.integers(len(tumour)))] if around else rng.integers(shape)
         slack = np.maximum(shape - size, 0) / 2
@@ -147,7 +148,7 @@ class AdversarialDiceRecipe(DiceRecipe):
 
     def __init__(self, network: UNet, examples: Sequence[TumourExample], weight: float) -> None:
         super().__init__(network, examples)
-        self.adversary = PatchDiscriminator3d(len(CONTRASTS) + CLASSES, base=16).to(device_of(network))
+        self.adversary = PatchDiscriminator3d(len(CONTRASTS) + CLASSES, base=16)
         self.weight = weight
         self.settings = {**self.settings, "loss": f"5 generalised Dice + {weight:g} LSGAN", "kept": "last weights"}
 

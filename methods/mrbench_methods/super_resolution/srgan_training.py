@@ -12,7 +12,7 @@ from torch import Tensor
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.super_resolution.learned import Pair
 from mrbench_methods.super_resolution.srgan_network import Discriminator, Generator
-from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 RIM = 4
 """Voxels at the edge of a block that do not count: the network misses what lies beside it."""
@@ -76,8 +76,7 @@ class GanRecipe(GeneratorRecipe):
     def __init__(self, network: Generator, made: Sequence[Pair], dimensions: int, weight: float) -> None:
         super().__init__(network, made, dimensions)
         layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
-        adversary = Discriminator(dimensions).to(device_of(network))
-        self.adversary = adversary.to(memory_format=layout)  # type: ignore[call-overload]
+        self.adversary = Discriminator(dimensions).to(memory_format=layout)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {**self.settings, "loss": f"MSE + GDL + {weight:g} LSGAN", "kept": "last weights"}
 

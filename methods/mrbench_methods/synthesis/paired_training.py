@@ -13,7 +13,7 @@ from mrbench.tasks.synthesis import TrainingScans
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.synthesis.scans import crop, position_maps
 from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator
-from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 CONTRAST = 0.05
 """SD of the logarithm of the exponent that the source's intensities are raised to: scanners differ in contrast."""
@@ -79,8 +79,7 @@ class AdversarialPairedRecipe(PairedRecipe):
         self, network: SkipGenerator, examples: TrainingScans, context: int, planes: int, position: bool, weight: float
     ) -> None:
         super().__init__(network, examples, context, planes, position)
-        adversary = PatchDiscriminator(channels=2).to(device_of(network))
-        self.adversary = adversary.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.adversary = PatchDiscriminator(channels=2).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {
             **self.settings, "loss": f"absolute error in the brain + {weight:g} LSGAN", "kept": "last weights",

@@ -16,7 +16,7 @@ from mrbench_methods.adversary import least_squares
 from mrbench_methods.synthesis.scans import crop, unpaired_scans
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator
 from mrbench_methods.synthesis.unit_network import MultiScaleDiscriminator, Unit
-from mrbench_methods.training_device import device_of, half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, tensors_for
 
 CONTRASTS = ("T1", "T2")
 
@@ -29,7 +29,6 @@ class UnpairedRecipe(ABC):
 
     def __init__(self, network: nn.Module, adversaries: nn.ModuleDict, examples: TrainingScans, loss: str) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        adversaries = adversaries.to(device_of(network))
         self.adversary = adversaries.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.examples = examples
         self.settings: Mapping[str, Any] = {
