@@ -102,6 +102,9 @@ def train(
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
     validation_limit: Annotated[int | None, typer.Option(min=1, help="Validate on the first N cases a track.")] = None,
     keep_last: Annotated[bool, typer.Option("--keep-last", help="Keep the last weights, not the best.")] = False,
+    further_people: Annotated[
+        int, typer.Option(min=0, help="Train on N more simulated people, who stand in no split.")
+    ] = 0,
     start_from: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     seed: int = 0,
     device: Device = "cpu",
@@ -121,8 +124,9 @@ def train(
     schedule = Schedule(steps, learning_rate, validate_every=min(validate_every, steps), keep_last=keep_last)
     resources = Resources(threads, device)
     train_and_report(
-        task, track, dataset, method, schedule, start_from, seed, resources, out, checkpoints, validation_limit
-    )
+        task, track, dataset, method, schedule, start_from, seed, resources, out, checkpoints, validation_limit,
+        further_people,
+    )  # fmt: skip
 
 
 @app.command(

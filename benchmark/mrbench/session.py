@@ -215,7 +215,7 @@ def _address(folder: Path, row: Row) -> str:
 
 def train_and_report(
     task: str, track: str | None, dataset: str, method: str, schedule: Schedule, start_from: Path | None,
-    seed: int, resources: Resources, out: Path, checkpoints: Path, validation_limit: int | None,
+    seed: int, resources: Resources, out: Path, checkpoints: Path, validation_limit: int | None, further_people: int,
 ) -> None:  # fmt: skip
     """Train with a progress bar and print the validation scores."""
     from mrbench.training.fit import fit
@@ -223,6 +223,7 @@ def train_and_report(
     console = Console()
     found, spec = find_task(task), parse_spec(method)
     data = find_dataset(dataset, found.material)
+    data.train_further(further_people)
     learner = build(spec, found)
     if not isinstance(learner, LearnedMethod):
         raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")

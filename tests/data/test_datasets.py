@@ -28,6 +28,24 @@ def test_split_sizes(name: str, sizes: tuple[int, ...]) -> None:
     assert tuple(len(dataset.subjects(split)) for split in ("train", "validation", "test")) == sizes
 
 
+@pytest.mark.parametrize("material", DATASETS["icbm-sim"])
+def test_further_people_train_and_stand_in_no_split(material: str) -> None:
+    dataset = find_dataset("icbm-sim", material)
+    before, fingerprint = dataset.subjects("train"), dataset.fingerprint
+    dataset.train_further(3)
+    assert dataset.subjects("train") == (*before, "further000", "further001", "further002")
+    everyone = [subject for ids in dataset.split_file.splits.values() for subject in ids]
+    assert not {*dataset.further} & {*everyone}
+    assert not {*dataset.further} & {*dataset.subjects("validation"), *dataset.subjects("test")}
+    assert dataset.fingerprint == fingerprint
+    assert find_dataset("icbm-sim", material).subjects("train") == before
+
+
+def test_real_people_are_as_many_as_they_are() -> None:
+    with pytest.raises(RequestError, match="ixi-hh-2mm has no further people to simulate"):
+        find_dataset("ixi-hh-2mm").train_further(1)
+
+
 def test_a_leak_is_found(tmp_path: Path) -> None:
     from mrbench.data.dataset import SplitFile
 

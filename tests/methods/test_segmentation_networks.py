@@ -56,6 +56,18 @@ def test_contract() -> None:
     np.testing.assert_array_equal(labels, made.predict(example.inputs))
 
 
+def test_air_around_the_brain_changes_nothing() -> None:
+    """Another field of view is another share of zeros, which instance normalisation would count."""
+    made, inputs = built(SMALL), person(3).inputs
+    torch.manual_seed(0)
+    made.network_ = made.new_network(["glioma"]).eval()
+    air = ((9, 4), (0, 30), (17, 0))
+    wider = SegmentationInputs(np.pad(inputs.images, ((0, 0), *air)), np.pad(inputs.mask, air), inputs.spacing)
+    labels = made.predict(inputs)
+    assert len(np.unique(labels)) > 1
+    np.testing.assert_array_equal(made.predict(wider), np.pad(labels, air))
+
+
 def test_the_network_halves_four_times_and_comes_back() -> None:
     network = UNet(4, 4, 4, 2)
     shapes: list[tuple[int, ...]] = []

@@ -50,6 +50,7 @@ class CineSim(KspaceDataset):
     name = "cine-sim"
     title = "simulated short-axis cine of 45 chests, 30 frames: beating ventricles, breathing"
     simulated = True
+    endless = True
     citation = "simulation by mrbench"
     licence = "Apache-2.0"
     preparation = 1

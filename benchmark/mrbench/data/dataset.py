@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrbench.core.errors import DataError, unknown_name
+from mrbench.core.errors import DataError, RequestError, unknown_name
 from mrbench.data.cache import cache_root, checksum_ok, write_atomically, write_checksum
 
 SPLITS = ("train", "validation", "test")
@@ -85,6 +85,10 @@ class Dataset(ABC):
     simulated: bool = False
     simulation: str = "simulated data"
     """What tables say of a simulated dataset."""
+    endless: bool = False
+    """Whether `make` simulates a person for every id, those of no split too."""
+    further: tuple[str, ...] = ()
+    """People of no split who train as well (`train_further`)."""
     citation: str
     licence: str
     preparation: int
@@ -108,10 +112,22 @@ class Dataset(ABC):
         return SplitFile.read(self.split_path)
 
     def subjects(self, split: str) -> tuple[str, ...]:
-        """List the subject ids of a split, in the order of the split file."""
+        """List the subject ids of a split, in the order of the split file; `further` people come last."""
         if split not in self.split_file.splits:
             raise unknown_name("split", split, self.split_file.splits)
-        return self.split_file.splits[split]
+        return self.split_file.splits[split] + (self.further if split == "train" else ())
+
+    def train_further(self, people: int) -> None:
+        """Let that many more simulated people train; their ids belong to no split, of this version or a later one.
+
+        Raises
+        ------
+        RequestError
+            If the people of this dataset are real, or their number is fixed.
+        """
+        if people and not self.endless:
+            raise RequestError(f"{self.name} has no further people to simulate; leave out --further-people.")
+        self.further = tuple(f"further{number:03d}" for number in range(people))
 
     @property
     def fingerprint(self) -> str:

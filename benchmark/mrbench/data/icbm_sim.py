@@ -50,6 +50,7 @@ class IcbmSim(Dataset):
     name = "icbm-sim"
     title = "simulated T1 and T2 of 60 people, 26 structures, true deformation known"
     simulated = True
+    endless = True
     citation = "Fonov et al., NeuroImage 2011 (ICBM 152 2009a template, as packaged by nilearn); simulation by mrbench"
     licence = "ICBM template: permissive, see nilearn; simulation: Apache-2.0"
     preparation = 1

@@ -49,6 +49,7 @@ class IcbmTumours(Dataset):
     name = "icbm-sim"
     title = "simulated glioma in 60 people: T1, T1c, T2, FLAIR, three labels"
     simulated = True
+    endless = True
     citation = IcbmSim.citation
     licence = IcbmSim.licence
     preparation = 2

@@ -52,6 +52,7 @@ class SimulatedScans(KspaceDataset):
         self.name, self.address = volumes.name, volumes.address
         self.title = f"simulated k-space of {volumes.title}"
         self.citation, self.licence = volumes.citation, volumes.licence
+        self.endless = volumes.endless
         if not volumes.simulated:
             self.simulation = "simulated k-space"
 

@@ -80,7 +80,7 @@ def fit(
         "seed": seed,
         "schedule": [schedule.steps, schedule.learning_rate],
         "start_from": sha256_of(start_from) if start_from else None,
-        "data": [dataset.fingerprint, *tracks],
+        "data": [dataset.fingerprint, *tracks, len(dataset.further)],
     }
     earlier = _earlier(start_from) if start_from else None
     best, progress = train(
@@ -102,6 +102,7 @@ def fit(
         "--validate-every": schedule.validate_every,
         "--seed": seed,
     }
+    options |= {"--further-people": len(dataset.further)} if dataset.further else {}
     options |= {"--start-from": start_from.name} if start_from else {}
     options |= {"--validation-limit": validation_limit} if validation_limit else {}
     options |= {"--device": method.resources.device} if method.resources.device != "cpu" else {}
@@ -113,6 +114,7 @@ def fit(
         "tracks": list(tracks),
         "dataset": dataset.name,
         "split": "train",
+        "further_people": len(dataset.further),
         "dataset_fingerprint": dataset.fingerprint,
         "protocols": [task.protocol(dataset, track).hash for track in tracks],
         "command": command,

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, TumourExample
+from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, SegmentationInputs, TumourExample
 from mrbench_methods.adversary import least_squares, least_squares_adversary
+from mrbench_methods.segmentation.vox2vox import brain_box
 from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
@@ -48,7 +49,7 @@ def generalised_dice(made: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
 class DiceRecipe:
     """Blocks around the tumour or anywhere, by turns; five times the generalised Dice loss.
 
-    A block is the whole brain at 2 mm, as in `Vox2Vox.predict`: instance normalisation then sees as much of the
+    A block is the whole brain's box at 2 mm, as in `Vox2Vox.predict`: instance normalisation then sees as much of the
     background as it will.
     """
 
@@ -56,8 +57,8 @@ class DiceRecipe:
 
     def __init__(self, network: UNet, examples: Sequence[TumourExample]) -> None:
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        self.examples = examples
-        self.tumours = [np.argwhere(example.labels > 0) for example in examples]
+        self.examples = [in_box(example) for example in examples]
+        self.tumours = [np.argwhere(example.labels > 0) for example in self.examples]
         counts = sum(np.bincount(example.labels.ravel(), minlength=CLASSES) for example in examples)
         (self.weights,) = tensors_for(network, (1 / np.maximum(counts, 1)).astype(np.float32))
         self.settings: Mapping[str, Any] = {
@@ -103,6 +104,14 @@ class DiceRecipe:
         )
         mask, labels = sampled(marks, matrix, offset, size, "nearest").split(1, dim=1)
         return sampled(images, matrix, offset, size, "bilinear"), mask, labels
+
+
+def in_box(example: TumourExample) -> TumourExample:
+    """The example cut to its brain."""
+    inputs, box = example.inputs, brain_box(example.inputs.mask)
+    # copies: a view would keep all the air in memory
+    cut = SegmentationInputs(inputs.images[:, *box].copy(), inputs.mask[box].copy(), inputs.spacing)
+    return TumourExample(cut, example.labels[box].copy())
 
 
 def shaded(image: Tensor, truth: Tensor, rng: np.random.Generator) -> Tensor:

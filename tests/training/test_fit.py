@@ -1,0 +1,62 @@
+"""`fit`: who trains, and what the manifest tells of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrbench.core.random import rng_for
+from mrbench.core.registry import find_method, parse_spec
+from mrbench.data.dataset import Dataset, Subject
+from mrbench.tasks.catalog import find_task
+from mrbench.tasks.segmentation import CONTRASTS
+from mrbench.training.fit import fit
+from mrbench.training.loop import Schedule
+
+SHAPE = (32, 16, 16)
+
+
+class Anyone(Dataset):
+    """Four contrasts of noise for any id."""
+
+    name, title, citation, licence, preparation = "anyone", "noise", "none", "none", 1
+    simulated, endless, form = True, True, "tumours"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    @property
+    def split_path(self) -> Path:
+        return self.folder / "splits.json"
+
+    def make(self, subject: str) -> Subject:
+        rng = rng_for(subject, "noise")
+        images = {name: rng.random(SHAPE, np.float32) for name in CONTRASTS}
+        return Subject(subject, images, np.ones(SHAPE, bool), rng.integers(0, 4, SHAPE, np.int16), (2.0, 2.0, 2.0))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "cache"))
+    splits = {"train": ["a", "b"], "validation": ["c"], "test": ["d"]}
+    (tmp_path / "splits.json").write_text(json.dumps({"version": 1, "splits": splits}))
+    return Anyone(tmp_path)
+
+
+@pytest.mark.parametrize("further", [0, 2])
+def test_the_manifest_tells_how_many_further_people_trained(further: int, dataset: Dataset, tmp_path: Path) -> None:
+    spec, seen = parse_spec("vox2vox[base=2,bottleneck=1,adversarial=0]"), []
+    load = dataset.load
+    dataset.load = lambda subject: seen.append(subject) or load(subject)  # type: ignore[method-assign, func-returns-value]
+    dataset.train_further(further)
+    method = find_method(spec.name, "segmentation").build(**spec.parameters)
+    weights = fit(method, spec, find_task("segmentation"), dataset, ["glioma"], Schedule(1, 1e-3, validate_every=1),
+                  out=tmp_path, checkpoints=tmp_path)  # type: ignore[arg-type]  # fmt: skip
+    manifest = json.loads(weights.with_suffix(".json").read_text())
+    assert seen == ["a", "b", *["further000", "further001"][:further], "c"]
+    assert manifest["further_people"] == further
+    assert ("--further-people 2" in manifest["command"]) == bool(further)
