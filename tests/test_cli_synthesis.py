@@ -108,6 +108,22 @@ def test_a_missing_contrast_is_named(brains: Path, tmp_path: Path) -> None:
     assert "'a' has T1 but no T2" in " ".join((done.stdout + done.stderr).split())
 
 
+def test_a_faulty_train_subject_stops_only_what_learns_from_it(brains: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "poor"
+    folder.mkdir()
+    for name in ("p0_T1", "p3_T1", "p3_T2"):
+        (folder / f"{name}.nii.gz").write_bytes((brains / f"{name}.nii.gz").read_bytes())
+    table = "subject,split,T1,T2\na,train,p0_T1.nii.gz,\nb,test,p3_T1.nii.gz,p3_T2.nii.gz\n"
+    (folder / "subjects.csv").write_text(table)
+    done = mrbench("run", "-t", "synthesis", "-d", f"folder:{folder}", "-m", "joint-histogram", "-m", "identity",
+                   "--out", "out", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 1
+    assert "cannot be fitted: subject 'a' has T1 but no T2" in " ".join((done.stdout + done.stderr).split())
+    rows = (tmp_path / "out/synthesis/t1-to-t2/poor/rows.jsonl").read_text().splitlines()
+    status = {row["method"]: row["status"] for row in map(json.loads, rows)}
+    assert status == {"joint-histogram": "error", "identity": "ok"}
+
+
 def test_nothing_to_fit_on_is_a_skip(brains: Path, tmp_path: Path) -> None:
     folder = tmp_path / "tests"
     folder.mkdir()

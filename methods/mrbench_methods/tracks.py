@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.method import LearnedMethod, Resources
-from mrbench.core.registry import module_file
-from mrbench.training.weights import load_weights, manifest_path, resolve_weights
+from mrbench.training.weights import load_weights, manifest_path, resolve_weights, weights_folder
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +27,12 @@ class TrackedNetwork(LearnedMethod):
     foreign = "ixi-hh-2mm"
     """Whose weights stand in on data that nobody trained for."""
 
+    tracks_: Sequence[Any] = ()
+    """Settings of the tracks that the weights were trained for."""
+
+    spacing_: Sequence[float] | None = None
+    """mm of the voxels that they were trained on, order ``(z, y, x)``, where their manifest tells."""
+
     @abstractmethod
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         """Return the network, untrained, for these track settings."""
@@ -38,7 +43,7 @@ class TrackedNetwork(LearnedMethod):
 
     @property
     def weights_path(self) -> Path:
-        return resolve_weights(module_file(type(self)).parent / "weights", self.network, self.weights)
+        return resolve_weights(weights_folder(type(self)), self.network, self.weights)
 
     def stand_in(self, track: str) -> str | None:
         return f"{self.foreign}.{track}"
@@ -53,8 +58,10 @@ class TrackedNetwork(LearnedMethod):
 
         torch.set_num_threads(resources.threads)
         weights = load_weights(self.weights_path)
-        names = json.loads(manifest_path(self.weights_path).read_text())["tracks"]
-        self.network_ = self.network_for(weights, [self.settings[name] for name in names])
+        manifest = json.loads(manifest_path(self.weights_path).read_text())
+        self.tracks_ = [self.settings[name] for name in manifest["tracks"]]
+        self.spacing_ = manifest.get("spacing_mm")
+        self.network_ = self.network_for(weights, self.tracks_)
         self.network_.load_state_dict(weights)
         self.network_.to(resources.device).eval()
 

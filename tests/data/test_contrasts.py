@@ -106,6 +106,15 @@ def test_a_folder_needs_no_labels(tmp_path: Path) -> None:
     assert set(subject.images) == {"T1", "T2"} and subject.labels is None
 
 
+def test_standardised_intensities_are_refused(tmp_path: Path) -> None:
+    """Clipped at zero, they would have lost half the brain without a word."""
+    folder = write_folder(tmp_path / "own")
+    volume = np.random.default_rng(0).standard_normal((12, 10, 9)).astype(np.float32)
+    nib.Nifti1Image(volume, np.eye(4)).to_filename(folder / "s0_T2.nii.gz")
+    with pytest.raises(DataError, match=r"s0_T2.nii.gz is negative in \d\d% of the mask; give magnitudes"):
+        ContrastFolder(folder).make("s0")
+
+
 def test_other_voxel_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="resample it to that grid"):
         ContrastFolder(write_folder(tmp_path / "own", spacing=(1, 2))).make("s0")

@@ -119,11 +119,14 @@ def test_brats_is_read_as_it_is_unpacked(style: str, enhancing: int, tmp_path: P
     made = dataset.make(dataset.subjects("test")[0])
     assert set(made.images) == {"T1", "T1c", "T2", "FLAIR"}
     assert set(np.unique(made.labels)) == {0, 2, 3}
+    assert made.images["T1c"].max() > 1, "the brightest voxels are those of the rim"
 
 
 def test_brats_without_a_contrast_or_with_strange_labels_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'BraTS2020_000' has no FLAIR; add the file"):
         BratsFolder(release(tmp_path / "a", without="_flair")).make("BraTS2020_000")
+    with pytest.raises(DataError, match="holds the label 4, in releases since 2024 the resection cavity"):
+        BratsFolder(release(tmp_path / "c", style="2023", enhancing=4)).make("BraTS2023_000")
     with pytest.raises(DataError, match=r"holds the labels \[0, 2, 7\]"):
         BratsFolder(release(tmp_path / "b", enhancing=7)).make("BraTS2020_000")
     (tmp_path / "empty").mkdir()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter, zoom
 
 from mrbench.core.method import LearnedMethod
 from mrbench.core.random import rng_for
@@ -66,6 +67,38 @@ def test_air_around_the_brain_changes_nothing() -> None:
     labels = made.predict(inputs)
     assert len(np.unique(labels)) > 1
     np.testing.assert_array_equal(made.predict(wider), np.pad(labels, air))
+
+
+def test_the_network_sees_the_voxels_that_it_was_trained_on() -> None:
+    """Half the voxel size is the same brain: the labels are those of the coarse image, four times as fine."""
+    made, inputs = built(SMALL), person(3).inputs
+    torch.manual_seed(0)
+    made.network_ = made.new_network(["glioma"]).eval()
+    inputs = SegmentationInputs(
+        gaussian_filter(inputs.images, (0, 2, 2, 2)) * inputs.mask, inputs.mask, (2.0, 2.0, 2.0)
+    )
+    fine = [np.stack([zoom(image, 2, order=1, grid_mode=True, mode="nearest") for image in inputs.images])]
+    fine += [inputs.mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)]
+    made.spacing_ = [2.0, 2.0, 2.0]
+    labels = made.predict(inputs)
+    assert len(np.unique(labels)) > 1
+    close = made.predict(SegmentationInputs(fine[0], fine[1], (1.0, 1.0, 1.0)))[::2, ::2, ::2]
+    made.spacing_ = None
+    native = made.predict(SegmentationInputs(fine[0], fine[1], (1.0, 1.0, 1.0)))[::2, ::2, ::2]
+    assert (close == labels)[inputs.mask].mean() > 0.9 > (native == labels)[inputs.mask].mean()
+
+
+def test_tiny_volumes_are_padded() -> None:
+    made = built(SMALL)
+    made.network_ = made.new_network(["glioma"]).eval()
+    inputs = SegmentationInputs(np.ones((4, 5, 6, 7), np.float32), np.ones((5, 6, 7), bool), (1.0, 1.0, 1.0))
+    assert made.predict(inputs).shape == (5, 6, 7)
+
+
+def test_a_class_that_nobody_has_weighs_nothing() -> None:
+    people = [TumourExample(p.inputs, np.where(p.labels == 3, 2, p.labels)) for p in map(person, range(2))]
+    recipe = built(SMALL).training_recipe(TrainingTumours(people, ["glioma"]), seed=0)
+    assert recipe.weights[3] == 0 and (recipe.weights[:3] > 0).all()
 
 
 def test_the_network_halves_four_times_and_comes_back() -> None:

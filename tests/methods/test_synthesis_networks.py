@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method, parse_spec
@@ -19,7 +20,7 @@ from mrbench.tasks.catalog import find_task
 from mrbench.tasks.synthesis import TRACKS, Scan, SynthesisInputs, TrainingScans
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import save_weights
-from mrbench_methods.synthesis.scans import crop, unpaired_scans
+from mrbench_methods.synthesis.scans import crop, position_maps, unpaired_scans
 from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, SkipGenerator, initialise
 from mrbench_methods.synthesis.unit_network import Unit
 
@@ -157,7 +158,7 @@ def test_the_network_is_shown_where_it_is() -> None:
     scan = Scan(scan.id, {**scan.images, "T1": index[0]}, scan.mask, scan.spacing)
     for seed in range(6):
         axis = seed % 3
-        block = crop(scan, ["T1"], maps=index, axis=axis, context=1, side=20, rng=rng_for(str(seed), "crop"))
+        block = crop(scan, ["T1"], maps=index, axis=axis, context=1, sides=(20, 20, 20), rng=rng_for(str(seed), "crop"))
         np.testing.assert_array_equal(block["maps"][0], block["T1"][1])
     blind, seeing = (untrained(f"pix2pix[base=4,blocks=1,position={p}]", "t1-to-t2") for p in ("false", "true"))
     assert len(blind.network_.fine[0].weight[0]) == 3 and len(seeing.network_.fine[0].weight[0]) == 7
@@ -170,9 +171,49 @@ def test_the_network_is_shown_where_it_is() -> None:
 def test_crops_of_a_pair_are_of_the_same_place() -> None:
     scan = person(0)
     for seed in range(5):
-        block = crop(scan, ("T1", "T2"), axis=seed % 3, context=1, side=24, rng=rng_for(str(seed), "crop"))
+        block = crop(scan, ("T1", "T2"), axis=seed % 3, context=1, sides=(24, 24, 24), rng=rng_for(str(seed), "crop"))
         assert block["T1"].shape[0] == 3 and block["T1"].shape == block["mask"].shape
         np.testing.assert_allclose((block["T1"] + block["T2"])[block["mask"]], 1.1, rtol=1e-5)
+
+
+def test_the_mirrored_brain_keeps_its_right_and_left() -> None:
+    """x rises from left to right in every crop, as in `predict`; only the anatomy changes sides."""
+    scan, drawn = person(0), set()
+    maps = position_maps(scan.mask, scan.spacing)
+    for seed in range(8):
+        block = crop(scan, ["T1"], maps=maps, axis=0, context=0, sides=SHAPE, rng=rng_for(str(seed), "crop"))
+        rising = [row[line].astype(float) for row, line in zip(block["maps"][2], block["mask"][0] > 0, strict=True)]
+        assert all((np.diff(row) > 0).all() for row in rising)
+        (z,) = {z for z in range(SHAPE[0]) if block["T1"].sum() == pytest.approx(scan.images["T1"][z].sum(), rel=1e-6)}
+        drawn.add(np.array_equal(block["T1"][0], scan.images["T1"][z]))
+    assert drawn == {True, False}
+
+
+def test_thick_slices_and_small_regions_train() -> None:
+    """Every crop shows some of the region, whatever its size and the orientation; no side is cut to the shortest."""
+    mask = np.zeros((12, 160, 150), bool)
+    mask[5:7, 20:24, 30:33] = True
+    image = np.where(mask, 0.5, 0).astype(np.float32)
+    scan = Scan("thick", {"T1": image, "T2": image}, mask, (5.0, 1.0, 1.0))
+    recipe = built("pix2pix[base=4,blocks=1]").training_recipe(TrainingScans([scan], [("T1", "T2")]), seed=0)
+    shapes = set()
+    for seed in range(12):
+        source, made, target, brain = recipe.generate(rng_for(str(seed), "draw"))
+        assert (brain.sum((1, 2, 3)) > 0).all()
+        assert source.shape == made.shape == target.shape
+        shapes.add(tuple(made.shape[2:]))
+        recipe.adversary(torch.cat([source, made], 1))
+    assert shapes == {(128, 128), (32, 128)}
+
+
+def test_weights_of_the_other_direction_are_no_row() -> None:
+    made = untrained("pix2pix[base=4,blocks=1]", "t1-to-t2")
+    made.tracks_ = [TRACKS["t1-to-t2"]]
+    assert made.predict(inputs_of("t1-to-t2", person(1))).shape == SHAPE
+    with pytest.raises(MethodSkipped, match="not trained to make T1 from T2"):
+        made.predict(inputs_of("t2-to-t1", person(1)))
+    with pytest.raises(RequestError, match="one direction"):
+        built("pix2pix[base=4,blocks=1]").training_recipe(examples(BOTH), seed=0)
 
 
 def test_unpaired_means_two_people() -> None:

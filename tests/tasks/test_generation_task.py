@@ -155,3 +155,16 @@ def test_the_protocol_names_the_features(brains: Dataset, monkeypatch: pytest.Mo
     before = Generation().protocol(brains, TRACK)
     monkeypatch.setattr("mrbench.tasks.generation.sha256_of", lambda path: "0" * 64)
     assert Generation().protocol(brains, TRACK).hash != before.hash
+
+
+def test_further_people_are_trained_on_and_a_split_without_people_has_no_draws(brains, monkeypatch) -> None:
+    train = brains.subjects("train")
+    monkeypatch.setattr(type(brains), "endless", True)
+    load = type(brains).load
+    monkeypatch.setattr(type(brains), "load", lambda self, s: load(self, train[0] if s.startswith("further") else s))
+    before = len(Generation().training_examples(brains, [TRACK]).images)
+    monkeypatch.setattr(brains, "further", ())
+    brains.train_further(2)
+    assert len(Generation().training_examples(brains, [TRACK]).images) == before + 2 * SLICES
+    monkeypatch.setattr(type(brains), "subjects", lambda self, split: ())
+    assert Generation().cases(brains, "test", TRACK) == []

@@ -160,7 +160,10 @@ def test_tissue_dice_follows_tissue_not_grey_level() -> None:
     assert tissue_dice(target, 0.2 + 0.5 * target, mask) == pytest.approx(1, abs=1e-6)
     noisy = target + 0.3 * np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
     assert 0.3 < tissue_dice(target, noisy, mask) < 0.95
-    assert tissue_dice(target, np.full_like(target, 0.5), mask) < 0.34
+    constant = np.full_like(target, 0.5)
+    assert tissue_dice(target, constant, mask) < 0.34
+    constant[tuple(np.argwhere(mask)[:5].T)] = np.linspace(0.50001, 1, 5)  # a network at its start: one level of 256
+    assert 0 <= tissue_dice(target, constant, mask) < 0.5
 
 
 def test_the_picture_shows_both_contrasts() -> None:

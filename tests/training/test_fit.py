@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from mrbench.core.errors import RequestError
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method, parse_spec
 from mrbench.data.dataset import Dataset, Subject
@@ -15,6 +18,7 @@ from mrbench.tasks.catalog import find_task
 from mrbench.tasks.segmentation import CONTRASTS
 from mrbench.training.fit import fit
 from mrbench.training.loop import Schedule
+from mrbench.training.weights import save_weights
 
 SHAPE = (32, 16, 16)
 
@@ -39,6 +43,16 @@ class Anyone(Dataset):
         return Subject(subject, images, np.ones(SHAPE, bool), rng.integers(0, 4, SHAPE, np.int16), (2.0, 2.0, 2.0))
 
 
+def trained(dataset: Dataset, folder: Path, **options: Any) -> Path:
+    spec = parse_spec("vox2vox[base=2,bottleneck=1,adversarial=0]")
+    method = find_method(spec.name, "segmentation").build(**spec.parameters)
+    schedule = Schedule(1, 1e-3, validate_every=1)
+    return fit(
+        method, spec, find_task("segmentation"), dataset, ["glioma"], schedule,  # type: ignore[arg-type]
+        out=folder, checkpoints=folder, **options,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "cache"))
@@ -47,16 +61,20 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return Anyone(tmp_path)
 
 
+def test_weights_of_another_network_are_one_sentence(dataset: Dataset, tmp_path: Path) -> None:
+    start = tmp_path / "other.safetensors"
+    save_weights(start, {"decide": torch.zeros(2)}, {})
+    with pytest.raises(RequestError, match="holds weights of another network than vox2vox-unet-f2b1"):
+        trained(dataset, tmp_path, start_from=start)
+
+
 @pytest.mark.parametrize("further", [0, 2])
 def test_the_manifest_tells_how_many_further_people_trained(further: int, dataset: Dataset, tmp_path: Path) -> None:
-    spec, seen = parse_spec("vox2vox[base=2,bottleneck=1,adversarial=0]"), []
-    load = dataset.load
+    load, seen = dataset.load, []
     dataset.load = lambda subject: seen.append(subject) or load(subject)  # type: ignore[method-assign, func-returns-value]
     dataset.train_further(further)
-    method = find_method(spec.name, "segmentation").build(**spec.parameters)
-    weights = fit(method, spec, find_task("segmentation"), dataset, ["glioma"], Schedule(1, 1e-3, validate_every=1),
-                  out=tmp_path, checkpoints=tmp_path)  # type: ignore[arg-type]  # fmt: skip
-    manifest = json.loads(weights.with_suffix(".json").read_text())
-    assert seen == ["a", "b", *["further000", "further001"][:further], "c"]
+    manifest = json.loads(trained(dataset, tmp_path).with_suffix(".json").read_text())
+    assert list(dict.fromkeys(seen)) == ["a", "b", *["further000", "further001"][:further], "c"]
+    assert manifest["spacing_mm"] == [2.0, 2.0, 2.0]
     assert manifest["further_people"] == further
     assert ("--further-people 2" in manifest["command"]) == bool(further)

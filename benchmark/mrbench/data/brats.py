@@ -11,6 +11,7 @@ import numpy as np
 from mrbench.core.errors import DataError
 from mrbench.data.dataset import Subject
 from mrbench.data.folder import TABLE, Folder
+from mrbench.data.icbm_tumours import IcbmTumours
 from mrbench.data.nifti import SUFFIXES
 
 ENDINGS: dict[str, tuple[str, ...]] = {
@@ -22,16 +23,21 @@ ENDINGS: dict[str, tuple[str, ...]] = {
 }
 """How file names end in the releases until 2021, and since 2023."""
 
+NEW_LABELS = ENDINGS["labels"][1]
+
 
 class BratsFolder(Folder):
     """A BraTS release: one folder a subject, four contrasts and a label map in each; all of them test subjects.
 
     A ``subjects.csv`` with columns ``subject, split, T1, T1c, T2, FLAIR, labels`` says otherwise, and is what training
-    needs. Enhancing tumour is label 4 in the releases until 2021 and 3 since: either is read as 3.
+    needs. Enhancing tumour is label 4 in the releases until 2021 and 3 since: either is read as 3. Intensities are
+    not clipped: contrast agent fills the brightest voxels, and some releases are of mean 0.
     """
 
     form = "tumours"
-    structures: Mapping[str, tuple[int, ...]] = {"necrotic core": (1,), "oedema": (2,), "enhancing tumour": (3,)}
+    preparation = 2
+    lowest, highest = -np.inf, np.inf
+    structures: Mapping[str, tuple[int, ...]] = IcbmTumours.structures
 
     def _read_table(self) -> dict[str, dict[str, str]]:
         if (self.path / TABLE).is_file() or not self.path.is_dir():
@@ -66,6 +72,11 @@ class BratsFolder(Folder):
         made = super().make(subject)
         assert made.labels is not None
         present = set(np.unique(made.labels).tolist())
+        if 4 in present and row["labels"].removesuffix(".gz").removesuffix(".nii").endswith(NEW_LABELS):
+            raise DataError(
+                f"{self.path / row['labels']} holds the label 4, in releases since 2024 the resection cavity, which is "
+                "not scored; set it to 0, or leave the subject out."
+            )
         if not present <= {0, 1, 2, 3, 4} or {3, 4} <= present:
             raise DataError(
                 f"{self.path / row['labels']} holds the labels {sorted(present)}; BraTS has 1, 2 and either 3 or 4."

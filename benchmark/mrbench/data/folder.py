@@ -17,6 +17,9 @@ from mrbench.data.dataset import SPLITS, Dataset, SplitFile, Subject
 from mrbench.data.nifti import Volume, read_volume
 
 TABLE = "subjects.csv"
+NEGATIVE = 0.05
+"""Share of negative voxels in a mask that interpolation may leave; more is no magnitude image."""
+
 _RESERVED = ("subject", "split", "labels", "mask")
 
 
@@ -28,7 +31,7 @@ class Folder(Dataset):
     first contrast is not zero). All volumes share one grid, skull-stripped and affinely aligned. A file
     ``labels.csv`` with columns ``label,name`` names the structures to score; without it every label is one.
 
-    Intensities are divided by the 99.5th percentile inside the mask and clipped to [0, 1].
+    Intensities are divided by the 99.5th percentile inside the mask and clipped to [`lowest`, `highest`].
 
     Parameters
     ----------
@@ -43,6 +46,8 @@ class Folder(Dataset):
     citation = "the user's own data"
     licence = "the user's own"
     preparation = 1
+    lowest: float = 0.0
+    highest: float = 1.0
     required: tuple[str, ...] = ("subject", "split", "labels")
     """Columns that the table must have."""
 
@@ -130,7 +135,14 @@ class Folder(Dataset):
             top = float(np.percentile(volume.array[mask], 99.5)) if mask.any() else 0.0
             if top <= 0:
                 raise DataError(f"{self.path / row[contrast]} is empty inside the mask; check the file.")
-            images[contrast] = np.where(mask, np.clip(volume.array / top, 0, 1), 0).astype(np.float32)
+            below = float((volume.array[mask] < self.lowest).mean())
+            if below > NEGATIVE:
+                raise DataError(
+                    f"{self.path / row[contrast]} is negative in {below:.0%} of the mask; give magnitudes, "
+                    "not standardised intensities."
+                )
+            scaled = np.clip(volume.array / top, self.lowest, self.highest)
+            images[contrast] = np.where(mask, scaled, 0).astype(np.float32)
         return Subject(subject, images, mask, labels, first.spacing)
 
     def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
@@ -148,7 +160,9 @@ class Folder(Dataset):
 
 
 class ContrastFolder(Folder):
-    """The same of people with two contrasts or more; labels are not needed."""
+    """The same of people with two contrasts or more; labels are not needed, the brightest voxels not clipped."""
 
     form = "contrasts"
+    preparation = 2
+    highest = np.inf
     required = ("subject", "split")

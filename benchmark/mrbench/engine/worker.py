@@ -117,7 +117,10 @@ def _method(job: Job) -> tuple[Method, float]:
         method = build(job.spec, task)
         method.setup(job.resources)
         if isinstance(method, FittedMethod):
-            examples = task.training_examples(find_dataset(job.dataset, task.material), [job.track])
+            try:
+                examples = task.training_examples(find_dataset(job.dataset, task.material), [job.track])
+            except DataError as error:  # of a train subject's files: other methods may need none
+                raise MrbenchError(f"cannot be fitted: {error}") from error
             seed_everything(seed_for("fit", str(job.spec), job.seed))
             method.fit(examples)
         _ready = (job.spec, method, time.perf_counter() - started)

@@ -124,7 +124,8 @@ class Generation(Task):
     spread = "nearest_ncc"
 
     def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
-        return [CaseId(f"{split}-draw-{number}", (f"draw-{number}",)) for number in range(1, DRAWS + 1)]
+        draws = range(1, DRAWS + 1) if dataset.subjects(split) else ()
+        return [CaseId(f"{split}-draw-{number}", (f"draw-{number}",)) for number in draws]
 
     def people(self, dataset: Dataset, cases: Sequence[CaseId]) -> list[str]:
         return [s for split in ("train", *dict.fromkeys(map(_split, cases))) for s in dataset.subjects(split)]
@@ -136,7 +137,8 @@ class Generation(Task):
         return Case(case.id, case.subjects, inputs, reference, spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingSlices:
-        return TrainingSlices(slices_of(dataset.address, dataset.fingerprint, "train")[0], tracks)
+        further = len(dataset.further)
+        return TrainingSlices(slices_of(dataset.address, dataset.fingerprint, "train", further)[0], tracks)
 
     def protocol(self, dataset: Dataset, track: str) -> Protocol:
         settings = {
@@ -238,8 +240,12 @@ def reference_of(address: str, fingerprint: str, split: str) -> tuple[Generation
 
 
 @lru_cache(maxsize=4)
-def slices_of(address: str, fingerprint: str, split: str) -> tuple[np.ndarray, tuple[float, float, float]]:
+def slices_of(
+    address: str, fingerprint: str, split: str, further: int = 0
+) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Slices ``(slice, y, x)`` of a split, those of a person in a row, and the spacing; kept, as every draw asks.
+
+    ``further`` is how many simulated people more train (`Dataset.train_further`).
 
     Raises
     ------
@@ -247,6 +253,7 @@ def slices_of(address: str, fingerprint: str, split: str) -> tuple[np.ndarray, t
         If the split has no subjects, the volumes differ in size, are too small, or have no T1.
     """
     dataset = find_dataset(address, Generation.material)
+    dataset.train_further(further)
     found: list[np.ndarray] = []
     spacing = None
     for name in dataset.subjects(split):

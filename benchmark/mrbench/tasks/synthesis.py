@@ -238,9 +238,11 @@ def tissue_dice(target: np.ndarray, prediction: np.ndarray, mask: np.ndarray) ->
 def _classes(values: np.ndarray) -> np.ndarray:
     from skimage.filters import threshold_multiotsu
 
-    if len(np.unique(values)) < CLASSES:
+    try:
+        thresholds = threshold_multiotsu(values, CLASSES)
+    except ValueError:  # fewer levels than classes
         return np.ones(values.shape, np.uint8)
-    return (1 + np.digitize(values, threshold_multiotsu(values, CLASSES))).astype(np.uint8)
+    return (1 + np.digitize(values, thresholds)).astype(np.uint8)
 
 
 def _made(prediction: np.ndarray) -> np.ndarray:

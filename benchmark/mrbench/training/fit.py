@@ -73,7 +73,12 @@ def fit(
         )
     recipe = method.training_recipe(task.training_examples(dataset, tracks), seed=seed)
     if start_from is not None:
-        recipe.network.load_state_dict(load_weights(start_from))
+        try:
+            recipe.network.load_state_dict(load_weights(start_from))
+        except RuntimeError:
+            raise RequestError(
+                f"{start_from} holds weights of another network than {method.network}; give weights of the same."
+            ) from None
     name = f"{method.network}.{weights_name(task, dataset.name, tracks)}"
     settings = {
         "method": str(spec),
@@ -116,6 +121,7 @@ def fit(
         "split": "train",
         "further_people": len(dataset.further),
         "dataset_fingerprint": dataset.fingerprint,
+        "spacing_mm": list(task.load(dataset, cases[0][1], cases[0][0]).spacing),
         "protocols": [task.protocol(dataset, track).hash for track in tracks],
         "command": command,
         "started_from": earlier,

@@ -58,19 +58,25 @@ class Vox2Vox(TrackedNetwork):
         return UNet(len(CONTRASTS), HIGHEST_LABEL + 1, self.base, self.bottleneck)
 
     def predict(self, inputs: SegmentationInputs) -> np.ndarray:
-        """Return the label map ``(z, y, x)``; the whole brain at once."""
+        """Return the label map ``(z, y, x)``; the whole brain at once, at the voxel size of the training."""
         import torch
+        import torch.nn.functional as F
 
-        from mrbench_methods.segmentation.vox2vox_network import STRIDE
+        from mrbench_methods.segmentation.vox2vox_network import padded
 
         box = brain_box(inputs.mask)
-        images, mask = inputs.images[:, *box], inputs.mask[box]
-        margin = [(0, 0), *((0, -side % STRIDE) for side in mask.shape)]
+        mask = inputs.mask[box]
+        images = resampled(inputs.images[:, *box], inputs.spacing, self.spacing_)
+        size = images.shape[1:]
+        margin = [(0, 0), *((0, padded(side) - side) for side in size)]
         image = torch.from_numpy(np.pad(images, margin)[None]).to(self.resources.device)
         with torch.no_grad():
-            found = self.network_(image)[0].argmax(0).to(torch.uint8).cpu().numpy()
+            scores = self.network_(image)[:, :, : size[0], : size[1], : size[2]]
+            if size != mask.shape:
+                scores = F.interpolate(scores, mask.shape, mode="trilinear")
+            found = scores[0].argmax(0).to(torch.uint8).cpu().numpy()
         labels = np.zeros(inputs.mask.shape, np.uint8)
-        labels[box] = found[tuple(slice(side) for side in mask.shape)] * mask
+        labels[box] = found * mask
         return labels
 
     def recipe(self, examples: TrainingTumours, seed: int) -> DiceRecipe:
@@ -79,6 +85,16 @@ class Vox2Vox(TrackedNetwork):
         if self.adversarial:
             return AdversarialDiceRecipe(self.network_, examples.subjects, self.adversarial)  # type: ignore[arg-type]
         return DiceRecipe(self.network_, examples.subjects)  # type: ignore[arg-type]
+
+
+def resampled(images: np.ndarray, spacing: Sequence[float], wanted: Sequence[float] | None) -> np.ndarray:
+    """Images ``(c, z, y, x)`` with voxels of the wanted size in mm, as they are where that is within a tenth."""
+    if wanted is None or np.allclose(spacing, wanted, rtol=0.1):
+        return images
+    from skimage.transform import resize
+
+    sides = [max(1, round(n * own / new)) for n, own, new in zip(images.shape[1:], spacing, wanted, strict=True)]
+    return np.stack([resize(image, sides, order=1, anti_aliasing=True) for image in images]).astype(np.float32)
 
 
 def brain_box(mask: np.ndarray) -> tuple[slice, ...]:

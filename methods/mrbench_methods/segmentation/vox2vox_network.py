@@ -11,6 +11,11 @@ STRIDE = 16
 SLOPE = 0.2
 
 
+def padded(side: int) -> int:
+    """The next side of a block that the network takes; two, as one voxel at its bottom has no variance."""
+    return max(2 * STRIDE, -(-side // STRIDE) * STRIDE)
+
+
 class UNet(nn.Module):
     """3-D U-Net of strided convolutions with a densely connected bottleneck (Cirillo et al. 2020).
 

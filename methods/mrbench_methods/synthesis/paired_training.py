@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mrbench.core.errors import RequestError
 from mrbench.tasks.synthesis import TrainingScans
 from mrbench_methods.adversary import least_squares, least_squares_adversary
-from mrbench_methods.synthesis.scans import crop, position_maps
-from mrbench_methods.synthesis.translation_network import PatchDiscriminator, SkipGenerator
+from mrbench_methods.synthesis.scans import crop, filled, position_maps
+from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator, SkipGenerator
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
 CONTRAST = 0.05
@@ -28,9 +29,12 @@ class PairedRecipe:
     def __init__(
         self, network: SkipGenerator, examples: TrainingScans, context: int, planes: int, position: bool
     ) -> None:
+        if len(examples.tracks) != 1:
+            raise RequestError("pix2pix learns one direction: name one --track, and train the other by itself.")
         ((self.source, self.target),) = examples.tracks
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.examples, self.context, self.planes = examples, context, planes
+        self.sides = np.minimum(self.side, np.min([scan.mask.shape for scan in examples.scans], axis=0)).tolist()
         self.maps = [position_maps(scan.mask, scan.spacing) if position else None for scan in examples.scans]
         self.settings: Mapping[str, Any] = {
             "batch": self.batch, "crop": self.side, "planes": planes, "loss": "absolute error in the brain",
@@ -46,11 +50,10 @@ class PairedRecipe:
         """Return the middle source slices, what the generator makes of them, the truth, and the brain."""
         axis = int(rng.integers(self.planes))
         drawn = [self._example(axis, rng) for _ in range(self.batch)]
-        side = min(min(block["mask"].shape[1:]) for block in drawn) // 4 * 4
         source, target, mask = tensors_for(
             self.network,
             *(
-                np.stack([block[name][:, :side, :side] for block in drawn])
+                filled(np.stack([block[name] for block in drawn]), STRIDE)
                 for name in (self.source, self.target, "mask")
             ),
         )
@@ -63,7 +66,7 @@ class PairedRecipe:
         number = int(rng.integers(len(self.examples.scans)))
         block = crop(
             self.examples.scans[number], (self.source, self.target), maps=self.maps[number],
-            axis=axis, context=self.context, side=self.side, rng=rng,
+            axis=axis, context=self.context, sides=self.sides, rng=rng,
         )  # fmt: skip
         source = block[self.source] ** np.float32(np.exp(CONTRAST * rng.standard_normal()))
         block[self.source] = np.concatenate([source, *([block["maps"]] if "maps" in block else [])])

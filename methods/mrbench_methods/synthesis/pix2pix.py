@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mrbench.core.errors import unknown_name
+from mrbench.core.errors import MethodSkipped, unknown_name
 from mrbench.tasks.synthesis import TRACKS, SynthesisInputs, TrainingScans
 from mrbench_methods.slices import PLANES, restore
 from mrbench_methods.synthesis.scans import position_maps
@@ -86,6 +86,8 @@ class Pix2Pix(TrackedNetwork):
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``."""
+        if self.tracks_ and (inputs.source, inputs.target) not in self.tracks_:
+            raise MethodSkipped(f"its weights were not trained to make {inputs.target} from {inputs.source}")
         from mrbench_methods.synthesis.translation_network import STRIDE
 
         made = restore(

@@ -10,8 +10,11 @@ from mrbench.data.position import position_in
 from mrbench.tasks.synthesis import Scan, TrainingScans
 from mrbench_methods.slices import across
 
-FEWEST = 0.1
-"""Share of a crop that must be brain."""
+SMALLEST = 32
+"""Side in pixels of the smallest slice that a patch discriminator is shown."""
+
+RIGHT = 2
+"""Which of the maps rises from left to right."""
 
 POSITION_SCALE = np.array([1 / 80, 1 / 80, 1 / 80, 1 / 20], np.float32)[:, None, None, None]
 """Per mm: brings position and depth in a brain to about -1 to 1."""
@@ -29,28 +32,41 @@ def crop(
     maps: np.ndarray | None = None,
     axis: int,
     context: int,
-    side: int,
+    sides: Sequence[int],
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Cut the same block out of contrasts and mask: ``(2 context + 1, y, x)`` across an axis, sides at most ``side``.
+    """Cut the same block out of contrasts and mask, around a random voxel of the brain.
 
-    Mirrored left to right every second time. ``maps``, ``(map, z, y, x)``, give their middle slice, ``(map, y, x)``.
+    Parameters
+    ----------
+    maps : ndarray, shape ``(map, z, y, x)``, optional
+        `position_maps`; they give their middle slice, ``(map, y, x)``.
+    sides : sequence of int
+        In voxels, order ``(z, y, x)``, at most those of the scan; across ``axis``, ``2 context + 1`` counts instead.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``(2 context + 1, y, x)`` across the axis, mirrored left to right every second time.
     """
-    shape = scan.mask.shape
-    wanted = [side] * 3
-    wanted[axis] = 2 * context + 1
-    size = [min(a, n) for a, n in zip(wanted, shape, strict=True)]
-    while True:
-        first = [int(rng.integers(n - s + 1)) for n, s in zip(shape, size, strict=True)]
-        part = tuple(slice(a, a + s) for a, s in zip(first, size, strict=True))
-        if scan.mask[part].mean() > FEWEST:
-            break
+    size = [2 * context + 1 if number == axis else side for number, side in enumerate(sides)]
+    brain = np.flatnonzero(scan.mask)
+    middle = np.unravel_index(brain[rng.integers(len(brain))], scan.mask.shape)
+    first = [int(np.clip(m - s // 2, 0, n - s)) for m, s, n in zip(middle, size, scan.mask.shape, strict=True)]
+    part = tuple(slice(a, a + s) for a, s in zip(first, size, strict=True))
     arrays: Mapping[str, np.ndarray] = {**{name: scan.images[name] for name in names}, "mask": scan.mask}
     step = -1 if rng.random() < 0.5 else 1
     cut = {name: across(array[part][..., ::step], axis) for name, array in arrays.items()}
     if maps is not None:
         cut["maps"] = np.stack([across(array[part][..., ::step], axis)[context] for array in maps])
+        cut["maps"][RIGHT] *= step  # the brain is mirrored, its left and right stay where they are
     return cut
+
+
+def filled(slices: np.ndarray, stride: int) -> np.ndarray:
+    """Slices ``(..., y, x)`` with zeros at the end, up to sides that are multiples of ``stride``, 32 at the least."""
+    margin = [max(SMALLEST, -(-side // stride) * stride) - side for side in slices.shape[-2:]]
+    return np.pad(slices, [*[(0, 0)] * (slices.ndim - 2), *((0, more) for more in margin)])
 
 
 def unpaired_scans(examples: TrainingScans, rng: np.random.Generator) -> tuple[Scan, Scan]:

@@ -41,7 +41,7 @@ class UNIT(TrackedNetwork):
         "Liu et al., Unsupervised image-to-image translation networks, NeurIPS 2017; Welander et al., arXiv 2018"
     )
     settings = TRACKS
-    foreign = "icbm-sim"
+    foreign = "open-ms"
     board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
     def __init__(self, *, base: int = 16, blocks: int = 1, inverse: bool = True, weights: str = "auto") -> None:

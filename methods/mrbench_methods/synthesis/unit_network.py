@@ -8,10 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mrbench_methods.synthesis.scans import SMALLEST
 from mrbench_methods.synthesis.translation_network import PatchDiscriminator, Residual
-
-SMALLEST = 32
-"""Side in pixels of the smallest image that a patch discriminator can judge."""
 
 DROPOUT = 0.5
 """Of the shared blocks, in training."""
@@ -54,7 +52,7 @@ class Unit(nn.Module):
 class MultiScaleDiscriminator(nn.Module):
     """Patch discriminators of the image at full, half and quarter resolution; their verdicts in one row.
 
-    A scale at which the image is smaller than 32 pixels is left out.
+    A lower resolution at which the image is smaller than 32 pixels is left out.
     """
 
     def __init__(self, scales: int = 3) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mrbench.tasks.synthesis import Scan, TrainingScans
 from mrbench_methods.adversary import least_squares
-from mrbench_methods.synthesis.scans import crop, unpaired_scans
+from mrbench_methods.synthesis.scans import crop, filled, unpaired_scans
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator
 from mrbench_methods.synthesis.unit_network import MultiScaleDiscriminator, Unit
 from mrbench_methods.training_device import half_convolutions, tensors_for
@@ -72,9 +72,9 @@ class UnpairedRecipe(ABC):
 
     def _slice(self, scan: Scan, name: str, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """One slice and its brain, ``(1, 1, y, x)``, its sides multiples of what the generator asks."""
-        drawn = crop(scan, [name], axis=0, context=0, side=self.side, rng=rng)
-        margin = [(0, 0), *((0, -n % STRIDE) for n in drawn["mask"].shape[1:])]
-        image, brain = tensors_for(self.network, *(np.pad(drawn[key], margin)[None] for key in (name, "mask")))
+        sides = np.minimum(self.side, scan.mask.shape).tolist()
+        drawn = crop(scan, [name], axis=0, context=0, sides=sides, rng=rng)
+        image, brain = tensors_for(self.network, *(filled(drawn[key], STRIDE)[None] for key in (name, "mask")))
         return image.contiguous(memory_format=torch.channels_last), brain.float()
 
 
