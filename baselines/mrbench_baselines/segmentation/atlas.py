@@ -62,7 +62,7 @@ class Atlas(GaussianMixture):
         Demons().setup(resources)
 
     def fit(self, examples: TrainingTumours) -> None:
-        people = examples.subjects
+        people = list(examples.subjects)
         images = [coarse_t1(person.inputs) for person in people]
         self.reference_ = images[0]
         affines = [affine_to_atlas(i, p.inputs, self.reference_) for i, p in zip(images, people, strict=True)]

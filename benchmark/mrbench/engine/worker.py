@@ -119,10 +119,10 @@ def _method(job: Job) -> tuple[Method, float]:
         if isinstance(method, FittedMethod):
             try:
                 examples = task.training_examples(find_dataset(job.dataset, task.material), [job.track])
+                seed_everything(seed_for("fit", str(job.spec), job.seed))
+                method.fit(examples)
             except DataError as error:  # of a train subject's files: other methods may need none
                 raise MrbenchError(f"cannot be fitted: {error}") from error
-            seed_everything(seed_for("fit", str(job.spec), job.seed))
-            method.fit(examples)
         _ready = (job.spec, method, time.perf_counter() - started)
     return _ready[1], _ready[2]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
@@ -77,10 +77,21 @@ class TumourExample:
 
 
 @dataclass(frozen=True)
+class TumourExamples:
+    """The examples of subjects, each loaded when its turn comes: a train split may be larger than memory."""
+
+    dataset: Dataset
+    ids: Sequence[str]
+
+    def __iter__(self) -> Iterator[TumourExample]:
+        return (example_of(self.dataset.load(subject)) for subject in self.ids)
+
+
+@dataclass(frozen=True)
 class TrainingTumours:
     """The train split, and the tracks trained for."""
 
-    subjects: Sequence[TumourExample]
+    subjects: Iterable[TumourExample]
     tracks: Sequence[str]
 
 
@@ -104,7 +115,7 @@ class Segmentation(Task):
         return Case(case.id, case.subjects, example.inputs, reference, example.inputs.spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingTumours:
-        return TrainingTumours([example_of(dataset.load(s)) for s in dataset.subjects("train")], tracks)
+        return TrainingTumours(TumourExamples(dataset, dataset.subjects("train")), tracks)
 
     def protocol(self, dataset: Dataset, track: str) -> Protocol:
         settings = {

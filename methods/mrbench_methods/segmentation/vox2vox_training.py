@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,11 +55,14 @@ class DiceRecipe:
 
     side = 128
 
-    def __init__(self, network: UNet, examples: Sequence[TumourExample]) -> None:
+    def __init__(self, network: UNet, examples: Iterable[TumourExample]) -> None:
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        self.examples = [in_box(example) for example in examples]
+        self.examples: list[TumourExample] = []
+        counts = np.zeros(CLASSES)
+        for example in examples:  # one in memory at a time; of each, its brain stays
+            counts += np.bincount(example.labels.ravel(), minlength=CLASSES)
+            self.examples.append(in_box(example))
         self.tumours = [np.argwhere(example.labels > 0) for example in self.examples]
-        counts = sum(np.bincount(example.labels.ravel(), minlength=CLASSES) for example in examples)
         # a class that nobody has must not weigh more than all others
         weights = np.divide(1, counts, out=np.zeros(CLASSES), where=counts > 0)
         (self.weights,) = tensors_for(network, weights.astype(np.float32))
@@ -111,7 +114,7 @@ class DiceRecipe:
 def in_box(example: TumourExample) -> TumourExample:
     """The example cut to its brain."""
     inputs, box = example.inputs, brain_box(example.inputs.mask)
-    # copies: a view would keep all the air in memory
+    # copies: views would keep the air in memory
     cut = SegmentationInputs(inputs.images[:, *box].copy(), inputs.mask[box].copy(), inputs.spacing)
     return TumourExample(cut, example.labels[box].copy())
 
@@ -157,7 +160,7 @@ class AdversarialDiceRecipe(DiceRecipe):
 
     betas = (0.5, 0.999)
 
-    def __init__(self, network: UNet, examples: Sequence[TumourExample], weight: float) -> None:
+    def __init__(self, network: UNet, examples: Iterable[TumourExample], weight: float) -> None:
         super().__init__(network, examples)
         self.adversary = PatchDiscriminator3d(len(CONTRASTS) + CLASSES, base=16)
         self.weight = weight
