@@ -66,11 +66,14 @@ def run_and_report(
     if not cases:
         raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
     rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
-    if any(missing(board, entry, cases, rows, options.retry) for entry in wanted):
+    for row in rows.values():
+        if row.fingerprint != data.fingerprint and (other := _address(folder, row)) != data.address:
+            raise RequestError(f"{folder} holds rows of {other}; give another --out, or rename one of the two folders.")
+    if todo := sum(len(missing(board, entry, cases, rows, options.retry)) for entry in wanted):
         learned_from = data.subjects("train") if any(e.fits and not e.skipped for e in wanted) else ()
         _prepare(console, data, [*learned_from, *found.people(data, cases)])
         try:
-            _run(console, board, wanted, folder, limit, options)
+            _run(console, board, wanted, folder, limit, options, todo)
         except KeyboardInterrupt:
             console.print("[yellow]interrupted: the same command runs what is missing.[/]")
             show(console, board, wanted, folder, limit, figures=False)
@@ -79,10 +82,10 @@ def run_and_report(
 
 
 def _run(
-    console: Console, board: Board, wanted: list[Entry], folder: Path, limit: int | None, options: Options
+    console: Console, board: Board, wanted: list[Entry], folder: Path, limit: int | None, options: Options, todo: int
 ) -> None:
     with _progress(console) as progress:
-        bar = progress.add_task("methods", total=len(wanted) * len(board.cases(limit)))
+        bar = progress.add_task("methods", total=todo)
 
         def listen(entry: Entry, case: CaseId, row: Row | None) -> None:
             if row is None:
@@ -167,7 +170,9 @@ def compare_trainings(folder: Path, rows: list[Row]) -> None:
     if len({row.task for row in rows}) > 1:
         raise RequestError(f"{folder} holds boards of several tasks; give the folder of one.")
     task, console = find_task(rows[0].task), Console()
-    found = transfers(rows, _trainings(task), task.primary)
+    simulations = {name: find_dataset(name, task.material).simulation for name, kinds in DATASETS.items()
+                   if task.material in kinds}  # fmt: skip
+    found = transfers(rows, _trainings(task), task.primary, simulations)
     if not found:
         raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
     path = write_generalisation(folder, task.name, task.primary, found)

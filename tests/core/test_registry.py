@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,28 @@ def test_source_hash_sees_code_and_not_comments(tmp_path: Path) -> None:
     commented = METHOD.replace("import numpy", "# why\nimport numpy").replace("Docstring", "Other words")
     assert source_hash(write(tmp_path / "b.py", commented)) == original
     assert source_hash(write(tmp_path / "c.py", METHOD.replace("zeros", "ones"))) != original
+
+
+@pytest.mark.parametrize("how", ["from .parts import f", "from . import parts", "import plugged_in.parts"])
+def test_source_hash_follows_every_form_of_import(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "plugged_in"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "parts.py").write_text("def f(x):\n    return x\n")
+    (package / "main.py").write_text(f"{how}\n\nfrom mrbench import Method\n\n\nclass Mine(Method):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("plugged_in", "plugged_in.parts", "plugged_in.main"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    method = importlib.import_module("plugged_in.main").Mine
+    before = source_hash(method)
+    (package / "parts.py").write_text("def f(x):\n    return 2 * x\n")
+    assert source_hash(method) != before
+
+
+def test_a_method_without_a_task_is_one_sentence(tmp_path: Path) -> None:
+    text = "from mrbench import Method\n\n\nclass still(Method):\n    pass\n"
+    with pytest.raises(RequestError, match='names no task; give its class the attribute task = "registration"'):
+        write(tmp_path / "m.py", text)
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,34 @@ def test_folder_reads_what_it_was_given(dataset: Folder) -> None:
     assert set(dataset.structures) == {"label 1", "label 2", "label 3", "label 4"}
 
 
+def test_structures_are_named_merged_and_without_the_background(cohort: Path, tmp_path: Path) -> None:
+    copy = copy_with(cohort, tmp_path / "blobs", "zzz", "zzz")
+    names = copy.path / "labels.csv"
+    names.write_text("label,name\n0,background\n1,head\n2,both\n4,both\n")
+    assert Folder(copy.path).structures == {"head": (1,), "both": (2, 4)}
+    assert Folder(copy.path).fingerprint == copy.fingerprint, "names change scores, not predictions"
+    for text, message in (("-1,a", "labels are positive"), ("0,a", "names no structure"), ("x,a", "as integers")):
+        names.write_text(f"label,name\n{text}\n")
+        with pytest.raises(DataError, match=message):
+            _ = Folder(copy.path).structures
+    names.write_bytes("label,name\n1,Fußgewölbe\n".encode("latin-1"))
+    with pytest.raises(DataError, match="is not UTF-8; save it as such"):
+        _ = Folder(copy.path).structures
+
+
+def test_a_structure_of_any_subject_is_scored(cohort: Path, tmp_path: Path) -> None:
+    """Not only those of the first line of the table, which may be of a train subject without labels."""
+    copy = copy_with(cohort, tmp_path / "blobs", ",0_labels.nii.gz", ",")
+    assert set(copy.structures) == {"label 1", "label 2", "label 3", "label 4"}
+
+
+def test_a_folder_of_a_built_in_name_is_refused(tmp_path: Path, cohort: Path) -> None:
+    """Its rows, and weights and parameters found for the name, would be taken for those of the built-in data."""
+    copy_with(cohort, tmp_path / "ixi-hh-2mm", "zzz", "zzz")
+    with pytest.raises(RequestError, match="has the name of a built-in dataset; rename the folder"):
+        find_dataset(f"folder:{tmp_path / 'ixi-hh-2mm'}")
+
+
 def copy_with(cohort: Path, target: Path, old: str, new: str) -> Folder:
     import shutil
 

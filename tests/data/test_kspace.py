@@ -208,6 +208,24 @@ def test_faults_are_one_sentence(fault: str, tmp_path: Path, kspace: np.ndarray)
     assert "a.npy" in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_kspace_with_its_centre_in_the_corner_is_refused(tmp_path: Path) -> None:
+    """The images look right, as a shift of k-space is a phase; the masks would keep the highest frequencies."""
+    z, y = np.mgrid[-1:1:64j, -1:1:48j]
+    disc = (z**2 + y**2 < 0.6) + 0.01 * np.random.default_rng(0).standard_normal((64, 48)).astype(np.complex64)
+    np.save(tmp_path / "right.npy", to_kspace(disc)[None])
+    assert read_kspace(tmp_path / "right.npy").kspace.shape == (1, 1, 64, 48)
+    np.save(tmp_path / "wrong.npy", np.fft.fft2(disc)[None])
+    with pytest.raises(DataError, match=r"wrong\.npy has its zero frequency in the corner; apply numpy.fft.fftshift"):
+        read_kspace(tmp_path / "wrong.npy")
+
+
+def test_what_no_track_takes_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = find_dataset("cine-sim", "k-space")
+    monkeypatch.setattr(type(several), "coils", 4)
+    with pytest.raises(RequestError, match="no track takes fully sampled cine of 4 coils as cine-sim has; combine"):
+        Reconstruction().track_for(several)  # type: ignore[arg-type]
+
+
 def test_broken_files(tmp_path: Path, kspace: np.ndarray) -> None:
     whole = fastmri(tmp_path / "a.h5", kspace)
     (tmp_path / "cut.h5").write_bytes(whole.read_bytes()[:3000])

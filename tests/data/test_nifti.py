@@ -47,6 +47,7 @@ def test_labels_are_integers(tmp_path: Path) -> None:
         (np.zeros((2, 2, 2, 3), np.float32), 1, "3-D volume is needed"),
         (np.full((2, 2, 2), np.nan, np.float32), 1, "NaN"),
         (np.zeros((2, 2, 2), np.float32), 0, "no affine"),
+        (np.zeros((2, 2, 2), np.complex64), 1, "complex64 values; a real volume"),
     ],
 )
 def test_malformed_volumes_are_one_sentence(tmp_path: Path, data: np.ndarray, code: int, message: str) -> None:
@@ -58,6 +59,12 @@ def test_malformed_volumes_are_one_sentence(tmp_path: Path, data: np.ndarray, co
 def test_labels_that_are_no_labels_are_refused(tmp_path: Path, value: float) -> None:
     with pytest.raises(DataError, match="not a label map"):
         read_volume(save(tmp_path / "a.nii.gz", np.full((2, 2, 2), value, np.float32)), labels=True)
+
+
+def test_what_is_no_nifti_is_one_sentence(tmp_path: Path) -> None:
+    nib.MGHImage(np.zeros((2, 2, 2), np.float32), np.eye(4)).to_filename(tmp_path / "a.mgz")
+    with pytest.raises(DataError, match=r"a\.mgz is MGH; convert it to NIfTI"):
+        read_volume(tmp_path / "a.mgz")
 
 
 def test_truncated_file_is_one_sentence(tmp_path: Path) -> None:

@@ -43,6 +43,25 @@ def test_torn_last_line_is_repaired(store: RowStore, cut: int) -> None:
     assert [row.key for row in store.read()] == [*expected, "k9"]
 
 
+def test_a_torn_first_line_is_repaired(store: RowStore) -> None:
+    store.path.write_bytes(store.path.read_bytes()[:40])
+    assert store.repair() == [] and store.path.read_bytes() == b""
+    store.append(ROW)
+    assert [row.key for row in store.read()] == ["k1"]
+
+
+def test_a_line_that_lacks_fields_is_one_sentence(store: RowStore) -> None:
+    store.path.write_text('{"schema": 1, "key": "k"}\n')
+    with pytest.raises(DataError, match="line 1 is not a row"):
+        store.read()
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="give another --out"), RowStore(tmp_path / "file" / "rows.jsonl").locked():
+        pass
+
+
 def test_damage_elsewhere_is_not_repaired_silently(store: RowStore) -> None:
     lines = store.path.read_text().splitlines(keepends=True)
     store.path.write_text(lines[0] + "{broken\n" + lines[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from mrbench.data.folder import Folder
 from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import run_board
 from mrbench.report.board import write_board
-from mrbench.report.figures import pareto_front
+from mrbench.report.figures import _share, pareto_front
 from mrbench.report.tables import caption, csv_table, latex_table, markdown_table
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
 from mrbench.tasks.registration import Registration
@@ -60,6 +61,24 @@ def test_every_table_says_what_is_limited_and_simulated(made) -> None:
     about = about_of(table, simulation="simulated data")
     for text in (markdown_table(table, about), latex_table(table, about)):
         assert "LIMITED to 2 of 3 cases" in text and "simulated data" in text and table.protocol in text
+
+
+def test_a_failure_is_told_in_every_table(made) -> None:
+    rows = [replace(row, status="error", metrics={}, details={}) if i == 0 else row for i, row in enumerate(made[2])]
+    table = leaderboard(rows, made[1].task.metrics)
+    for text in (markdown_table(table, about_of(table)), latex_table(table, about_of(table))):
+        assert "2 (1 failed)" in text and "A failed case counts as the worst value" in text
+
+
+def test_shares_of_a_heatmap_are_readable() -> None:
+    assert [_share(value) for value in (0.0, 0.5, 0.994, 0.997, 1.0, float("nan"))] == [
+        ".00",
+        ".50",
+        ".99",
+        "1",
+        "1",
+        "–",
+    ]
 
 
 def test_latex_escapes_what_latex_would_eat(made) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,13 @@ from mrbench.stats.generalisation import Training, transfers
 from mrbench.stats.leaderboard import leaderboard
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, decimals=2)
+SIMULATIONS = {"sim": "simulated k-space"}
 TRAININGS = {"a": Training("heads", ("4x",)), "b": Training("heads", ("8x",)), "c": Training("sim", ("4x", "8x"))}
 
 
 def row(method: str, weights: str | None, track: str, case: int, value: float, dataset: str = "heads") -> Row:
     return Row(
-        key=f"{method}{track}{case}", task="reconstruction", track=track, dataset=dataset, simulated=True,
+        key=f"{method}{track}{case}", task="reconstruction", track=track, dataset=dataset, simulated=dataset != "heads",
         fingerprint="f", split="test", protocol=track, method=method, kind="learned", source="s", weights=weights,
         seed=0,
         case=f"s{case // 3}_mask{case % 3}", subjects=[f"s{case // 3}"], status="ok", run="r", device="cpu", threads=1,
@@ -40,7 +43,7 @@ def rows() -> list[Row]:
 
 
 def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
-    found = {(t.tested_on, t.trained_on): t for t in transfers(rows, TRAININGS, PSNR)}
+    found = {(t.tested_on, t.trained_on): t for t in transfers(rows, TRAININGS, PSNR, SIMULATIONS)}
     assert set(found) == {
         ("heads, 4x", "heads, 4x"), ("heads, 4x", "sim, 4x + 8x"),
         ("heads, 8x", "heads, 8x"), ("heads, 8x", "heads, 4x"),
@@ -53,7 +56,7 @@ def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
 
 
 def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
-    found = transfers(rows, TRAININGS, PSNR)
+    found = transfers(rows, TRAININGS, PSNR, SIMULATIONS)
     text = markdown("reconstruction", PSNR, found)
     assert "| `net` | heads, 4x | **heads, 4x** | 9 | 32.40" in text and "| sim, 4x + 8x | 9 | 30.40" in text
     assert len(table(PSNR, found).splitlines()) == 1 + len(found)
@@ -61,8 +64,23 @@ def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
     assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.png"}
 
 
+def test_failures_count_and_simulated_boards_are_named(rows: list[Row]) -> None:
+    """Weights that fail on the hardest cases must not rise in the table."""
+    failed = [
+        replace(r, status="error", metrics={}) if r.weights == "c" and r.case.startswith("s0") else r for r in rows
+    ]
+    away = next(t for t in transfers(failed, TRAININGS, PSNR, SIMULATIONS) if t.trained_on == "sim, 4x + 8x")
+    assert (away.n_cases, away.n_failed) == (9, 3)
+    assert away.mean < 30.4 and away.loss > 2, "as the worst that any method reached there, 20 dB"
+    assert "9 (3 failed)" in markdown("reconstruction", PSNR, [away])
+    (simulated,) = transfers(
+        [row("net", "c", "4x", n, 30.0, dataset="sim") for n in range(3)], TRAININGS, PSNR, SIMULATIONS
+    )
+    assert simulated.tested_on == "sim (simulated k-space), 4x" and simulated.home
+
+
 def test_one_person_has_no_interval() -> None:
-    text = markdown("reconstruction", PSNR, transfers([row("net", "a", "4x", 0, 32.0)], TRAININGS, PSNR))
+    text = markdown("reconstruction", PSNR, transfers([row("net", "a", "4x", 0, 32.0)], TRAININGS, PSNR, SIMULATIONS))
     assert "| 1 | 32.00 |" in text
 
 

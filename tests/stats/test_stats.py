@@ -58,6 +58,8 @@ def test_interval_contains_its_mean_and_follows_a_shift(values: np.ndarray) -> N
 def test_too_few_cases_give_no_interval() -> None:
     mean, low, high = mean_interval(np.array([1.0, 3.0]), np.ones((10, 2)))
     assert mean == 2 and np.isnan(low) and np.isnan(high)
+    masks_of_one_head = mean_interval(np.array([1.0, 3.0, 5.0]), subject_weights([["a"]] * 3))
+    assert masks_of_one_head[0] == 3 and np.isnan(masks_of_one_head[1])
     assert np.isnan(mean_interval(np.array([np.nan]), np.ones((10, 1)))[0])
 
 
@@ -114,6 +116,27 @@ def test_bold_is_the_group_that_no_test_separates() -> None:
 def test_too_few_cases_name_no_best() -> None:
     rows = [row(m, c, base + 0.001 * c) for m, base in {"low": 0.5, "high": 0.8}.items() for c in range(5)]
     assert not any(line.cells["dice"].best for line in leaderboard(rows, METRICS).lines)
+
+
+@pytest.mark.parametrize(("cases", "named"), [(9, False), (10, True)])
+def test_so_many_methods_need_more_cases(cases: int, named: bool) -> None:
+    """After Holm's correction over 13 comparisons, 9 cases reach 0.0508 at the best: all 14 would be bold."""
+    rows = [row(f"m{m}", c, 0.3 + 0.05 * m + 0.001 * c) for m in range(14) for c in range(cases)]
+    bold = [line.method for line in leaderboard(rows, METRICS).lines if line.cells["dice"].best]
+    assert bold == (["m13"] if named else [])
+
+
+def test_methods_with_failures_make_no_test_stricter() -> None:
+    sound = [row(m, c, base + 0.001 * c) for m, base in {"low": 0.5, "high": 0.8}.items() for c in range(6)]
+    failed = [row(f"f{n}", c, 0.1 if c else None) for n in range(8) for c in range(6)]
+    bold = [line.method for line in leaderboard(sound + failed, METRICS).lines if line.cells["dice"].best]
+    assert bold == ["high"]
+
+
+def test_a_line_tells_every_device_and_number_of_threads() -> None:
+    rows = [row("a", c, 0.5, device="cuda" if c else "cpu", threads=1 + c % 2) for c in range(3)]
+    (line,) = leaderboard(rows, METRICS).lines
+    assert line.device == "cpu + cuda" and line.threads == (1, 2)
 
 
 def test_a_failure_counts_and_ranks_last() -> None:

@@ -104,6 +104,27 @@ def test_subjects_on_different_grids_are_refused(task: Registration, dataset: Fo
         task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
 
 
+def test_labels_that_share_no_structure_are_refused_before_anything_is_computed(task, dataset, monkeypatch) -> None:
+    from dataclasses import replace
+
+    whole = {s: dataset.load(s) for s in dataset.subjects("test")}
+    other = replace(whole["b4"], labels=np.where(whole["b4"].labels > 0, 9, 0).astype(np.int16))
+    monkeypatch.setattr(dataset, "load", lambda s: other if s == "b4" else whole[s])
+    with pytest.raises(DataError, match="no structure is in both label maps"):
+        task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+
+
+def test_spacings_of_oblique_affines_are_equal_and_training_checks_its_subjects(task, dataset, monkeypatch) -> None:
+    from dataclasses import replace
+
+    load = type(dataset).load
+    monkeypatch.setattr(dataset, "load", lambda s: replace(load(dataset, s), spacing=(2.0, 1.99999997, 2.00000001)))
+    assert task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+    monkeypatch.setattr(dataset, "load", lambda s: replace(load(dataset, s), spacing=(2.0, 2.0, 2.0 + (s == "b1"))))
+    with pytest.raises(DataError, match="'b1' and 'b0' lie on different grids"):
+        task.training_examples(dataset, ["inter-subject"])
+
+
 def test_picture_shows_the_middle_slice(task: Registration, case: Case) -> None:
     picture = task.picture(case, case.reference.displacement)
     middle = case.inputs.fixed.shape[0] // 2

@@ -61,6 +61,12 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return Anyone(tmp_path)
 
 
+def test_a_training_is_over_once_its_weights_are_written(dataset: Dataset, tmp_path: Path) -> None:
+    """The same command, after a change of code or options, would else return what was trained before."""
+    trained(dataset, tmp_path)
+    assert not list(tmp_path.glob("*.pt"))
+
+
 def test_weights_of_another_network_are_one_sentence(dataset: Dataset, tmp_path: Path) -> None:
     start = tmp_path / "other.safetensors"
     save_weights(start, {"decide": torch.zeros(2)}, {})

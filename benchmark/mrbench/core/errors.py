@@ -28,7 +28,7 @@ class MethodSkipped(MrbenchError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> RequestError:
     """Build the error for a name that is not known, with a suggestion where one is close."""
-    choices = sorted(known)
+    name, choices = str(name), sorted(known)
     close = [c for c in choices if c.startswith(name)] or get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'?" if close else f"choose from: {', '.join(choices) or 'none'}."
     return RequestError(f"unknown {kind} '{name}': {hint}")

@@ -104,12 +104,31 @@ def find_method(name: str, task: str) -> type[Method]:
     if ".py:" in name:
         found = _from_file(name)
     elif name in (known := _entry_points(task)):
-        found = known[name].load()
+        try:
+            found = known[name].load()
+        except Exception as error:
+            raise RequestError(f"method '{name}' cannot be imported: {type(error).__name__}: {error}.") from error
     else:
         raise unknown_name(f"method for {task}", name, known)
+    if not hasattr(found, "task"):
+        raise RequestError(f"method '{name}' names no task; give its class the attribute task = \"{task}\".")
     if found.task != task:
         raise RequestError(f"method '{name}' is for the task {found.task}, not {task}; give --task {found.task}.")
     return found
+
+
+def built(method: type[Method], spec: MethodSpec) -> Method:
+    """Make a method with the parameters of a spec.
+
+    Raises
+    ------
+    RequestError
+        If a parameter is unknown or its value is of no use.
+    """
+    try:
+        return method.build(**spec.parameters)
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"method '{spec}': {error}; see `mrbench list methods`.") from error
 
 
 def _from_file(name: str) -> type[Method]:
@@ -150,19 +169,39 @@ def source_hash(method: type[Method]) -> str:
     Comments, formatting and docstrings do not count, so tidying a file does not re-run its method.
     """
     digest = hashlib.sha256(method.__qualname__.encode())
-    for path in sorted(_own_sources(module_file(method), method.__module__.partition(".")[0])):
+    for path in sorted(_own_sources(module_file(method), method.__module__)):
         digest.update(_code_only(path.read_text()).encode())
     return digest.hexdigest()[:12]
 
 
-def _own_sources(path: Path, package: str, seen: frozenset[Path] = frozenset()) -> frozenset[Path]:
+def _own_sources(path: Path, module: str, seen: frozenset[Path] = frozenset()) -> frozenset[Path]:
+    """The file of a module, and of all modules of its top-level package that it imports, directly or not."""
     seen |= {path}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == package:
-            spec = importlib.util.find_spec(node.module)
-            if spec is not None and spec.origin and Path(spec.origin) not in seen:
-                seen = _own_sources(Path(spec.origin), package, seen)
+    top = module.partition(".")[0]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for name in _imported(ast.parse(path.read_text()), package):
+        if name.partition(".")[0] != top:
+            continue
+        try:
+            spec = importlib.util.find_spec(name)
+        except ModuleNotFoundError:  # a name within a module, not a module
+            continue
+        if spec is not None and spec.has_location and spec.origin and Path(spec.origin) not in seen:
+            seen = _own_sources(Path(spec.origin), name, seen)
     return seen
+
+
+def _imported(tree: ast.Module, package: str) -> list[str]:
+    """Absolute names of what a module of a package imports, and of what may be modules in what it imports from."""
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, package) if node.level else relative
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def _code_only(source: str) -> str:

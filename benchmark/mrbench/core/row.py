@@ -133,5 +133,8 @@ class Row:
         known = {f.name for f in fields(cls)}
         if not isinstance(record, dict) or record.get("schema") != SCHEMA or set(record) - known:
             raise ValueError("not a row of this schema")
-        metrics = {k: float("nan") if v is None else float(v) for k, v in record.pop("metrics").items()}
-        return cls(**record, metrics=metrics)
+        try:
+            metrics = {k: float("nan") if v is None else float(v) for k, v in record.pop("metrics").items()}
+            return cls(**record, metrics=metrics)
+        except (AttributeError, KeyError, TypeError):
+            raise ValueError("not a whole row") from None

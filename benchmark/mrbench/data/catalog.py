@@ -55,7 +55,10 @@ def find_dataset(name: str, material: str | None = None) -> Dataset:
         With a suggestion, if there is none, or if the dataset does not come in that material.
     """
     if name.startswith(FOLDER):
-        return _class(_FOLDERS[material or "images"])(Path(name.removeprefix(FOLDER)))
+        folder: Dataset = _class(_FOLDERS[material or "images"])(Path(name.removeprefix(FOLDER)))
+        if folder.name in DATASETS:  # tables, weights and tuned parameters would take it for that one
+            raise RequestError(f"{name} has the name of a built-in dataset; rename the folder.")
+        return folder
     if name not in DATASETS:
         raise unknown_name("dataset", name, [*DATASETS, f"{FOLDER}PATH"])
     materials = DATASETS[name]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +63,11 @@ class Folder(Dataset):
         table = self.path / TABLE
         if not table.is_file():
             raise DataError(f"{table} is not there; write one line a subject: subject,split,T1,labels.")
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            absent = set(self.required) - set(reader.fieldnames or ())
-            if absent:
-                raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
-            lines = list(reader)
+        reader = csv.DictReader(table_text(table))
+        absent = set(self.required) - set(reader.fieldnames or ())
+        if absent:
+            raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
+        lines = list(reader)
         for number, line in enumerate(lines, start=2):
             if None in line or None in line.values():
                 raise DataError(f"{table}, line {number} has not as many fields as the heading; mend it.")
@@ -95,24 +95,16 @@ class Folder(Dataset):
             for column in self._files(row)
         }
         facts = repr((sorted(splits.items()), sorted((name, f["sha256"]) for name, f in files.items())))
-        names = self.path / "labels.csv"
-        facts += sha256_of(names) if names.is_file() else ""
         return SplitFile(1, splits, files, {}, hashlib.sha256(facts.encode()).hexdigest())
 
     @cached_property
     def structures(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
+        """As ``labels.csv`` names them, labels of one name together; without it, every label that any subject has."""
         names = self.path / "labels.csv"
         if names.is_file():
-            with names.open(newline="", encoding="utf-8-sig") as file:
-                try:
-                    return {row["name"]: (int(row["label"]),) for row in csv.DictReader(file)}
-                except (KeyError, ValueError, TypeError):
-                    raise DataError(f"{names} needs the columns label and name, labels as integers.") from None
-        first = next(iter(self._table.values()))
-        if not first.get("labels"):
-            return {}
-        present = np.unique(read_volume(self.path / first["labels"], labels=True).array)
-        return {f"label {label}": (int(label),) for label in present if label > 0}
+            return _named_structures(names)
+        files = tuple(self.path / row["labels"] for row in self._table.values() if row.get("labels"))
+        return {f"label {label}": (label,) for label in _labels_in(files, self.split_file.sha256)}
 
     def prepare(self, subjects: Iterable[str]) -> Iterable[str]:
         """Prepare what can be read: a faulty file says so in the row of its case, and stops no other."""
@@ -166,3 +158,37 @@ class ContrastFolder(Folder):
     preparation = 2
     highest = np.inf
     required = ("subject", "split")
+
+
+def table_text(path: Path) -> io.StringIO:
+    """The text of a CSV file, for `csv`; a `DataError` if it is not UTF-8, as some spreadsheets write it."""
+    try:
+        return io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8; save it as such.") from None
+
+
+@lru_cache(maxsize=4)
+def _labels_in(files: tuple[Path, ...], sha256: str) -> tuple[int, ...]:
+    """The labels that any of the maps holds; ``sha256`` is of their content, so that they are read once a process."""
+    present: set[int] = set()
+    for file in files:
+        with suppress(DataError):  # a faulty file says so in the row of its case
+            present |= set(np.unique(read_volume(file, labels=True).array).tolist())
+    return tuple(sorted(present - {0}))
+
+
+def _named_structures(path: Path) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    try:
+        lines = [(row["name"], int(row["label"])) for row in csv.DictReader(table_text(path))]
+    except (KeyError, ValueError, TypeError):
+        raise DataError(f"{path} needs the columns label and name, labels as integers.") from None
+    for name, label in lines:
+        if label < 0:
+            raise DataError(f"{path} names the label {label}; labels are positive, 0 is the background.")
+        if label:
+            found[name] = (*found.get(name, ()), label)
+    if not found:
+        raise DataError(f"{path} names no structure; write one line a label, or delete the file.")
+    return found

@@ -98,8 +98,19 @@ def _as_frames(path: Path, array: np.ndarray) -> np.ndarray:
         raise DataError(f"{path} holds NaN or infinite samples; replace them by zero and leave them out of the mask.")
     if not array.any():
         raise DataError(f"{path} is zero everywhere; check how it was written.")
+    if _starts_at_zero_frequency(array):
+        raise DataError(f"{path} has its zero frequency in the corner; apply numpy.fft.fftshift to its last two axes.")
     frames = array.reshape((1,) * (4 - array.ndim) + array.shape)
     return np.ascontiguousarray(frames, np.complex64)
+
+
+def _starts_at_zero_frequency(kspace: np.ndarray) -> bool:
+    """Whether the four corners hold far more energy than a block of their size in the middle."""
+    energy = (np.abs(kspace) ** 2).reshape(-1, *kspace.shape[-2:]).sum(0)
+    reach = [max(1, side // 8) for side in energy.shape]
+    shifted = np.fft.fftshift(energy)
+    middle = tuple(slice(side // 2 - r, side // 2 + r) for side, r in zip(energy.shape, reach, strict=True))
+    return bool(shifted[middle].sum() > 4 * energy[middle].sum())
 
 
 def _fit_mask(path: Path, mask: np.ndarray, kspace: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from mrbench.core.errors import DataError
 from mrbench.data.acquisition import Acquisition, KspaceDataset
 from mrbench.data.dataset import SPLITS, SplitFile, Subject
+from mrbench.data.folder import table_text
 from mrbench.data.kspace_files import MASK_SUFFIX, SUFFIXES, RawKspace, mask_beside, read_kspace
 
 TABLE = "subjects.csv"
@@ -58,11 +59,10 @@ class KspaceFolder(KspaceDataset):
 
     def _read_table(self) -> dict[str, dict[str, str]]:
         table = self.path / TABLE
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if absent := {"subject", "split", "kspace"} - set(reader.fieldnames or ()):
-                raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
-            lines = list(reader)
+        reader = csv.DictReader(table_text(table))
+        if absent := {"subject", "split", "kspace"} - set(reader.fieldnames or ()):
+            raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
+        lines = list(reader)
         for number, line in enumerate(lines, start=2):
             if None in line or None in (line["subject"], line["split"], line["kspace"]):
                 raise DataError(f"{table}, line {number} has not as many fields as the heading; mend it.")

@@ -15,11 +15,12 @@ GRID_SHAPE = (48, 64, 48)
 class MsdHippocampus(Dataset):
     """T1 crops around the hippocampus at 1 mm, padded about their centre to 48 x 64 x 48, with manual labels.
 
-    Intensities are divided by the 99.5th percentile of the crop and clipped to [0, 1]. The mask is the crop.
+    Intensities are divided by the 99.5th percentile of the crop and clipped to [0, 1]. The mask is the crop. The
+    release does not say whose crops these are: 394 of about 195 people, so two may be of one person.
     """
 
     name = "msd-hippocampus"
-    title = "hippocampus crops, T1, 80 people, manual labels (anterior, posterior)"
+    title = "80 hippocampus crops, T1, manual labels (anterior, posterior)"
     citation = "Simpson et al., arXiv:1902.09063, 2019; Antonelli et al., Nat. Commun. 2022"
     licence = "CC BY-SA 4.0"
     preparation = 1

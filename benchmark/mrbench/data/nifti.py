@@ -59,6 +59,10 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
         raise DataError(f"{path} is not there; check the path.") from None
     except Exception as error:
         raise DataError(f"{path} cannot be read as NIfTI ({error}); the file may be truncated.") from error
+    if not isinstance(image, nib.Nifti1Image):
+        raise DataError(f"{path} is {type(image).__name__.removesuffix('Image')}; convert it to NIfTI.")
+    if data.dtype.kind not in "iuf":
+        raise DataError(f"{path} holds {data.dtype} values; a real volume is needed, such as the magnitude.")
     data = data[..., 0] if data.ndim == 4 and data.shape[3] == 1 else data
     data = data[..., None] if flat and data.ndim == 2 else data
     if data.ndim != 3:
@@ -70,7 +74,7 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
         raise DataError(f"{path} holds NaN or infinite values; replace them in the file.")
     if labels and not (np.abs(data - np.rint(data)).max(initial=0) < 1e-3 and 0 <= data.min() <= data.max() < 2**15):
         raise DataError(f"{path} is not a label map: labels are integers from 0 to 32767.")
-    data = np.rint(data).astype(np.int16) if labels else data
+    data = np.rint(data).astype(np.int16) if labels else data.astype(np.float32)
     canonical = nib.as_closest_canonical(nib.Nifti1Image(data, image.affine))
     array = np.asarray(canonical.dataobj).transpose(2, 1, 0)
     return Volume(np.ascontiguousarray(array, dtype=np.int16 if labels else np.float32), canonical.affine)

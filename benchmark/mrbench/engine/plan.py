@@ -11,7 +11,7 @@ from typing import Any
 from mrbench.core.case import CaseId
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import FittedMethod, LearnedMethod, Method
-from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec, source_hash
+from mrbench.core.registry import MethodSpec, built, find_method, method_names, parse_spec, source_hash
 from mrbench.core.task import Task
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import Dataset
@@ -183,15 +183,5 @@ def _entry(board: Board, spec: MethodSpec) -> Entry:
 
 
 def build(spec: MethodSpec, task: Task) -> Method:
-    """Make the method of a spec.
-
-    Raises
-    ------
-    RequestError
-        If a parameter is unknown or its value is of no use.
-    """
-    method = find_method(spec.name, task.name)
-    try:
-        return method.build(**spec.parameters)
-    except (TypeError, ValueError) as error:
-        raise RequestError(f"method '{spec}': {error}; see `mrbench list methods`.") from error
+    """Make the method of a spec; a `RequestError` as of `find_method` and `built`."""
+    return built(find_method(spec.name, task.name), spec)

@@ -57,7 +57,7 @@ class RowStore:
         """Return the rows as `read` does, and rewrite a file that holds more than them. Only while `locked`."""
         rows = self.read()
         whole = "".join(row.to_json() + "\n" for row in rows).encode()
-        if rows and self.path.read_bytes() != whole:
+        if self.path.is_file() and self.path.read_bytes() != whole:
             with write_atomically(self.path) as file:
                 file.write(whole)
         return rows
@@ -92,10 +92,14 @@ class RowStore:
         Raises
         ------
         RequestError
-            If another run holds it.
+            If another run holds it, or nothing can be written there.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with (self.path.parent / ".lock").open("w") as file:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = (self.path.parent / ".lock").open("w")
+        except OSError as error:
+            raise RequestError(f"cannot write {self.path.parent}: {error.strerror}; give another --out.") from None
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -102,6 +102,8 @@ def predict_case(job: Job) -> Outcome:
     except MrbenchError as error:
         return Outcome("error", str(error))
     except (Exception, SystemExit, KeyboardInterrupt) as error:
+        if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU
+            return Outcome("out-of-memory", "the GPU ran out of memory; use a smaller volume or --device cpu.")
         return Outcome("error", f"{type(error).__name__}: {_first_line(error)} (see {job.log})")
     return Outcome(
         "ok", "", watch.seconds, watch.cpu_seconds, setup_seconds, watch.other_load_cores, memory.mib, data_seconds,

@@ -39,7 +39,7 @@ def dice_per_label(target: np.ndarray, prediction: np.ndarray, labels: Sequence[
 def merge_labels(labels: np.ndarray, structures: Sequence[Sequence[int]]) -> np.ndarray:
     """Renumber a label map by structure: 1 for the first group of labels, 2 for the second; the rest 0."""
     highest = max([int(labels.max()), *(max(group) for group in structures)])
-    lookup = np.zeros(highest + 1, np.uint8)
+    lookup = np.zeros(highest + 1, np.min_scalar_type(len(structures)))
     for number, group in enumerate(structures, start=1):
         lookup[list(group)] = number
     return lookup[labels]

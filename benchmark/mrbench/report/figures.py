@@ -113,11 +113,16 @@ def breakdown_heatmap(path: Path, table: Leaderboard, rows: Sequence[Row], detai
         axes.set_xticks(range(len(methods)), methods, rotation=60, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(names)), names)
         for (i, j), value in np.ndenumerate(means):
-            axes.text(j, i, f"{value:.2f}"[1:] if value < 1 else "1", ha="center", va="center", fontsize=6,
+            axes.text(j, i, _share(value), ha="center", va="center", fontsize=6,
                       color="white" if value < 0.6 else "black")  # fmt: skip
         axes.set_title(title)
         axes.spines[:].set_visible(False)
         drawn.colorbar(image, ax=axes, label=detail.replace("_", " ").capitalize(), fraction=0.03)
+
+
+def _share(value: float) -> str:
+    """A share in as few characters as there is room for; a dash where nothing is known."""
+    return "–" if np.isnan(value) else "1" if value >= 0.995 else f"{value:.2f}"[1:]
 
 
 def spread_plot(path: Path, table: Leaderboard, rows: Sequence[Row], detail: str, title: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from mrbench.core.metric import Metric
 from mrbench.data.cache import write_atomically
 from mrbench.report.style import figure
-from mrbench.report.tables import heading
+from mrbench.report.tables import cases_text, heading
 from mrbench.stats.generalisation import Transfer
 
 NAME = "generalisation"
@@ -46,7 +46,7 @@ def markdown(task: str, metric: Metric, found: Sequence[Transfer]) -> str:
         value = f"{t.mean:.{metric.decimals}f}"
         value += "" if isnan(t.low) else f" [{t.low:.{metric.decimals}f}, {t.high:.{metric.decimals}f}]"
         loss = "" if isnan(t.loss) else f"{t.loss:.{metric.decimals}f}"
-        lines.append(f"| `{t.method}` | {t.tested_on} | {trained} | {t.n_cases} | {value} | {loss} |")
+        lines.append(f"| `{t.method}` | {t.tested_on} | {trained} | {cases_text(t)} | {value} | {loss} |")
     unit = f" in {metric.unit}" if metric.unit else ""
     lines += [
         "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from mrbench.core.metric import Metric
-from mrbench.stats.comparison import FEWEST_CASES
+from mrbench.stats.generalisation import Transfer
 from mrbench.stats.leaderboard import Cell, Leaderboard, Line
 
 
@@ -51,13 +51,17 @@ def caption(
     said += notes
     if board.metrics:
         said.append("Mean [95 % bootstrap interval over subjects].")
-    if board.metrics and board.units < FEWEST_CASES:
+    if board.metrics and board.units < board.fewest:
         what = "subjects" if repeats else "cases"
-        said.append(f"Nothing is bold: fewer than {FEWEST_CASES} {what} cannot tell methods apart.")
+        said.append(f"Nothing is bold: fewer than {board.fewest} {what} cannot tell so many methods apart.")
     elif board.metrics:
         said.append("Bold: not separable from the best (paired Wilcoxon, Holm, 5 %).")
-    threads = sorted({line.threads for line in board.lines})
+    if any(line.n_failed for line in board.lines):
+        said.append("A failed case counts as the worst value of the metric, or as the worst that any method had there.")
+    threads = sorted({number for line in board.lines for number in line.threads})
     said.append(f"Seconds: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s).")
+    if elsewhere := [f"{line.method} ({line.device})" for line in board.lines if line.device not in ("cpu", "")]:
+        said.append(f"Not on the CPU alone: {', '.join(elsewhere)}; CPU seconds are the host's.")
     if any(text for _, text in costs(board)):
         said.append("Per megavoxel of the volume: median CPU seconds; peak memory beyond what the process held before.")
     if any(line.contended for line in board.lines):
@@ -104,7 +108,7 @@ def csv_table(board: Leaderboard) -> str:
         times = [line.seconds_median, line.seconds_iqr, line.cpu_seconds_median]
         writer.writerow(
             [line.rank or "", line.method, line.kind, line.n_cases, line.n_failed, *map(_exact, [*numbers, *times]),
-             str(line.contended).lower(), line.device, line.threads, board.protocol,
+             str(line.contended).lower(), line.device, " + ".join(map(str, line.threads)), board.protocol,
              *(_exact(values[place]) for values in exact.values())]
         )  # fmt: skip
     return out.getvalue()
@@ -137,7 +141,7 @@ def rank(line: Line) -> str:
     return str(line.rank or "–")
 
 
-def cases_text(line: Line) -> str:
+def cases_text(line: Line | Transfer) -> str:
     """Number of cases, and of failures where there are any."""
     return f"{line.n_cases} ({line.n_failed} failed)" if line.n_failed else str(line.n_cases)
 
@@ -177,10 +181,19 @@ def _cpu(line: Line) -> str:
 
 
 def latex_table(board: Leaderboard, about: Caption) -> str:
-    """A booktabs table float; needs ``\\usepackage{booktabs}``."""
+    """A table float; needs ``\\usepackage{booktabs,graphicx}``."""
     extra = costs(board)
-    columns = "rll" + "r" * (len(board.metrics) + 2 + len(extra))
-    head = ["", "Method", "Kind", *(_latex(heading(m)) for m in board.metrics), "s", "CPU s", *(n for n, _ in extra)]
+    columns = "rllr" + "r" * (len(board.metrics) + 2 + len(extra))
+    head = [
+        "",
+        "Method",
+        "Kind",
+        "$n$",
+        *(_latex(heading(m)) for m in board.metrics),
+        "s",
+        "CPU s",
+        *(n for n, _ in extra),
+    ]
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -200,6 +213,7 @@ def latex_table(board: Leaderboard, about: Caption) -> str:
             rank(line),
             rf"\texttt{{{_latex(line.method)}}}",
             line.kind,
+            cases_text(line),
             *cells,
             seconds(line),
             _cpu(line),

@@ -8,8 +8,16 @@ import numpy as np
 
 ALPHA = 0.05
 
-FEWEST_CASES = 6
-"""With fewer, no two-sided signed-rank test can reach 0.05, so no group of best methods is named."""
+
+def fewest_cases(comparisons: int) -> int:
+    """From how many cases on Holm's correction lets a two-sided signed-rank test reach 0.05: 6 for one, 10 for 13.
+
+    With fewer, nothing could be told from the best, so no group of best methods is named.
+    """
+    cases = 1
+    while max(comparisons, 1) * 2 / 2**cases >= ALPHA:
+        cases += 1
+    return cases
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ def against_best(values: dict[str, np.ndarray], best: str, *, higher_is_better: 
 
     Notes
     -----
-    With fewer than `FEWEST_CASES` no method can be told from the best.
+    With fewer cases than `fewest_cases` no method can be told from the best.
     """
     sign = 1 if higher_is_better else -1
     raw: dict[str, Comparison] = {}

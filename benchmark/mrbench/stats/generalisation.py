@@ -10,7 +10,7 @@ import numpy as np
 from mrbench.core.metric import Metric
 from mrbench.core.registry import MethodSpec, parse_spec
 from mrbench.core.row import Row
-from mrbench.stats.intervals import mean_interval, subject_weights
+from mrbench.stats.leaderboard import leaderboard
 
 
 @dataclass(frozen=True)
@@ -47,36 +47,77 @@ class Transfer:
     tested_on: str
     home: bool
     n_cases: int
+    n_failed: int
     mean: float
     low: float
     high: float
     loss: float
 
 
-def transfers(rows: Sequence[Row], trainings: Mapping[str, Training], metric: Metric) -> list[Transfer]:
-    """Compare the weights of each learned method on each board that it ran on.
+def transfers(
+    rows: Sequence[Row], trainings: Mapping[str, Training], metric: Metric, simulations: Mapping[str, str]
+) -> list[Transfer]:
+    """Compare the weights of each learned method on each board that it ran on; failures count as on the board.
 
     Parameters
     ----------
     rows : sequence of Row
-        Of any boards of one task.
+        Of any boards of one task, those of one board of one protocol.
     trainings : mapping
         From the sha256 of weights to what they were trained on; rows of other weights are left out.
+    simulations : mapping
+        What tables say of simulated data, by dataset (``simulated k-space``).
+
+    Raises
+    ------
+    RequestError
+        As of `leaderboard`.
     """
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    boards: dict[str, list[Row]] = {}
     for row in rows:
-        if row.status == "ok" and row.weights in trainings and metric.name in row.metrics:
-            groups.setdefault((_without_weights(row.method), _board(row), str(row.weights)), []).append(row)
-    homes = {(method, board): own for (method, board, sha), own in groups.items() if _is_home(trainings[sha], own[0])}
+        said = f" ({simulations[row.dataset]})" if row.simulated else ""
+        boards.setdefault(f"{row.dataset}{said}, {row.track}", []).append(row)
+    return sorted(
+        (transfer for name, own in boards.items() for transfer in _on_board(name, own, trainings, metric)),
+        key=lambda t: (t.method, t.tested_on, not t.home, t.trained_on),
+    )
+
+
+def _on_board(name: str, rows: Sequence[Row], trainings: Mapping[str, Training], metric: Metric) -> list[Transfer]:
+    table = leaderboard(rows, [metric])
+    first = {row.method: row for row in reversed(rows)}
+    weights = {line.method: str(first[line.method].weights) for line in table.lines}
+    lines = {
+        (_without_weights(line.method), weights[line.method]): line
+        for line in reversed(table.lines)
+        if weights[line.method] in trainings and table.metrics
+    }
+    values = table.values.get(metric.name, {})
+    home = {
+        method: line.method for (method, sha), line in lines.items() if _is_home(trainings[sha], first[line.method])
+    }
     found = []
-    for (method, board, sha), own in groups.items():
-        values = np.asarray([row.metrics[metric.name] for row in own])
-        mean, low, high = mean_interval(values, subject_weights([row.subjects for row in own]))
-        home = homes.get((method, board))
-        is_home = _is_home(trainings[sha], own[0])
-        loss = float("nan") if home is None or is_home else _paired_loss(own, home, metric)
-        found.append(Transfer(method, str(trainings[sha]), board, is_home, len(own), mean, low, high, loss))
-    return sorted(found, key=lambda t: (t.method, t.tested_on, not t.home, t.trained_on))
+    for (method, sha), line in lines.items():
+        cell, at_home = line.cells[metric.name], home.get(method)
+        loss = float("nan")
+        if at_home not in (None, line.method):
+            apart = metric.sign * (values[str(at_home)] - values[line.method])
+            loss = float(np.nanmean(apart)) if not np.isnan(apart).all() else loss
+        found.append(
+            Transfer(
+                method=method,
+                trained_on=str(trainings[sha]),
+                tested_on=name,
+                home=at_home == line.method,
+                n_cases=line.n_cases,
+                n_failed=line.n_failed,
+                mean=cell.mean,
+                low=cell.low,
+                high=cell.high,
+                loss=loss,
+            )
+        )
+    return found
 
 
 def _without_weights(text: str) -> str:
@@ -84,16 +125,5 @@ def _without_weights(text: str) -> str:
     return str(MethodSpec(spec.name, {key: value for key, value in spec.parameters.items() if key != "weights"}))
 
 
-def _board(row: Row) -> str:
-    return f"{row.dataset}, {row.track}"
-
-
 def _is_home(training: Training, row: Row) -> bool:
     return training.dataset == row.dataset and row.track in training.tracks
-
-
-def _paired_loss(own: Sequence[Row], home: Sequence[Row], metric: Metric) -> float:
-    at_home = {row.case: row.metrics[metric.name] for row in home}
-    sign = metric.sign
-    shared = [sign * (at_home[row.case] - row.metrics[metric.name]) for row in own if row.case in at_home]
-    return float(np.mean(shared)) if shared else float("nan")

@@ -54,7 +54,7 @@ def mean_interval(values: np.ndarray, weights: np.ndarray, *, level: float = 0.9
     Returns
     -------
     mean, low, high : float
-        The interval is NaN with fewer than three cases: there is nothing to resample.
+        The interval is NaN with fewer than three cases of different subjects: there is nothing to resample.
     """
     known = ~np.isnan(values)
     if not known.any():
@@ -73,13 +73,14 @@ def drawn_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape ``(resamples,)``
-        NaN where a draw has no known value, and throughout with fewer than three cases.
+        NaN where a draw has no known value, and throughout with fewer than three cases of different subjects.
     """
     known = ~np.isnan(values)
     weight = weights[:, known]
     drawn = weight.sum(axis=1) > 0
     means = np.full(len(weights), np.nan)
-    if known.sum() >= 3 and drawn.any():
+    # cases of the same subjects weigh alike in every draw
+    if known.sum() >= 3 and len(np.unique(weight.T, axis=0)) >= 3 and drawn.any():
         means[drawn] = (weight[drawn] @ values[known]) / weight[drawn].sum(axis=1)
     return means
 

@@ -11,7 +11,7 @@ import numpy as np
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
-from mrbench.stats.comparison import FEWEST_CASES, Comparison, against_best
+from mrbench.stats.comparison import Comparison, against_best, fewest_cases
 from mrbench.stats.intervals import mean_interval, subject_weights
 
 
@@ -41,7 +41,7 @@ class Line:
     cpu_seconds_median: float
     contended: bool
     device: str
-    threads: int
+    threads: tuple[int, ...]
     warning: str = ""
     cpu_seconds_per_megavoxel: float = nan
     memory_mib_per_megavoxel: float = nan
@@ -61,6 +61,8 @@ class Leaderboard:
         ``values[metric][method]``: one number a case, in the order of ``cases``, failures as they count.
     units : int
         How many different subjects (or pairs) the cases are of: what paired tests compare.
+    fewest : int
+        How many of them it takes to tell this many methods apart; with fewer, none is marked as best.
     """
 
     metrics: tuple[Metric, ...]
@@ -70,6 +72,7 @@ class Leaderboard:
     values: dict[str, dict[str, np.ndarray]] = field(repr=False)
     protocol: str = ""
     units: int = 0
+    fewest: int = fewest_cases(1)
 
     @property
     def primary(self) -> Metric:
@@ -119,7 +122,7 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
         for rank, name in enumerate(order, start=1)
     ]
     protocol = rows[0].protocol if rows else ""
-    return Leaderboard(known, lines, cases, skipped, values, protocol, len(units))
+    return Leaderboard(known, lines, cases, skipped, values, protocol, len(units), fewest_cases(len(sound) - 1))
 
 
 def _matrix(ran: dict[str, list[Row]], cases: list[str], metric: Metric) -> dict[str, np.ndarray]:
@@ -156,10 +159,10 @@ def _column(
     intervals = {name: mean_interval(own, weights) for name, own in values.items()}
     sign = -metric.sign
     eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and name in sound]
-    if not eligible or not metric.ranked or len(units) < FEWEST_CASES:
+    if not eligible or not metric.ranked or len(units) < fewest_cases(len(sound) - 1):
         return {name: Cell(*interval) for name, interval in intervals.items()}
     best = min(eligible, key=lambda name: sign * intervals[name][0])
-    by_unit = {name: np.array([own[unit].mean() for unit in units]) for name, own in values.items()}
+    by_unit = {name: np.array([values[name][unit].mean() for unit in units]) for name in eligible}
     compared = against_best(by_unit, best, higher_is_better=metric.higher_is_better)
     return {
         name: Cell(
@@ -193,8 +196,8 @@ def _line(rank: int | None, name: str, rows: list[Row], cells: dict[str, Cell], 
         seconds_iqr=float(quartiles[2] - quartiles[0]),
         cpu_seconds_median=float(np.median(cpu)) if cpu else float("nan"),
         contended=any(row.contended for row in rows),
-        device=rows[0].device,
-        threads=rows[0].threads,
+        device=" + ".join(sorted({row.device for row in rows})),
+        threads=tuple(sorted({row.threads for row in rows})),
         warning=next((row.message for row in rows if row.message), ""),
         cpu_seconds_per_megavoxel=_per_megavoxel(rows, "cpu_seconds"),
         memory_mib_per_megavoxel=_per_megavoxel(rows, "memory_mib"),

@@ -93,13 +93,12 @@ class Reconstruction(Task):
 
     def track_for(self, dataset: KspaceDataset) -> str:
         """Return the track of a dataset where the user names none: its own kind of sampling."""
-        return next(name for name, track in TRACKS.items() if _fits(track, dataset))
+        return _fitting(dataset)[0]
 
     def cases(self, dataset: KspaceDataset, split: str, track: str) -> list[CaseId]:
         chosen = TRACKS[track]
         if not _fits(chosen, dataset):
-            fitting = ", ".join(name for name, other in TRACKS.items() if _fits(other, dataset))
-            raise RequestError(f"track '{track}' does not suit {dataset.name}; choose {fitting}.")
+            raise RequestError(f"track '{track}' does not suit {dataset.name}; choose {', '.join(_fitting(dataset))}.")
         subjects = dataset.subjects(split)
         if chosen.masks == 1:
             return [CaseId(subject, (subject,)) for subject in subjects]
@@ -269,6 +268,17 @@ def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tu
     between, *within = acquisition.spacing
     spacing = ((frames.step or 1) * between, *within)
     return ReconstructionInputs(kspace, mask[frames], calibration, acquisition.dynamic, spacing), scale  # type: ignore[arg-type]
+
+
+def _fitting(dataset: KspaceDataset) -> list[str]:
+    """Names of the tracks that take a dataset, its own kind of sampling first."""
+    found = [name for name, track in TRACKS.items() if _fits(track, dataset)]
+    if not found:
+        what = f"{'fully sampled' if dataset.full else 'undersampled'} {'cine' if dataset.dynamic else 'slices'}"
+        raise RequestError(
+            f"no track takes {what} of {dataset.coils} coils as {dataset.name} has; combine the coils, or give masks."
+        )
+    return found
 
 
 def _fits(track: Track, dataset: KspaceDataset) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -99,16 +99,12 @@ class Registration(Task):
 
     def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
         moving, fixed = (dataset.load(subject) for subject in case.subjects)
-        for subject in (fixed, moving):
-            if CONTRAST not in subject.images:
-                raise DataError(f"subject '{subject.id}' of {dataset.name} has no {CONTRAST}; registration needs it.")
-        if fixed.mask.shape != moving.mask.shape or fixed.spacing != moving.spacing:
-            raise DataError(
-                f"case '{case.id}': the subjects lie on different grids, {fixed.mask.shape} at {fixed.spacing} mm and "
-                f"{moving.mask.shape} at {moving.spacing} mm; resample {dataset.name} to one grid."
-            )
+        _check_pair(fixed, moving, dataset.name)
         if fixed.labels is None or moving.labels is None:
             raise DataError(f"case '{case.id}' has no labels; registration cannot be scored on {dataset.name}.")
+        groups = list(dataset.structures.values())
+        if not groups or not len(_labels_in_both(*(merge_labels(m, groups) for m in (fixed.labels, moving.labels)))):
+            raise DataError(f"case '{case.id}': no structure is in both label maps, so there is nothing to score.")
         inputs = RegistrationInputs(
             fixed.images[CONTRAST], moving.images[CONTRAST], fixed.mask, moving.mask, fixed.spacing
         )
@@ -116,6 +112,12 @@ class Registration(Task):
             fixed.labels, moving.labels, dataset.structures, _true_displacement(moving, fixed)
         )
         return Case(case.id, case.subjects, inputs, reference, fixed.spacing)
+
+    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> list[Subject]:
+        people = [dataset.load(subject) for subject in dataset.subjects("train")]
+        for person in people:
+            _check_pair(people[0], person, dataset.name)
+        return people
 
     def protocol(self, dataset: Dataset, track: str) -> Protocol:
         return Protocol(
@@ -214,6 +216,19 @@ def _true_displacement(moving: Subject, fixed: Subject) -> np.ndarray | None:
         return None
     to_template = fixed.truth["to_template"].astype(np.float32)
     return compose(moving.truth["from_template"].astype(np.float32), to_template)
+
+
+def _check_pair(fixed: Subject, moving: Subject, dataset: str) -> None:
+    """Refuse subjects that cannot be registered: one without the contrast, or on another grid."""
+    for subject in (fixed, moving):
+        if CONTRAST not in subject.images:
+            raise DataError(f"subject '{subject.id}' of {dataset} has no {CONTRAST}; registration needs it.")
+    # of oblique affines, equal spacings differ in the last digits
+    if fixed.mask.shape != moving.mask.shape or not np.allclose(fixed.spacing, moving.spacing, rtol=1e-4):
+        raise DataError(
+            f"'{moving.id}' and '{fixed.id}' lie on different grids, {moving.mask.shape} at {moving.spacing} mm and "
+            f"{fixed.mask.shape} at {fixed.spacing} mm; resample {dataset} to one grid."
+        )
 
 
 def _labels_in_both(a: np.ndarray, b: np.ndarray) -> list[int]:

@@ -7,6 +7,7 @@ import platform
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ def fit(
     settings = {
         "method": str(spec),
         "seed": seed,
-        "schedule": [schedule.steps, schedule.learning_rate],
+        "schedule": asdict(schedule),
+        "recipe": dict(recipe.settings),
+        "validation_limit": validation_limit,
         "start_from": sha256_of(start_from) if start_from else None,
         "data": [dataset.fingerprint, *tracks, len(dataset.further)],
     }
@@ -139,6 +142,8 @@ def fit(
     }
     path = out / f"{name}.safetensors"
     save_weights(path, best, manifest)
+    # or the same command, after a change of code, would return these weights
+    (checkpoints / f"{name}.pt").unlink(missing_ok=True)
     return path
 
 

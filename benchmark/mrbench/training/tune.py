@@ -15,7 +15,7 @@ import numpy as np
 from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
-from mrbench.core.registry import MethodSpec
+from mrbench.core.registry import MethodSpec, built
 from mrbench.core.task import Task
 from mrbench.data.cache import write_atomically
 from mrbench.data.dataset import Dataset
@@ -70,7 +70,7 @@ def tune(
     def score(values: tuple[float, ...]) -> float:
         if values not in tried:
             own = {**spec.parameters, **dict(zip(names, values, strict=True))}
-            instance = method.build(**own)
+            instance = built(method, MethodSpec(spec.name, own))
             if reason := instance.unsuited(track) or method.why_not():
                 raise RequestError(f"method '{spec}' cannot be tuned here: {reason}.")
             instance.setup(Resources(threads=threads))
@@ -86,7 +86,10 @@ def tune(
                 except PredictionError:  # too strong a regulariser leaves nothing: the worst there is
                     tried[values] = -sign * inf
                     return -inf
-                scores.append(task.score(case, prediction).metrics[task.primary.name])
+                metrics = task.score(case, prediction).metrics
+                if task.primary.name not in metrics:
+                    raise RequestError(f"{dataset.name} cannot tune: its cases have no {task.primary.name}.")
+                scores.append(metrics[task.primary.name])
             tried[values] = float(np.mean(scores))
             report(dict(zip(names, values, strict=True)), tried[values])
         return sign * tried[values]

@@ -74,6 +74,7 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
     MethodSkipped
         If there are none: the row says so and how to train them.
     """
+    weights = str(weights)  # a number, where somebody wrote weights=1
     if weights.endswith(".safetensors"):
         return Path(weights).expanduser()
     path = folder / f"{network}.{weights}.safetensors"

@@ -97,8 +97,12 @@ class AutoencoderRecipe:
     def __init__(self, network: Autoencoder, examples: TrainingVolumes, context: int, planes: int) -> None:
         import torch
 
+        from mrbench_methods.denoising.autoencoder_network import STRIDE
+
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.examples, self.context, self.planes = examples, context, planes
+        smallest = np.min([volume.shape for volume in examples.volumes], axis=0)
+        self.sides = np.minimum(self.side, smallest // STRIDE * STRIDE).tolist()  # of all volumes, to share a batch
         self.settings = {
             "batch": self.batch, "crop": self.side, "planes": planes, "augmentation": "left-right flip, fresh noise",
             "loss": "squared error over noise SD", "precision": "bfloat16 convolutions",
@@ -119,9 +123,8 @@ class AutoencoderRecipe:
         """Noisy slices across an axis, ``(2 context + 1, y, x)``, the clean middle one, and the noise SD."""
         track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
         volume = self.examples.volumes[int(rng.integers(len(self.examples.volumes)))]
-        wanted = [self.side] * 3
-        wanted[axis] = 2 * self.context + 1
-        size = [min(side, n) for side, n in zip(wanted, volume.shape, strict=True)]
+        size = list(self.sides)
+        size[axis] = 2 * self.context + 1
         while True:
             first = [int(rng.integers(n - s + 1)) for n, s in zip(volume.shape, size, strict=True)]
             clean = volume[tuple(slice(a, a + s) for a, s in zip(first, size, strict=True))]
