@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,10 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
         (["run", "--task", "registration", "--device", "gpu"], "unknown device 'gpu'"),
         (["train", "--task", "registration", "--method", "identity"], "nothing to train"),
         (["train", "--task", "registration", "--method", "voxelmorph", "--device", "gpu"], "unknown device 'gpu'"),
+        (
+            ["train", "--task", "registration", "--method", "voxelmorph", "-d", "ixi-hh-2mm", "--further-people", "3"],
+            "ixi-hh-2mm has no further people to simulate",
+        ),
         (["report", "nowhere"], "no rows.jsonl"),
         (["data", "prepare", "icbm"], "did you mean 'icbm-sim'"),
     ],
@@ -86,6 +91,19 @@ def test_failed_rows_are_exit_code_1_and_in_the_table(cohort: Path, mine: Path, 
     assert done.returncode == 1
     assert "RuntimeError: out of luck" in done.stdout and "1 (1 failed)" in done.stdout
     assert "LIMITED to 1 of 3 cases" in done.stdout
+
+
+def test_two_folders_of_one_name_do_not_overwrite_each_other(cohort: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "blobs"
+    shutil.copytree(cohort, other)
+    table = other / "subjects.csv"
+    table.write_text(table.read_text().replace("b6,train", "b6,test"))
+    assert run("-d", f"folder:{cohort}", "-m", "identity", "--limit", "1", cwd=tmp_path).returncode == 0
+    (rows,) = tmp_path.glob("results/registration/*/blobs/rows.jsonl")
+    before = rows.read_bytes()
+    done = run("-d", f"folder:{other}", "-m", "identity", "--limit", "1", cwd=tmp_path)
+    assert done.returncode == 2 and f"holds rows of folder:{cohort}; give another --out" in done.stderr
+    assert rows.read_bytes() == before
 
 
 def test_a_lone_failing_method_still_makes_a_page(cohort: Path, mine: Path, tmp_path: Path) -> None:

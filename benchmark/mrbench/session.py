@@ -24,7 +24,7 @@ from mrbench.core.method import FittedMethod, LearnedMethod, Resources
 from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec
 from mrbench.core.row import Row
 from mrbench.core.task import Task
-from mrbench.data.catalog import DATASETS, find_dataset
+from mrbench.data.catalog import DATASETS, FOLDER, find_dataset
 from mrbench.data.dataset import SPLITS, Dataset
 from mrbench.data.fetch import source_file
 from mrbench.engine.plan import Board, Entry, build, entries
@@ -67,7 +67,8 @@ def run_and_report(
         raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
     rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
     for row in rows.values():
-        if row.fingerprint != data.fingerprint and (other := _address(folder, row)) != data.address:
+        other = _address(folder, row) if row.fingerprint != data.fingerprint else data.address
+        if other.startswith(FOLDER) and other != data.address:
             raise RequestError(f"{folder} holds rows of {other}; give another --out, or rename one of the two folders.")
     if todo := sum(len(missing(board, entry, cases, rows, options.retry)) for entry in wanted):
         learned_from = data.subjects("train") if any(e.fits and not e.skipped for e in wanted) else ()

@@ -75,7 +75,7 @@ def transfers(
     """
     boards: dict[str, list[Row]] = {}
     for row in rows:
-        said = f" ({simulations[row.dataset]})" if row.simulated else ""
+        said = f" ({simulations.get(row.dataset, 'simulated data')})" if row.simulated else ""
         boards.setdefault(f"{row.dataset}{said}, {row.track}", []).append(row)
     return sorted(
         (transfer for name, own in boards.items() for transfer in _on_board(name, own, trainings, metric)),
