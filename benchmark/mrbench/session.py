@@ -27,6 +27,7 @@ from mrbench.core.task import Task
 from mrbench.data.catalog import DATASETS, FOLDER, find_dataset
 from mrbench.data.dataset import SPLITS, Dataset
 from mrbench.data.fetch import source_file
+from mrbench.data.preparation import prepared
 from mrbench.engine.plan import Board, Entry, build, entries
 from mrbench.engine.run import Options, folder_of, missing, run_board
 from mrbench.engine.store import RowStore
@@ -284,7 +285,7 @@ def _prepare(console: Console, dataset: Dataset, subjects: Sequence[str]) -> Non
         return
     with _progress(console) as progress:
         bar = progress.add_task(f"preparing {dataset.name}", total=len(todo))
-        for _ in dataset.prepare(todo):
+        for _ in prepared(dataset, todo):
             progress.advance(bar)
 
 
