@@ -67,8 +67,8 @@ def run_and_report(
     if not cases:
         raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
     rows = {row.key: row for row in RowStore(folder / "rows.jsonl").read()}
-    for row in rows.values():
-        other = _address(folder, row) if row.fingerprint != data.fingerprint else data.address
+    for row in {row.run: row for row in rows.values() if row.fingerprint != data.fingerprint}.values():
+        other = _address(folder, row)
         if other.startswith(FOLDER) and other != data.address:
             raise RequestError(f"{folder} holds rows of {other}; give another --out, or rename one of the two folders.")
     if todo := sum(len(missing(board, entry, cases, rows, options.retry)) for entry in wanted):

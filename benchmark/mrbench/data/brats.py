@@ -10,9 +10,10 @@ import numpy as np
 
 from mrbench.core.errors import DataError
 from mrbench.data.dataset import Subject
-from mrbench.data.folder import TABLE, Folder
+from mrbench.data.folder import Folder
 from mrbench.data.icbm_tumours import IcbmTumours
 from mrbench.data.nifti import SUFFIXES
+from mrbench.data.table import TABLE
 
 ENDINGS: dict[str, tuple[str, ...]] = {
     "T1": ("_t1", "-t1n"),
@@ -72,7 +73,7 @@ class BratsFolder(Folder):
         made = super().make(subject)
         assert made.labels is not None
         present = set(np.unique(made.labels).tolist())
-        if 4 in present and row["labels"].removesuffix(".gz").removesuffix(".nii").endswith(NEW_LABELS):
+        if 4 in present and row["labels"].endswith(tuple(NEW_LABELS + suffix for suffix in SUFFIXES)):
             raise DataError(
                 f"{self.path / row['labels']} holds the label 4, in releases since 2024 the resection cavity, which is "
                 "not scored; set it to 0, or leave the subject out."

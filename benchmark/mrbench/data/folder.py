@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property, lru_cache
@@ -16,8 +15,8 @@ from mrbench.core.errors import DataError
 from mrbench.data.cache import sha256_of
 from mrbench.data.dataset import SPLITS, Dataset, SplitFile, Subject
 from mrbench.data.nifti import Volume, read_volume
+from mrbench.data.table import TABLE, read_table, table_text
 
-TABLE = "subjects.csv"
 NEGATIVE = 0.05
 """Share of negative voxels in a mask that interpolation may leave; more is no magnitude image."""
 
@@ -63,20 +62,10 @@ class Folder(Dataset):
         table = self.path / TABLE
         if not table.is_file():
             raise DataError(f"{table} is not there; write one line a subject: subject,split,T1,labels.")
-        reader = csv.DictReader(table_text(table))
-        absent = set(self.required) - set(reader.fieldnames or ())
-        if absent:
-            raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
-        lines = list(reader)
-        for number, line in enumerate(lines, start=2):
-            if None in line or None in line.values():
-                raise DataError(f"{table}, line {number} has not as many fields as the heading; mend it.")
-        rows = {line["subject"]: line for line in lines}
-        if not rows or len(rows) < len(lines):
+        rows = read_table(table, self.required, whole=True)
+        if not rows:
             raise DataError(f"{table} must name each subject once, and at least one.")
         for subject, row in rows.items():
-            if row["split"] not in SPLITS:
-                raise DataError(f"{table}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}.")
             for column in self._files(row):
                 if not (self.path / row[column]).is_file():
                     raise DataError(f"{table}: {column} of '{subject}', {row[column]}, is not there; correct the path.")
@@ -158,14 +147,6 @@ class ContrastFolder(Folder):
     preparation = 2
     highest = np.inf
     required = ("subject", "split")
-
-
-def table_text(path: Path) -> io.StringIO:
-    """The text of a CSV file, for `csv`; a `DataError` if it is not UTF-8, as some spreadsheets write it."""
-    try:
-        return io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8; save it as such.") from None
 
 
 @lru_cache(maxsize=4)

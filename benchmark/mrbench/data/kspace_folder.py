@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterable
 from functools import cached_property
@@ -13,10 +12,11 @@ import numpy as np
 from mrbench.core.errors import DataError
 from mrbench.data.acquisition import Acquisition, KspaceDataset
 from mrbench.data.dataset import SPLITS, SplitFile, Subject
-from mrbench.data.folder import table_text
 from mrbench.data.kspace_files import MASK_SUFFIX, SUFFIXES, RawKspace, mask_beside, read_kspace
+from mrbench.data.table import TABLE, read_table
 
-TABLE = "subjects.csv"
+REQUIRED = ("subject", "split", "kspace")
+"""Columns that a table must have."""
 
 
 class KspaceFolder(KspaceDataset):
@@ -47,7 +47,8 @@ class KspaceFolder(KspaceDataset):
         self.address = f"folder:{self.path}"
         if not self.path.is_dir():
             raise DataError(f"{self.path} is not a folder; give one that holds k-space files.")
-        self._table = self._read_table() if (self.path / TABLE).is_file() else self._every_file()
+        table = self.path / TABLE
+        self._table = read_table(table, REQUIRED, whole=False) if table.is_file() else self._every_file()
         if not self._table:
             raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
 
@@ -56,23 +57,6 @@ class KspaceFolder(KspaceDataset):
         if len({file.stem for file in files}) < len(files):
             raise DataError(f"{self.path} holds two k-space files of one name; tell them apart by their names.")
         return {file.stem: {"split": "test", "kspace": file.name} for file in files}
-
-    def _read_table(self) -> dict[str, dict[str, str]]:
-        table = self.path / TABLE
-        reader = csv.DictReader(table_text(table))
-        if absent := {"subject", "split", "kspace"} - set(reader.fieldnames or ()):
-            raise DataError(f"{table} lacks the column {', '.join(sorted(absent))}; add it.")
-        lines = list(reader)
-        for number, line in enumerate(lines, start=2):
-            if None in line or None in (line["subject"], line["split"], line["kspace"]):
-                raise DataError(f"{table}, line {number} has not as many fields as the heading; mend it.")
-        rows = {str(line["subject"]): line for line in lines}
-        if len(rows) < len(lines):
-            raise DataError(f"{table} must name each subject once.")
-        for subject, row in rows.items():
-            if row["split"] not in SPLITS:
-                raise DataError(f"{table}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}.")
-        return rows
 
     @cached_property
     def split_file(self) -> SplitFile:

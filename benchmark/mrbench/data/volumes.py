@@ -8,10 +8,11 @@ import numpy as np
 
 from mrbench.core.errors import DataError
 from mrbench.data.dataset import Subject
-from mrbench.data.folder import _RESERVED, TABLE, Folder
+from mrbench.data.folder import _RESERVED, Folder
 from mrbench.data.icbm_sim import IcbmSim
 from mrbench.data.nifti import SUFFIXES, Volume, read_volume
 from mrbench.data.pieces import largest_piece
+from mrbench.data.table import TABLE
 
 
 class IcbmVolumes(IcbmSim):

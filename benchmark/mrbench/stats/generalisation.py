@@ -85,14 +85,16 @@ def transfers(
 
 def _on_board(name: str, rows: Sequence[Row], trainings: Mapping[str, Training], metric: Metric) -> list[Transfer]:
     table = leaderboard(rows, [metric])
+    if not table.metrics:
+        return []
     first = {row.method: row for row in reversed(rows)}
     weights = {line.method: str(first[line.method].weights) for line in table.lines}
     lines = {
         (_without_weights(line.method), weights[line.method]): line
         for line in reversed(table.lines)
-        if weights[line.method] in trainings and table.metrics
+        if weights[line.method] in trainings
     }
-    values = table.values.get(metric.name, {})
+    values = table.values[metric.name]
     home = {
         method: line.method for (method, sha), line in lines.items() if _is_home(trainings[sha], first[line.method])
     }
@@ -100,8 +102,8 @@ def _on_board(name: str, rows: Sequence[Row], trainings: Mapping[str, Training],
     for (method, sha), line in lines.items():
         cell, at_home = line.cells[metric.name], home.get(method)
         loss = float("nan")
-        if at_home not in (None, line.method):
-            apart = metric.sign * (values[str(at_home)] - values[line.method])
+        if at_home is not None and at_home != line.method:
+            apart = metric.sign * (values[at_home] - values[line.method])
             loss = float(np.nanmean(apart)) if not np.isnan(apart).all() else loss
         found.append(
             Transfer(

@@ -80,7 +80,7 @@ def drawn_means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     drawn = weight.sum(axis=1) > 0
     means = np.full(len(weights), np.nan)
     # cases of the same subjects weigh alike in every draw
-    if known.sum() >= 3 and len(np.unique(weight.T, axis=0)) >= 3 and drawn.any():
+    if len({case.tobytes() for case in weight.T}) >= 3 and drawn.any():
         means[drawn] = (weight[drawn] @ values[known]) / weight[drawn].sum(axis=1)
     return means
 

@@ -112,9 +112,10 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
     failures = {name: sum(row.failed for row in own) for name, own in ran.items()}
     whole = {name for name, own in ran.items() if len(own) == len(cases)}
     sound = {name for name in whole if not failures[name]}
+    fewest = fewest_cases(len(sound) - 1)
     cells: dict[str, dict[str, Cell]] = {name: {} for name in ran}
     for metric in known:
-        for name, cell in _column(values[metric.name], metric, weights, sound, units).items():
+        for name, cell in _column(values[metric.name], metric, weights, sound, units, fewest).items():
             cells[name][metric.name] = cell
     order = sorted(ran, key=lambda name: (name not in whole, failures[name] > 0, _badness(cells[name], known)))
     lines = [
@@ -122,7 +123,7 @@ def leaderboard(rows: Sequence[Row], metrics: Sequence[Metric]) -> Leaderboard:
         for rank, name in enumerate(order, start=1)
     ]
     protocol = rows[0].protocol if rows else ""
-    return Leaderboard(known, lines, cases, skipped, values, protocol, len(units), fewest_cases(len(sound) - 1))
+    return Leaderboard(known, lines, cases, skipped, values, protocol, len(units), fewest)
 
 
 def _matrix(ran: dict[str, list[Row]], cases: list[str], metric: Metric) -> dict[str, np.ndarray]:
@@ -150,8 +151,9 @@ def _units(subjects: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
 
 
 def _column(
-    values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, sound: set[str], units: list[np.ndarray]
-) -> dict[str, Cell]:
+    values: dict[str, np.ndarray], metric: Metric, weights: np.ndarray, sound: set[str], units: list[np.ndarray],
+    fewest: int,
+) -> dict[str, Cell]:  # fmt: skip
     """Means, intervals and the best group; only methods that did every case can be best.
 
     The paired test sees one number for the same subjects, their mean: repeated cases are not independent.
@@ -159,7 +161,7 @@ def _column(
     intervals = {name: mean_interval(own, weights) for name, own in values.items()}
     sign = -metric.sign
     eligible = [name for name, (mean, _, _) in intervals.items() if not np.isnan(mean) and name in sound]
-    if not eligible or not metric.ranked or len(units) < fewest_cases(len(sound) - 1):
+    if not eligible or not metric.ranked or len(units) < fewest:
         return {name: Cell(*interval) for name, interval in intervals.items()}
     best = min(eligible, key=lambda name: sign * intervals[name][0])
     by_unit = {name: np.array([values[name][unit].mean() for unit in units]) for name in eligible}
