@@ -1,4 +1,4 @@
-"""`ixi-hh-2mm`: real T1 of 60 healthy adults (IXI, Hammersmith, 3 T) with 148 automatic DLMUSE labels.
+"""`ixi-hh-2mm`: real T1 of 120 healthy adults (IXI, Hammersmith, 3 T) with 148 automatic DLMUSE labels.
 
 Two preparations of the same people: brains aligned to the template, and whole heads on their own grid.
 """
@@ -59,7 +59,7 @@ class IxiHammersmith(Dataset):
     """
 
     name = "ixi-hh-2mm"
-    title = "IXI Hammersmith 3 T, T1, 60 healthy adults, 148 automatic (DLMUSE) labels"
+    title = "IXI Hammersmith 3 T, T1, 120 healthy adults, 148 automatic (DLMUSE) labels"
     citation = "IXI dataset, brain-development.org; DLMUSE labels by CBICA"
     licence = "CC BY-SA 3.0 (images); SBIA licence, research use (labels)"
     preparation = 1
