@@ -13,7 +13,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from mrbench.core.case import Case
-from mrbench.data.folder import Folder
+from mrbench.datasets.folder import Folder
 from mrbench.engine.timing import thread_environment
 from mrbench.tasks.registration import Registration, RegistrationInputs, RegistrationReference
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mrbench.core.case import Case
 from mrbench.core.random import rng_for
-from mrbench.data.acquisition import Acquisition
+from mrbench.datasets.acquisition import Acquisition
 from mrbench.physics.coils import receive_coils, smooth_phase
 from mrbench.physics.fourier import to_kspace
 from mrbench.physics.noise import complex_noise

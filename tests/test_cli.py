@@ -55,7 +55,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
         (["train", "--task", "registration", "--method", "identity"], "nothing to train"),
         (["train", "--task", "registration", "--method", "voxelmorph", "--device", "gpu"], "unknown device 'gpu'"),
         (
-            ["train", "--task", "registration", "--method", "voxelmorph", "-d", "ixi-hh-2mm", "--further-people", "3"],
+            ["train", "--task", "registration", "--method", "voxelmorph", "-d", "ixi-hh-2mm", "--extra-subjects", "3"],
             "ixi-hh-2mm has no further people to simulate",
         ),
         (["report", "nowhere"], "no rows.jsonl"),

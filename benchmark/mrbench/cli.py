@@ -102,7 +102,7 @@ def train(
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
     validation_limit: Annotated[int | None, typer.Option(min=1, help="Validate on the first N cases a track.")] = None,
     keep_last: Annotated[bool, typer.Option("--keep-last", help="Keep the last weights, not the best.")] = False,
-    further_people: Annotated[
+    extra_subjects: Annotated[
         int, typer.Option(min=0, help="Train on N more simulated people, who stand in no split.")
     ] = 0,
     start_from: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
@@ -125,7 +125,7 @@ def train(
     resources = Resources(threads, device)
     train_and_report(
         task, track, dataset, method, schedule, start_from, seed, resources, out, checkpoints, validation_limit,
-        further_people,
+        extra_subjects,
     )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def list_tasks() -> None:
 @list_app.command("datasets")
 def list_datasets() -> None:
     """Datasets, their licence and citation."""
-    from mrbench.data.catalog import DATASETS, find_dataset
+    from mrbench.datasets.catalog import DATASETS, find_dataset
 
     rows = []
     for name in DATASETS:
@@ -210,7 +210,7 @@ def list_methods(task: Task) -> None:
     for name in method_names(find_task(task).name):
         found = find_method(name, task)
         parameters = ", ".join(f"{key}={value}" for key, value in found.parameters().items())
-        rows.append((name, found.kind, parameters, found.reference, found.why_not() or "ready"))
+        rows.append((name, found.kind, parameters, found.reference, found.unavailable_reason() or "ready"))
     _print_table(["method", "kind", "parameters", "cite", "here"], rows)
 
 

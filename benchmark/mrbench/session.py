@@ -18,16 +18,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mrbench.core.case import CaseId
+from mrbench.core.case import SPLITS, CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import FittedMethod, LearnedMethod, Resources
 from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec
 from mrbench.core.row import Row
 from mrbench.core.task import Task
-from mrbench.data.catalog import DATASETS, FOLDER, find_dataset
-from mrbench.data.dataset import SPLITS, Dataset
-from mrbench.data.fetch import source_file
-from mrbench.data.preparation import prepared
+from mrbench.datasets.catalog import DATASETS, FOLDER, find_dataset
+from mrbench.datasets.dataset import Dataset
+from mrbench.datasets.fetch import source_file
+from mrbench.datasets.preparation import prepared
 from mrbench.engine.plan import Board, Entry, build, entries
 from mrbench.engine.run import Options, folder_of, missing, run_board
 from mrbench.engine.store import RowStore
@@ -59,7 +59,7 @@ def run_and_report(
     """Run a board and show it. Returns 1 if a row failed, else 0; an interruption shows the table so far."""
     console = Console()
     found = find_task(task)
-    data = find_dataset(dataset, found.material)
+    data = find_dataset(dataset, found.representation)
     board = Board(found, find_track(found, track, data), data, split)
     wanted = entries(board, methods, all_weights=all_weights)
     folder = folder_of(out, board)
@@ -73,7 +73,7 @@ def run_and_report(
             raise RequestError(f"{folder} holds rows of {other}; give another --out, or rename one of the two folders.")
     if todo := sum(len(missing(board, entry, cases, rows, options.retry)) for entry in wanted):
         learned_from = data.subjects("train") if any(e.fits and not e.skipped for e in wanted) else ()
-        _prepare(console, data, [*learned_from, *found.people(data, cases)])
+        _prepare(console, data, [*learned_from, *found.subjects_for(data, cases)])
         try:
             _run(console, board, wanted, folder, limit, options, todo)
         except KeyboardInterrupt:
@@ -153,7 +153,7 @@ def rebuild(folder: Path) -> None:
         raise RequestError(f"{folder} has no rows.jsonl with rows; give the folder of a board, or of a task's boards.")
     last = rows[-1]
     found = find_task(last.task)
-    board = Board(found, last.track, find_dataset(_address(folder, last), found.material), last.split, last.seed)
+    board = Board(found, last.track, find_dataset(_address(folder, last), found.representation), last.split, last.seed)
     kept = _of_one_protocol(folder / "rows.jsonl")
     console = Console()
     page = _publish(console, board, kept, folder, figures=True, force=True)
@@ -172,8 +172,8 @@ def compare_trainings(folder: Path, rows: list[Row]) -> None:
     if len({row.task for row in rows}) > 1:
         raise RequestError(f"{folder} holds boards of several tasks; give the folder of one.")
     task, console = find_task(rows[0].task), Console()
-    simulations = {name: find_dataset(name, task.material).simulation for name, kinds in DATASETS.items()
-                   if task.material in kinds}  # fmt: skip
+    simulations = {name: find_dataset(name, task.representation).simulation for name, kinds in DATASETS.items()
+                   if task.representation in kinds}  # fmt: skip
     found = transfers(rows, _trainings(task), task.primary, simulations)
     if not found:
         raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
@@ -222,15 +222,15 @@ def _address(folder: Path, row: Row) -> str:
 
 def train_and_report(
     task: str, track: str | None, dataset: str, method: str, schedule: Schedule, start_from: Path | None,
-    seed: int, resources: Resources, out: Path, checkpoints: Path, validation_limit: int | None, further_people: int,
+    seed: int, resources: Resources, out: Path, checkpoints: Path, validation_limit: int | None, extra_subjects: int,
 ) -> None:  # fmt: skip
     """Train with a progress bar and print the validation scores."""
     from mrbench.training.fit import fit
 
     console = Console()
     found, spec = find_task(task), parse_spec(method)
-    data = find_dataset(dataset, found.material)
-    data.train_further(further_people)
+    data = find_dataset(dataset, found.representation)
+    data.add_extra_subjects(extra_subjects)
     learner = build(spec, found)
     if not isinstance(learner, LearnedMethod):
         raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")
@@ -261,13 +261,13 @@ def tune_and_report(
     from mrbench.training.tune import tune
 
     console, found, spec = Console(), find_task(task), parse_spec(method)
-    data = find_dataset(dataset, found.material)
+    data = find_dataset(dataset, found.representation)
     chosen = find_track(found, track, data)
     method_class = find_method(spec.name, found.name)
     if method_class.tunable:
         learned_from = data.subjects("train") if issubclass(method_class, FittedMethod) else ()
         cases = found.cases(data, "validation", chosen)[:limit]
-        _prepare(console, data, [*learned_from, *found.people(data, cases)])
+        _prepare(console, data, [*learned_from, *found.subjects_for(data, cases)])
 
     def listen(parameters: Mapping[str, float], score: float) -> None:
         text = ", ".join(f"{name} {value:g}" for name, value in parameters.items())
@@ -292,11 +292,13 @@ def _prepare(console: Console, dataset: Dataset, subjects: Sequence[str]) -> Non
 def prepare_all(dataset: str, split: str | None) -> None:
     """Prepare a dataset, or one split of it, for every task that uses it."""
     console = Console()
-    for material in DATASETS.get(dataset, {"images": ""}):
-        found = find_dataset(dataset, material)
+    for representation in DATASETS.get(dataset, {"images": ""}):
+        found = find_dataset(dataset, representation)
         subjects = [s for name in ([split] if split else SPLITS) for s in found.subjects(name)]
         _prepare(console, found, subjects)
-        console.print(f"{len(subjects)} subjects of {dataset}, {material}, are ready in {found.cache}", soft_wrap=True)
+        console.print(
+            f"{len(subjects)} subjects of {dataset}, {representation}, are ready in {found.cache}", soft_wrap=True
+        )
 
 
 def fetch_files(dataset: str) -> None:

@@ -45,7 +45,7 @@ class TrackedNetwork(LearnedMethod):
     def weights_path(self) -> Path:
         return resolve_weights(weights_folder(type(self)), self.network, self.weights)
 
-    def stand_in(self, track: str) -> str | None:
+    def fallback_weights(self, track: str) -> str | None:
         return f"{self.foreign}.{track}"
 
     def network_for(self, weights: Mapping[str, torch.Tensor], tracks: Sequence[Any]) -> torch.nn.Module:

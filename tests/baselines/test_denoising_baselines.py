@@ -45,7 +45,7 @@ each_tuned = pytest.mark.parametrize("name", TUNED)
 def ready(text: str):
     spec = parse_spec(text)
     found = find_method(spec.name, "denoising")
-    if reason := found.why_not():
+    if reason := found.unavailable_reason():
         pytest.skip(reason)
     made = found.build(**spec.parameters)
     made.setup(Resources(threads=1))
@@ -85,7 +85,7 @@ def test_contract(name: str, bias: str, track: str) -> None:
     case = case_of(track)
     before = case.inputs.image.copy()
     made = ready(f"{name}[bias={bias}]")
-    assert (made.unsuited(track) is None) == (bias == "corrected" or track == "rician-10")
+    assert (made.skip_reason(track) is None) == (bias == "corrected" or track == "rician-10")
     first = made.predict(case.inputs)
     assert first.dtype == np.float32
     first = task.check(case, first)
@@ -222,8 +222,8 @@ def test_total_variation_has_converged() -> None:
 def test_bias_kept_is_for_rician_noise(name: str) -> None:
     kept, corrected = ready(f"{name}[bias=kept]"), ready(name)
     for track, setting in TRACKS.items():
-        assert corrected.unsuited(track) is None
-        reason = kept.unsuited(track)
+        assert corrected.skip_reason(track) is None
+        reason = kept.skip_reason(track)
         assert reason is None if setting.noise == "rician" else "Gaussian noise has no bias" in str(reason)
 
 
@@ -235,7 +235,7 @@ def test_unknown_bias_is_refused_with_a_hint(name: str) -> None:
 
 @each_method
 def test_the_board(name: str) -> None:
-    """Each row of its own on Rician tracks; on Gaussian ones, where kept is unsuited, at least one is left."""
+    """Each row of its own on Rician tracks; on Gaussian ones, where kept is skip_reason, at least one is left."""
     found = find_method(name, "denoising")
     if name in TUNED:
         assert found.board == ({}, {"strength": "tuned"}, {"strength": "tuned", "bias": "kept"})

@@ -13,7 +13,7 @@ from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import Resources
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method, parse_spec
-from mrbench.data.cfl import read_cfl, write_cfl
+from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
 from mrbench.physics.sampling import calibration_size, equispaced_columns
 from mrbench.tasks.reconstruction import Reconstruction
@@ -31,7 +31,7 @@ needs_bart = pytest.mark.skipif(shutil.which("bart") is None, reason="bart is no
 def ready(text: str):
     spec = parse_spec(text)
     found = find_method(spec.name, "reconstruction")
-    if reason := found.why_not():
+    if reason := found.unavailable_reason():
         pytest.skip(reason)
     made = found.build(**spec.parameters)
     made.setup(Resources(threads=1))
@@ -60,7 +60,7 @@ def test_contract(text: str, track: str, gain: float) -> None:
     case = case_of(track, frames=12 if TRACKS[track].dynamic else 2)
     before = case.inputs.kspace.copy()
     made = ready(text)
-    assert made.unsuited(track) is None
+    assert made.skip_reason(track) is None
     np.random.seed(0)  # noqa: NPY002  (as a run does: sigpy's power iteration draws from it)
     first = task.check(case, made.predict(case.inputs))
     assert np.array_equal(before, case.inputs.kspace)
@@ -196,8 +196,8 @@ def test_grappa_takes_every_mask_of_its_track(width: int) -> None:
 
 def test_grappa_refuses_what_it_cannot_fill() -> None:
     grappa = find_method("grappa", "reconstruction")()
-    assert "random sampling" in grappa.unsuited("multicoil-4x")
-    assert "one coil" in grappa.unsuited("singlecoil-4x")
+    assert "random sampling" in grappa.skip_reason("multicoil-4x")
+    assert "one coil" in grappa.skip_reason("singlecoil-4x")
     with pytest.raises(MethodSkipped, match="not evenly spaced"):
         grappa.predict(case_of("multicoil-4x").inputs)
     columns = np.zeros(32, bool)
@@ -216,7 +216,7 @@ def test_maps_need_a_centre() -> None:
 
 def test_dynamic_methods_want_a_cine() -> None:
     for name in ("temporal-tv", "low-rank-sparse"):
-        assert "slices, not time" in find_method(name, "reconstruction")().unsuited("singlecoil-4x")
+        assert "slices, not time" in find_method(name, "reconstruction")().skip_reason("singlecoil-4x")
 
 
 def test_singular_values_shrink_as_by_a_full_decomposition() -> None:

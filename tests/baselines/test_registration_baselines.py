@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings ar
 def ready(text: str):
     spec = parse_spec(text)
     found = find_method(spec.name, "registration")
-    if reason := found.why_not():
+    if reason := found.unavailable_reason():
         pytest.skip(reason)
     made = found.build(**spec.parameters)
     made.setup(Resources(threads=1))

@@ -7,8 +7,8 @@ import pytest
 
 from mrbench.core.method import FittedMethod
 from mrbench.core.registry import find_method, parse_spec
-from mrbench.data.pieces import largest_piece
 from mrbench.metrics.overlap import dice
+from mrbench.space.pieces import largest_piece
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
 from mrbench_baselines.segmentation.regions import filled
 

@@ -60,7 +60,7 @@ def test_contract(text: str, track: str) -> None:
     case = case_of(track)
     before = case.inputs.image.copy()
     made = ready(text)
-    assert made.unsuited(track) is None and made.why_not() is None
+    assert made.skip_reason(track) is None and made.unavailable_reason() is None
     first = made.predict(case.inputs)
     assert first.dtype == np.float32 and first.min() >= 0
     first = task.check(case, first)

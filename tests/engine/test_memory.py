@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrbench.core.row import Row
-from mrbench.data.folder import Folder
+from mrbench.datasets.folder import Folder
 from mrbench.engine import timing
 from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import Options, run_board

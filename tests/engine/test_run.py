@@ -11,7 +11,7 @@ import pytest
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.method import Resources
 from mrbench.core.row import Row
-from mrbench.data.folder import Folder
+from mrbench.datasets.folder import Folder
 from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.worker import prediction_path

@@ -15,8 +15,8 @@ from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Resources
 from mrbench.core.random import rng_for
 from mrbench.core.registry import parse_spec
-from mrbench.data.catalog import find_dataset
-from mrbench.data.kspace_folder import KspaceFolder
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.engine.plan import Board, build, entries
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
 from mrbench.tasks.reconstruction import Reconstruction, TrainingScans
@@ -151,7 +151,7 @@ def test_wrong_data_are_skipped_with_a_reason() -> None:
     object.__setattr__(inputs, "calibration", (0, 0))
     with pytest.raises(MethodSkipped, match="centre of k-space"):
         VarNet().predict(inputs)
-    assert "one coil" in str(VarNet().unsuited("singlecoil-4x"))
+    assert "one coil" in str(VarNet().skip_reason("singlecoil-4x"))
     with pytest.raises(RequestError, match="cannot be trained for singlecoil-4x: frames of this track are slices"):
         fit(DynamicCascadeCNN(), parse_spec("dynamic-cascade-cnn"), task, find_dataset("icbm-sim", "k-space"),
             ["singlecoil-4x"], Schedule(1, 1e-3), out=Path(), checkpoints=Path())  # fmt: skip

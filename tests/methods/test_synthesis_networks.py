@@ -13,7 +13,7 @@ from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method, parse_spec
-from mrbench.data.catalog import find_dataset
+from mrbench.datasets.catalog import find_dataset
 from mrbench.engine.plan import Board, entries
 from mrbench.metrics.image import psnr
 from mrbench.tasks.catalog import find_task

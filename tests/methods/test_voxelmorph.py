@@ -14,8 +14,8 @@ from monai.networks.blocks import DVF2DDF
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
 from mrbench.core.registry import parse_spec
-from mrbench.data.catalog import find_dataset
-from mrbench.data.folder import Folder
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.folder import Folder
 from mrbench.engine.plan import build
 from mrbench.metrics.deformation import jacobian_determinant, warp
 from mrbench.tasks.registration import Registration

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from mrbench.data.cache import sha256_of
-from mrbench.data.icbm_sim import IcbmSim
+from mrbench.datasets.icbm_sim import IcbmSim
+from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import frechet_distance
 from mrbench.metrics.slice_features import WEIGHTS, slice_features
 from mrbench.metrics.slice_network import FEATURES

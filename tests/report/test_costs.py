@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from mrbench.core.row import Row
-from mrbench.data.folder import Folder
+from mrbench.datasets.folder import Folder
 from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import run_board
 from mrbench.report import page as pages

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
-from mrbench.data.folder import Folder
+from mrbench.datasets.folder import Folder
 from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import run_board
 from mrbench.report.board import write_board

@@ -12,8 +12,8 @@ import pytest
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.row import Row
-from mrbench.data.catalog import find_dataset
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.dataset import Dataset
 from mrbench.tasks.generation import DRAWS, SHOWN, SLICES, Generation, random_pairs, slices_of
 
 TRACK = "axial-t1"
@@ -52,7 +52,7 @@ def test_what_is_held_out_is_of_other_people(brains: Dataset, draws: list[Case])
     volume = brains.load("h8").images["T1"]
     np.testing.assert_array_equal(reference.held_out[SLICES:], volume[9 : 9 + SLICES])
     assert not any((reference.training == image).all((1, 2)).any() for image in reference.held_out)
-    assert set(Generation().people(brains, Generation().cases(brains, "test", TRACK))) == {
+    assert set(Generation().subjects_for(brains, Generation().cases(brains, "test", TRACK))) == {
         f"h{n}" for n in (*range(5), 7, 8)
     }
 
@@ -157,14 +157,14 @@ def test_the_protocol_names_the_features(brains: Dataset, monkeypatch: pytest.Mo
     assert Generation().protocol(brains, TRACK).hash != before.hash
 
 
-def test_further_people_are_trained_on_and_a_split_without_people_has_no_draws(brains, monkeypatch) -> None:
+def test_extra_subjects_are_trained_on_and_a_split_without_people_has_no_draws(brains, monkeypatch) -> None:
     train = brains.subjects("train")
     monkeypatch.setattr(type(brains), "endless", True)
     load = type(brains).load
     monkeypatch.setattr(type(brains), "load", lambda self, s: load(self, train[0] if s.startswith("further") else s))
     before = len(Generation().training_examples(brains, [TRACK]).images)
     monkeypatch.setattr(brains, "further", ())
-    brains.train_further(2)
+    brains.add_extra_subjects(2)
     assert len(Generation().training_examples(brains, [TRACK]).images) == before + 2 * SLICES
     monkeypatch.setattr(type(brains), "subjects", lambda self, split: ())
     assert Generation().cases(brains, "test", TRACK) == []

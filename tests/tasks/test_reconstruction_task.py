@@ -7,8 +7,8 @@ import pytest
 from tests.kspace_phantom import SHAPE, acquire, case_of, write_fastmri
 
 from mrbench.core.errors import DataError, PredictionError, RequestError
-from mrbench.data.catalog import find_dataset
-from mrbench.data.kspace_folder import KspaceFolder
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 from mrbench.tasks.reconstruction import Reconstruction, undersample
 from mrbench.tasks.sampling import TRACKS

@@ -7,7 +7,7 @@ import pytest
 
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
-from mrbench.data.folder import Folder
+from mrbench.datasets.folder import Folder
 from mrbench.tasks.registration import Registration
 
 

@@ -15,8 +15,8 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.random import rng_for
 from mrbench.core.row import Row
-from mrbench.data.catalog import find_dataset
-from mrbench.data.volumes import VolumeFolder, head_mask
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.volumes import VolumeFolder, head_mask
 from mrbench.metrics.image import psnr, ssim, ssim_3d
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 from mrbench.physics.resolution import zero_fill

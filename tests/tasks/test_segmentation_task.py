@@ -10,7 +10,7 @@ import pytest
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.row import Row
-from mrbench.data.dataset import Subject
+from mrbench.datasets.dataset import Subject
 from mrbench.tasks.segmentation import MISSED_MM, Segmentation, SegmentationReference, example_of
 
 SHAPE = (14, 20, 17)

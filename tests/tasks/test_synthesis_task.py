@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
-from mrbench.data.dataset import Subject
+from mrbench.datasets.dataset import Subject
 from mrbench.tasks.synthesis import (
     CEILING,
     TRACKS,

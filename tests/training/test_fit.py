@@ -13,7 +13,7 @@ import torch
 from mrbench.core.errors import RequestError
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method, parse_spec
-from mrbench.data.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.tasks.catalog import find_task
 from mrbench.tasks.segmentation import CONTRASTS
 from mrbench.training.fit import fit
@@ -75,12 +75,12 @@ def test_weights_of_another_network_are_one_sentence(dataset: Dataset, tmp_path:
 
 
 @pytest.mark.parametrize("further", [0, 2])
-def test_the_manifest_tells_how_many_further_people_trained(further: int, dataset: Dataset, tmp_path: Path) -> None:
+def test_the_manifest_tells_how_many_extra_subjects_trained(further: int, dataset: Dataset, tmp_path: Path) -> None:
     load, seen = dataset.load, []
     dataset.load = lambda subject: seen.append(subject) or load(subject)  # type: ignore[method-assign, func-returns-value]
-    dataset.train_further(further)
+    dataset.add_extra_subjects(further)
     manifest = json.loads(trained(dataset, tmp_path).with_suffix(".json").read_text())
     assert list(dict.fromkeys(seen)) == ["a", "b", *["further000", "further001"][:further], "c"]
     assert manifest["spacing_mm"] == [2.0, 2.0, 2.0]
-    assert manifest["further_people"] == further
-    assert ("--further-people 2" in manifest["command"]) == bool(further)
+    assert manifest["extra_subjects"] == further
+    assert ("--extra-subjects 2" in manifest["command"]) == bool(further)

@@ -10,7 +10,7 @@ import pytest
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Method
 from mrbench.core.registry import parse_spec
-from mrbench.data.folder import Folder
+from mrbench.datasets.folder import Folder
 from mrbench.engine.plan import Board, entries
 from mrbench.tasks.registration import Registration
 from mrbench.training import tuned

@@ -39,7 +39,7 @@ class Smoother(Method):
             raise unknown_name("treatment of bias", bias, BIAS)
         self.bias = bias
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         if self.bias == "kept" and TRACKS[track].noise == "gaussian":
             return "Gaussian noise has no bias, so this is the row without bias=kept"
         return None

@@ -13,7 +13,7 @@ import numpy as np
 
 from mrbench.core.errors import MrbenchError, unknown_name
 from mrbench.core.method import Method
-from mrbench.data.cfl import read_cfl, write_cfl
+from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.tasks.reconstruction import ReconstructionInputs
 
 REGULARISERS = {"wavelet": ["-R", "W:3:0:{}"], "tv": ["-R", "T:3:0:{}", "-u", "0.02"], "l2": ["-R", "Q:{}"]}
@@ -49,7 +49,7 @@ class BartPics(Method):
         self.iterations = iterations
 
     @classmethod
-    def why_not(cls) -> str | None:
+    def unavailable_reason(cls) -> str | None:
         return None if shutil.which("bart") else "bart is not installed: apt-get install bart"
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:

@@ -28,7 +28,7 @@ class CgSense(Method):
         self.strength = float(strength)
         self.iterations = iterations
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         return "one coil: the least-squares image is the zero-filled one" if TRACKS[track].coils == 1 else None
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:

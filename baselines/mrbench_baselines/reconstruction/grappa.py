@@ -33,7 +33,7 @@ class Grappa(Method):
         self.lines = lines
         self.reads = reads
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         chosen = TRACKS[track]
         if chosen.coils == 1:
             return "one coil has no neighbours to learn from"

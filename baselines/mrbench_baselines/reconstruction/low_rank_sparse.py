@@ -35,7 +35,7 @@ class LowRankPlusSparse(Method):
         self.sparse = float(sparse)
         self.iterations = iterations
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         return None if TRACKS[track].dynamic else STATIC
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:

@@ -31,7 +31,7 @@ class TemporalTV(Method):
         self.strength = float(strength)
         self.iterations = iterations
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         return None if TRACKS[track].dynamic else STATIC
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrbench.core.method import Method, Resources
-from mrbench.data.alignment import register_affine, to_sitk
+from mrbench.space.alignment import register_affine, to_sitk
 from mrbench.tasks.registration import RegistrationInputs
 from mrbench_baselines.registration.field import voxels_from_mm
 

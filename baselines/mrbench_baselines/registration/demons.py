@@ -9,7 +9,7 @@ import numpy as np
 
 from mrbench.core.errors import unknown_name
 from mrbench.core.method import Method, Resources
-from mrbench.data.alignment import to_sitk
+from mrbench.space.alignment import to_sitk
 from mrbench.tasks.registration import RegistrationInputs
 from mrbench_baselines.registration.field import voxels_from_mm
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from mrbench.core.method import Method, Resources
-from mrbench.data.alignment import to_sitk
+from mrbench.space.alignment import to_sitk
 from mrbench.tasks.registration import RegistrationInputs
 
 SCALES, ITERATIONS = [4, 2, 1], [100, 50, 20]

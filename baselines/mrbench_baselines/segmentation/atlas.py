@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.method import Resources
-from mrbench.data.alignment import to_sitk
+from mrbench.space.alignment import to_sitk
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
 from mrbench_baselines.registration.demons import Demons
 from mrbench_baselines.segmentation.atlas_registration import (

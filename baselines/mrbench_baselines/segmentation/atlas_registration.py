@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mrbench.data.alignment import register_affine, to_sitk
+from mrbench.space.alignment import register_affine, to_sitk
 from mrbench.tasks.registration import RegistrationInputs
 from mrbench.tasks.segmentation import CONTRASTS, SegmentationInputs
 from mrbench_baselines.registration.demons import Demons

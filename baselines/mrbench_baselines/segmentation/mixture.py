@@ -9,7 +9,7 @@ import numpy as np
 
 from mrbench.core.method import FittedMethod
 from mrbench.core.random import rng_for
-from mrbench.data.pieces import largest_piece
+from mrbench.space.pieces import largest_piece
 from mrbench.tasks.segmentation import HIGHEST_LABEL, SegmentationInputs, TrainingTumours
 
 SAMPLES = 4000

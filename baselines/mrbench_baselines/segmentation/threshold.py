@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mrbench.core.method import Method
-from mrbench.data.pieces import largest_piece
+from mrbench.space.pieces import largest_piece
 from mrbench.tasks.segmentation import CONTRASTS, SegmentationInputs
 from mrbench_baselines.segmentation.regions import filled
 

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from mrbench.data.position import position_in
+from mrbench.space.position import position_in
 
 
 def voxel_features(image: np.ndarray, mask: np.ndarray, spacing: tuple[float, ...], *, patch: bool) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+SPLITS = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class CaseId:

@@ -66,14 +66,14 @@ class Method(ABC):
         return cls(**parameters)
 
     @classmethod
-    def why_not(cls) -> str | None:
+    def unavailable_reason(cls) -> str | None:
         """Return why this method cannot run here, or None."""
         for package, install in cls.needs.items():
             if find_spec(package) is None:
                 return install
         return None
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         """Return why this method does not suit a track of its task, or None."""
         return None
 
@@ -103,7 +103,7 @@ class LearnedMethod(Method):
     kind: ClassVar[Kind] = "learned"
     weights: str
 
-    def stand_in(self, track: str) -> str | None:
+    def fallback_weights(self, track: str) -> str | None:
         """Name of shipped weights that a default board shows on data for which there are none, or None."""
         return None
 

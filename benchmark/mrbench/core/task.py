@@ -55,7 +55,7 @@ class Task(ABC):
     """The contract between datasets, methods and scores."""
 
     name: str
-    material: str = "images"
+    representation: str = "images"
     """What of a dataset the task works on: aligned ``images``, ``k-space``, ``volumes`` as acquired, ``contrasts``,
     or ``tumours``."""
     tracks: Mapping[str, str]
@@ -81,7 +81,7 @@ class Task(ABC):
         """Return what a learned method of this task trains on: the train split, in the task's own form."""
         return [dataset.load(subject) for subject in dataset.subjects("train")]
 
-    def people(self, dataset: Any, cases: Sequence[CaseId]) -> list[str]:
+    def subjects_for(self, dataset: Any, cases: Sequence[CaseId]) -> list[str]:
         """Subjects whose data the cases need, to prepare beforehand."""
         return [subject for case in cases for subject in case.subjects]
 

@@ -13,8 +13,8 @@ from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import FittedMethod, LearnedMethod, Method
 from mrbench.core.registry import MethodSpec, built, find_method, method_names, parse_spec, source_hash
 from mrbench.core.task import Task
-from mrbench.data.cache import sha256_of
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.dataset import Dataset
+from mrbench.io.files import sha256_of
 from mrbench.training.tuned import TUNED, tuned_parameters
 from mrbench.training.weights import shipped_weights, tracks_of, weights_folder, weights_name
 
@@ -102,7 +102,7 @@ def entries(board: Board, requested: Sequence[str] = (), *, all_weights: bool = 
         specs = [
             MethodSpec(name, settings) for name in method_names(task) for settings in find_method(name, task).board
         ]
-    made = [_entry(board, spec if requested else _stand_in(board, spec)) for spec in specs]
+    made = [_entry(board, spec if requested else _with_fallback(board, spec)) for spec in specs]
     for number, entry in reversed(list(enumerate(made))):
         if twin := next((other for other in made[:number] if other.resolved == entry.resolved), None):
             if TUNED in entry.spec.parameters.values():
@@ -116,14 +116,14 @@ def entries(board: Board, requested: Sequence[str] = (), *, all_weights: bool = 
     return made
 
 
-def _stand_in(board: Board, spec: MethodSpec) -> MethodSpec:
+def _with_fallback(board: Board, spec: MethodSpec) -> MethodSpec:
     """Where nobody trained for the data and track, show a learned method with named weights of other data, if any."""
     if not issubclass(find_method(spec.name, board.task.name), LearnedMethod):
         return spec
     own = build(_with_weights(board, spec), board.task)
     assert isinstance(own, LearnedMethod)
-    name = own.stand_in(board.track)
-    if name is None or own.unsuited(board.track) or _has_weights(own):
+    name = own.fallback_weights(board.track)
+    if name is None or own.skip_reason(board.track) or _has_weights(own):
         return spec
     other = replace(spec, parameters={**spec.parameters, "weights": name})
     stranger = board.dataset.address != board.dataset.name
@@ -160,7 +160,7 @@ def _other_weights(board: Board, entry: Entry) -> list[MethodSpec]:
 
 def _entry(board: Board, spec: MethodSpec) -> Entry:
     method = find_method(spec.name, board.task.name)
-    resolved, skipped = _with_weights(board, spec), method.why_not()
+    resolved, skipped = _with_weights(board, spec), method.unavailable_reason()
     try:
         tuned = tuned_parameters(method, spec, board.dataset.name, board.track)
     except MethodSkipped as reason:
@@ -168,7 +168,7 @@ def _entry(board: Board, spec: MethodSpec) -> Entry:
     chosen = {key: tuned[key] if value == TUNED else value for key, value in resolved.parameters.items()}
     resolved = replace(resolved, parameters=chosen)
     instance, weights = build(resolved, board.task), None
-    skipped = instance.unsuited(board.track) or skipped
+    skipped = instance.skip_reason(board.track) or skipped
     fits = isinstance(instance, FittedMethod)
     if fits and not board.dataset.subjects("train"):
         skipped = skipped or f"{board.dataset.name} has no train subjects to fit it on"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import mrbench
-from mrbench.data.cache import write_atomically
+from mrbench.io.files import write_atomically
 
 
 def describe_machine() -> dict[str, Any]:

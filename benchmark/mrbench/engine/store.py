@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
-from mrbench.data.cache import write_atomically
+from mrbench.io.files import write_atomically
 
 
 class RowStore:

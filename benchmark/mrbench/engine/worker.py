@@ -17,10 +17,10 @@ from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import MethodSpec
 from mrbench.core.row import Status
-from mrbench.data.cache import cache_root, write_atomically
-from mrbench.data.catalog import find_dataset
+from mrbench.datasets.catalog import find_dataset
 from mrbench.engine.plan import build
 from mrbench.engine.timing import PeakMemory, Stopwatch
+from mrbench.io.files import cache_root, write_atomically
 from mrbench.tasks.catalog import find_task
 
 
@@ -79,7 +79,7 @@ def predict_case(job: Job) -> Outcome:
         method, setup_seconds = _method(job)
         started = time.perf_counter()
         task = find_task(job.task)
-        dataset = find_dataset(job.dataset, task.material)
+        dataset = find_dataset(job.dataset, task.representation)
         try:
             case = task.load(dataset, job.case, job.track)
         except DataError as error:
@@ -120,7 +120,7 @@ def _method(job: Job) -> tuple[Method, float]:
         method.setup(job.resources)
         if isinstance(method, FittedMethod):
             try:
-                examples = task.training_examples(find_dataset(job.dataset, task.material), [job.track])
+                examples = task.training_examples(find_dataset(job.dataset, task.representation), [job.track])
                 seed_everything(seed_for("fit", str(job.spec), job.seed))
                 method.fit(examples)
             except DataError as error:  # of a train subject's files: other methods may need none

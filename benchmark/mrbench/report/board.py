@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrbench.core.row import Row
-from mrbench.data.cache import write_atomically
 from mrbench.engine.plan import Board
+from mrbench.io.files import write_atomically
 from mrbench.report.tables import Caption, csv_table, latex_table, markdown_table
 from mrbench.stats.leaderboard import Leaderboard
 

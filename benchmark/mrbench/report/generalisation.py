@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.metric import Metric
-from mrbench.data.cache import write_atomically
+from mrbench.io.files import write_atomically
 from mrbench.report.style import figure
 from mrbench.report.tables import cases_text, heading
 from mrbench.stats.generalisation import Transfer

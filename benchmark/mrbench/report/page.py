@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrbench.core.row import Row
-from mrbench.data.cache import write_atomically
 from mrbench.engine.plan import Board
+from mrbench.io.files import write_atomically
 from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time, spread_plot
 from mrbench.report.panels import case_panel, chosen_cases
 from mrbench.report.tables import Caption, cases_text, costs, heading, number, rank, seconds

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mrbench.core.row import Row
-from mrbench.data.cache import write_atomically
+from mrbench.io.files import write_atomically
 from mrbench.report.style import COLOURS, figure
 from mrbench.report.tables import cases_text, heading, number
 from mrbench.stats.side_by_side import Pairing, SideBySide

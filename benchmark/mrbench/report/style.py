@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mrbench.data.cache import write_atomically
+from mrbench.io.files import write_atomically
 
 COLOURS = {"classical": "#4C72B0", "learned": "#DD8452"}
 

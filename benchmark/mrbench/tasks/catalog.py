@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mrbench.core.errors import unknown_name
 from mrbench.core.task import Task
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.dataset import Dataset
 from mrbench.tasks.denoising import Denoising
 from mrbench.tasks.generation import Generation
 from mrbench.tasks.reconstruction import Reconstruction

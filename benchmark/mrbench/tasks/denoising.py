@@ -11,8 +11,8 @@ import numpy as np
 from mrbench.core.case import Case, CaseId
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
-from mrbench.data.dataset import Dataset
-from mrbench.data.volumes import head_mask
+from mrbench.datasets.dataset import Dataset
+from mrbench.datasets.volumes import head_mask
 from mrbench.physics.noise import add_rician
 from mrbench.tasks.restoration import HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_FG, Restoration
 

@@ -18,9 +18,9 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for, seed_for
 from mrbench.core.row import Row
 from mrbench.core.task import Picture, Scores, Task
-from mrbench.data.cache import sha256_of
-from mrbench.data.catalog import find_dataset
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.dataset import Dataset
+from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import (
     MS_SSIM_WINDOW,
     frechet_distance,
@@ -127,7 +127,7 @@ class Generation(Task):
         draws = range(1, DRAWS + 1) if dataset.subjects(split) else ()
         return [CaseId(f"{split}-draw-{number}", (f"draw-{number}",)) for number in draws]
 
-    def people(self, dataset: Dataset, cases: Sequence[CaseId]) -> list[str]:
+    def subjects_for(self, dataset: Dataset, cases: Sequence[CaseId]) -> list[str]:
         return [s for split in ("train", *dict.fromkeys(map(_split, cases))) for s in dataset.subjects(split)]
 
     def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
@@ -137,7 +137,7 @@ class Generation(Task):
         return Case(case.id, case.subjects, inputs, reference, spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingSlices:
-        further = len(dataset.further)
+        further = len(dataset.extra_subjects)
         return TrainingSlices(slices_of(dataset.address, dataset.fingerprint, "train", further)[0], tracks)
 
     def protocol(self, dataset: Dataset, track: str) -> Protocol:
@@ -232,8 +232,9 @@ def reference_of(address: str, fingerprint: str, split: str) -> tuple[Generation
     held_out, spacing = slices_of(address, fingerprint, split)
     training, _ = slices_of(address, fingerprint, "train")
     if held_out.shape[1:] != training.shape[1:]:
+        name = find_dataset(address, Generation.representation).name
         raise DataError(
-            f"slices of {find_dataset(address, Generation.material).name} are {training.shape[1:]} pixels in the train "
+            f"slices of {name} are {training.shape[1:]} pixels in the train "
             f"split and {held_out.shape[1:]} in {split}; resample them to one grid."
         )
     return GenerationReference(held_out, training), spacing
@@ -245,15 +246,15 @@ def slices_of(
 ) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Slices ``(slice, y, x)`` of a split, those of a person in a row, and the spacing; kept, as every draw asks.
 
-    ``further`` is how many simulated people more train (`Dataset.train_further`).
+    ``further`` is how many simulated people more train (`Dataset.add_extra_subjects`).
 
     Raises
     ------
     DataError
         If the split has no subjects, the volumes differ in size, are too small, or have no T1.
     """
-    dataset = find_dataset(address, Generation.material)
-    dataset.train_further(further)
+    dataset = find_dataset(address, Generation.representation)
+    dataset.add_extra_subjects(further)
     found: list[np.ndarray] = []
     spacing = None
     for name in dataset.subjects(split):

@@ -16,7 +16,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
 from mrbench.core.row import Row
 from mrbench.core.task import Picture, Scores, Task
-from mrbench.data.acquisition import Acquisition, KspaceDataset
+from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.metrics.image import nmse, per_slice, psnr, ssim
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 from mrbench.physics.sampling import calibration_size, centred, true_acceleration
@@ -72,7 +72,7 @@ class Reconstruction(Task):
     """
 
     name = "reconstruction"
-    material = "k-space"
+    representation = "k-space"
     tracks: Mapping[str, str] = {name: track.what for name, track in TRACKS.items()}
     metrics = (
         Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,

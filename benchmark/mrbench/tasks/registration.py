@@ -15,7 +15,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.task import Picture, Scores, Task
-from mrbench.data.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.deformation import (
     compose,
     endpoint_error_mm,

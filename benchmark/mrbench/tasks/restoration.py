@@ -16,7 +16,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.row import Row
 from mrbench.core.task import Picture, Scores, Task
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.dataset import Dataset
 from mrbench.metrics.image import WINDOW, nmse, psnr, ssim_3d, ssim_map
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 
@@ -64,7 +64,7 @@ class Restoration(Task):
     Cases are the subjects of a split.
     """
 
-    material = "volumes"
+    representation = "volumes"
 
     @abstractmethod
     def degrade(self, case: CaseId, volume: np.ndarray, track: str, spacing: tuple[float, float, float]) -> Any:

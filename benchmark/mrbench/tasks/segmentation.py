@@ -15,7 +15,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
 from mrbench.core.task import Picture, Scores, Task
-from mrbench.data.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.overlap import dice, hd95_mm
 
 CONTRASTS = ("T1", "T1c", "T2", "FLAIR")
@@ -102,7 +102,7 @@ class Segmentation(Task):
     """
 
     name = "segmentation"
-    material = "tumours"
+    representation = "tumours"
     tracks: Mapping[str, str] = {"glioma": "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour"}
     metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT)
 

@@ -12,7 +12,7 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.dataset import Dataset
 from mrbench.physics.noise import complex_noise
 from mrbench.physics.resolution import Degradation, spline
 from mrbench.tasks.restoration import GMSD, HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_3D, SSIM_FG, Restoration

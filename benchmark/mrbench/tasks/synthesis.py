@@ -16,7 +16,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.task import Picture, Scores, Task
-from mrbench.data.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.image import WINDOW, mae, mutual_information, nmse, psnr, ssim_3d
 from mrbench.metrics.overlap import dice_per_label
 from mrbench.tasks.restoration import HIGHEST_PSNR
@@ -106,7 +106,7 @@ class Synthesis(Task):
     """
 
     name = "synthesis"
-    material = "contrasts"
+    representation = "contrasts"
     tracks: Mapping[str, str] = {name: f"{target} from {source}" for name, (source, target) in TRACKS.items()}
     tracks_apart = True
     metrics = (PSNR, SSIM, MAE, NMSE, INFORMATION, TISSUES, PSNR_WHOLE, SSIM_WHOLE, MAE_WHOLE, CYCLE)

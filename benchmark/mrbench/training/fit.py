@@ -18,8 +18,8 @@ from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import MethodSpec
 from mrbench.core.task import Task
-from mrbench.data.cache import sha256_of
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.dataset import Dataset
+from mrbench.io.files import sha256_of
 from mrbench.training.loop import Report, Schedule, train
 from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_name
 
@@ -65,7 +65,7 @@ def fit(
     method.resources = resources or Resources()
     torch.set_num_threads(method.resources.threads)
     for track in tracks:
-        if reason := method.unsuited(track):
+        if reason := method.skip_reason(track):
             raise RequestError(f"{spec} cannot be trained for {track}: {reason}.")
     cases = [(track, case) for track in tracks for case in task.cases(dataset, "validation", track)[:validation_limit]]
     if not cases or len(dataset.subjects("train")) < 2:
@@ -88,7 +88,7 @@ def fit(
         "recipe": dict(recipe.settings),
         "validation_limit": validation_limit,
         "start_from": sha256_of(start_from) if start_from else None,
-        "data": [dataset.fingerprint, *tracks, len(dataset.further)],
+        "data": [dataset.fingerprint, *tracks, len(dataset.extra_subjects)],
     }
     earlier = _earlier(start_from) if start_from else None
     best, progress = train(
@@ -110,7 +110,7 @@ def fit(
         "--validate-every": schedule.validate_every,
         "--seed": seed,
     }
-    options |= {"--further-people": len(dataset.further)} if dataset.further else {}
+    options |= {"--extra-subjects": len(dataset.extra_subjects)} if dataset.extra_subjects else {}
     options |= {"--start-from": start_from.name} if start_from else {}
     options |= {"--validation-limit": validation_limit} if validation_limit else {}
     options |= {"--device": method.resources.device} if method.resources.device != "cpu" else {}
@@ -122,7 +122,7 @@ def fit(
         "tracks": list(tracks),
         "dataset": dataset.name,
         "split": "train",
-        "further_people": len(dataset.further),
+        "extra_subjects": len(dataset.extra_subjects),
         "dataset_fingerprint": dataset.fingerprint,
         "spacing_mm": list(task.load(dataset, cases[0][1], cases[0][0]).spacing),
         "protocols": [task.protocol(dataset, track).hash for track in tracks],

@@ -14,7 +14,7 @@ import numpy as np
 
 from mrbench.core.errors import RequestError
 from mrbench.core.random import rng_for
-from mrbench.data.cache import write_atomically
+from mrbench.io.files import write_atomically
 
 if TYPE_CHECKING:
     import torch

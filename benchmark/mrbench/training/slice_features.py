@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from mrbench.core.random import rng_for
-from mrbench.data.catalog import find_dataset
-from mrbench.data.dataset import Dataset, Subject
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.slice_features import WEIGHTS
 from mrbench.metrics.slice_network import SliceNetwork
 from mrbench.training.loop import Schedule, train

@@ -17,8 +17,8 @@ from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import MethodSpec, built
 from mrbench.core.task import Task
-from mrbench.data.cache import write_atomically
-from mrbench.data.dataset import Dataset
+from mrbench.datasets.dataset import Dataset
+from mrbench.io.files import write_atomically
 from mrbench.training.tuned import manifest_name
 
 Report = Callable[[Mapping[str, float], float], None]
@@ -71,7 +71,7 @@ def tune(
         if values not in tried:
             own = {**spec.parameters, **dict(zip(names, values, strict=True))}
             instance = built(method, MethodSpec(spec.name, own))
-            if reason := instance.unsuited(track) or method.why_not():
+            if reason := instance.skip_reason(track) or method.unavailable_reason():
                 raise RequestError(f"method '{spec}' cannot be tuned here: {reason}.")
             instance.setup(Resources(threads=threads))
             if isinstance(instance, FittedMethod):

@@ -11,7 +11,7 @@ from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import LearnedMethod
 from mrbench.core.registry import module_file
 from mrbench.core.task import Task
-from mrbench.data.cache import sha256_of, write_atomically
+from mrbench.io.files import sha256_of, write_atomically
 
 if TYPE_CHECKING:
     import torch

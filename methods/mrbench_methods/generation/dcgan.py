@@ -50,7 +50,7 @@ class DCGAN(TrackedNetwork):
     def network(self) -> str:
         return f"dcgan-z{self.latent}f{self.base}"
 
-    def stand_in(self, track: str) -> str | None:
+    def fallback_weights(self, track: str) -> str | None:
         return None  # slices of other people's scanner are no answer to how these look
 
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:

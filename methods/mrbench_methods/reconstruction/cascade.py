@@ -90,7 +90,7 @@ class DynamicCascadeCNN(LearnedReconstruction):
         self.hard = hard
         self.weights = weights
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         return None if TRACKS[track].dynamic else "frames of this track are slices, not time points"
 
     @property

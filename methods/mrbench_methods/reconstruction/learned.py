@@ -38,7 +38,7 @@ class LearnedReconstruction(LearnedMethod):
     def weights_path(self) -> Path:
         return resolve_weights(Path(__file__).parent / "weights", self.network, self.weights)
 
-    def stand_in(self, track: str) -> str | None:
+    def fallback_weights(self, track: str) -> str | None:
         """The weights of real heads: one coil or an array, 4x or 8x; 8x for data as acquired."""
         chosen = TRACKS[track]
         if chosen.dynamic:

@@ -41,7 +41,7 @@ class VarNet(LearnedReconstruction):
         self.map_features = map_features
         self.weights = weights
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         return "one coil has no sensitivities to estimate" if TRACKS[track].coils == 1 else None
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mrbench.core.method import LearnedMethod, Resources
-from mrbench.data.dataset import Subject
+from mrbench.datasets.dataset import Subject
 from mrbench.tasks.registration import CONTRAST, RegistrationInputs
 from mrbench.training.weights import load_weights, resolve_weights
 from mrbench_methods.training_device import half_convolutions, tensors_for

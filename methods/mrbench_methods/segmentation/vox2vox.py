@@ -49,7 +49,7 @@ class Vox2Vox(TrackedNetwork):
         kind = f"vox2vox-a{self.adversarial:g}" if self.adversarial else "vox2vox-unet"
         return f"{kind}-f{self.base}b{self.bottleneck}"
 
-    def stand_in(self, track: str) -> str | None:
+    def fallback_weights(self, track: str) -> str | None:
         return "icbm-sim"
 
     def new_network(self, tracks: Sequence[Any]) -> UNet:

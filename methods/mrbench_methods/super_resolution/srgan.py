@@ -76,7 +76,7 @@ class SRGAN(LearnedSuperResolution):
         self.blocks = blocks
         self.weights = weights
 
-    def unsuited(self, track: str) -> str | None:
+    def skip_reason(self, track: str) -> str | None:
         if self.dimensions == 2 and TRACKS[track].degradation.factors[0] > 1:
             return "slices are lost on this track, and 2-D convolutions cannot make any"
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mrbench.data.position import position_in
+from mrbench.space.position import position_in
 from mrbench.tasks.synthesis import Scan, TrainingScans
 from mrbench_methods.slices import across
 

@@ -1,0 +1,1 @@
+"""One module a dataset: named cohorts, and folders of the user's own."""

@@ -1,0 +1,117 @@
+"""Simulated k-space of magnitude volumes: real heads, or the simulated cohort.
+
+k-space that is made from magnitude images is optimistic (no off-resonance, no motion, no coil coupling);
+every table says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mrbench.core.random import rng_for
+from mrbench.datasets.acquisition import Acquisition, KspaceDataset
+from mrbench.datasets.dataset import Dataset, SplitFile, Subject
+from mrbench.datasets.icbm_sim import IcbmSim
+from mrbench.datasets.ixi_hh import IxiHeads
+from mrbench.physics.coils import receive_coils, smooth_phase
+from mrbench.physics.fourier import to_kspace
+from mrbench.physics.noise import complex_noise
+
+SLICES = 20
+"""Axial slices, 40 mm, around the middle of the brain."""
+
+MATRIX = 128
+"""Side in pixels that images are padded to."""
+
+NOISE = 0.01
+"""SD of each channel of a single coil, as a fraction of the brightest voxel of the slab."""
+
+ARRAY_NOISE = 0.005
+"""The same of each coil of an array, whose combined signal is as strong: small coils hear less of the body."""
+
+
+class SimulatedScans(KspaceDataset):
+    """k-space of the middle axial slices of another dataset's volumes.
+
+    The object is the magnitude, divided by its maximum over the slab, times a smooth random phase; each
+    coil sees it through its sensitivity; complex Gaussian noise is added. The reference is the clean
+    magnitude.
+    """
+
+    preparation = 1
+    simulated = True
+    region = "brain"
+    contrast = "T1"
+
+    def __init__(self, volumes: Dataset) -> None:
+        self.volumes = volumes
+        self.name, self.address = volumes.name, volumes.address
+        self.title = f"simulated k-space of {volumes.title}"
+        self.citation, self.licence = volumes.citation, volumes.licence
+        self.endless = volumes.endless
+        if not volumes.simulated:
+            self.simulation = "simulated k-space"
+
+    @property
+    def split_file(self) -> SplitFile:
+        return self.volumes.split_file
+
+    @property
+    def fingerprint(self) -> str:
+        facts = f"kspace|{self.preparation}|{self.volumes.fingerprint}"
+        return hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+    @property
+    def cache(self) -> Path:
+        return self.volumes.cache
+
+    def make(self, subject: str) -> Subject:
+        return self.volumes.make(subject)
+
+    def prepare(self, subjects: Iterable[str]) -> Iterable[str]:
+        return self.volumes.prepare(subjects)
+
+    def load(self, subject: str) -> Subject:
+        return self.volumes.load(subject)
+
+    def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
+        volume = self.load(subject)
+        brain = volume.mask if volume.labels is None else volume.labels > 0
+        occupied = np.flatnonzero(brain.any(axis=(1, 2)))
+        first = (occupied[0] + occupied[-1] + 1) // 2 - SLICES // 2
+        slab = slice(first, first + SLICES)
+        magnitude = _pad(volume.images[self.contrast][slab])
+        magnitude = magnitude / magnitude.max()
+        coils = coils or 8
+        phase = smooth_phase(magnitude.shape, rng_for(subject, "phase"))
+        maps = np.ones((1, MATRIX, MATRIX), np.complex64)
+        if coils > 1:
+            maps = receive_coils((MATRIX, MATRIX), coils, rng_for(subject, f"{coils} coils"))
+        kspace = to_kspace((magnitude * phase)[:, None] * maps)
+        kspace += complex_noise(
+            kspace.shape, NOISE if coils == 1 else ARRAY_NOISE, rng_for(subject, f"k-space noise {coils}")
+        )
+        return Acquisition(kspace, magnitude, _pad(brain[slab]), None, (MATRIX, MATRIX), volume.spacing)
+
+
+def _pad(slab: np.ndarray) -> np.ndarray:
+    missing = [MATRIX - size for size in slab.shape[1:]]
+    return np.pad(slab, [(0, 0), *((gap // 2, gap - gap // 2) for gap in missing)])
+
+
+class IxiScans(SimulatedScans):
+    """`ixi-hh-2mm` as simulated k-space: real heads with their skulls."""
+
+    def __init__(self) -> None:
+        super().__init__(IxiHeads())
+
+
+class IcbmScans(SimulatedScans):
+    """`icbm-sim` as simulated k-space."""
+
+    def __init__(self) -> None:
+        super().__init__(IcbmSim())

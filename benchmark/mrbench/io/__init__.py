@@ -1,0 +1,1 @@
+"""Files of the field, and how a file gets to disk whole or not at all."""

@@ -1,0 +1,1 @@
+"""People and scans that are made."""

@@ -1,0 +1,1 @@
+"""Where voxels lie: template, alignment, resampling, position."""

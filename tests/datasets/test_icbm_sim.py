@@ -1,0 +1,107 @@
+"""The simulated cohort: deterministic, individual, and true to its own deformations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.dataset import Subject
+from mrbench.metrics.deformation import compose, jacobian_determinant, warp
+from mrbench.metrics.overlap import dice_per_label
+from mrbench.simulation.anatomy import STRUCTURES, structure_labels
+from mrbench.simulation.deformation import SCALES, smooth_noise
+from mrbench.tasks.registration import Registration
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Subject, Subject]:
+    dataset = find_dataset("icbm-sim")
+    return dataset.make("sim45"), dataset.make("sim46")
+
+
+GOLDEN = {"T1": 0.1418938, "T2": 0.1123058, "labels": 4.1467411, "corner": 0.6323712, "to_template": 1.0257496}
+"""Means of one subject, to float tolerance: identical ids give identical people on every machine."""
+
+
+def test_identical_ids_are_identical_people(pair) -> None:
+    subject = pair[0]
+    found = {
+        "T1": subject.images["T1"].mean(dtype=np.float64),
+        "T2": subject.images["T2"].mean(dtype=np.float64),
+        "labels": subject.labels.mean(dtype=np.float64),
+        "corner": subject.images["T1"][40:44, 50:54, 40:44].mean(dtype=np.float64),
+        "to_template": np.abs(subject.truth["to_template"]).mean(dtype=np.float64),
+    }
+    for name, value in GOLDEN.items():
+        assert found[name] == pytest.approx(value, rel=1e-4), name
+    assert set(GOLDEN) == set(found)
+
+
+def test_every_structure_is_there(pair) -> None:
+    assert len(STRUCTURES) >= 12
+    for subject in pair:
+        present = set(np.unique(subject.labels)) - {0}
+        assert present == {label for labels in STRUCTURES.values() for label in labels}
+
+
+def test_right_is_right(pair) -> None:
+    right, left = (np.argwhere(pair[0].labels == STRUCTURES[f"{s} thalamus"][0]).mean(0) for s in "RL")
+    assert right[2] > left[2]
+
+
+def test_deformation_and_its_inverse_cancel(pair) -> None:
+    truth = {name: field.astype(np.float32) for name, field in pair[0].truth.items()}
+    error = np.linalg.norm(compose(truth["from_template"], truth["to_template"])[:, pair[0].mask], axis=0)
+    assert error.mean() < 0.1 and np.percentile(error, 99) < 0.3  # voxels
+
+
+def test_people_differ_by_a_diffeomorphism(pair) -> None:
+    for subject in pair:
+        field = subject.truth["to_template"].astype(np.float32)
+        assert jacobian_determinant(field)[subject.mask].min() > 0
+        assert np.linalg.norm(field[:, subject.mask], axis=0).mean() > 0.5
+
+
+def test_true_displacement_carries_one_person_to_another(pair, monkeypatch) -> None:
+    dataset, task = find_dataset("icbm-sim"), Registration()
+    moving, fixed = pair
+    monkeypatch.setattr(dataset, "load", {"sim45": moving, "sim46": fixed}.__getitem__)
+    case = task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+    still = task.score(case, np.zeros((3, *moving.mask.shape), np.float32)).metrics
+    exact = task.score(case, case.reference.displacement).metrics
+    assert exact["epe_mm"] == 0 < still["epe_mm"]
+    assert still["dice"] < 0.65 and exact["dice"] > 0.85
+    backwards = task.score(case, -case.reference.displacement).metrics
+    assert backwards["dice"] < still["dice"]
+
+
+def test_contrasts_are_what_their_names_say(pair) -> None:
+    """T1: white > grey > CSF. T2: CSF > grey > white."""
+    subject = pair[0]
+    tissue = {name: subject.labels == STRUCTURES[name][0] for name in ("L lateral ventricle", "L cortical grey")}
+    tissue["L cerebral white"] = subject.labels == STRUCTURES["L cerebral white"][0]
+    csf, grey, white = (
+        {contrast: np.median(image[region]) for contrast, image in subject.images.items()} for region in tissue.values()
+    )
+    assert white["T1"] > grey["T1"] > csf["T1"]
+    assert csf["T2"] > grey["T2"] > white["T2"]
+
+
+@pytest.mark.parametrize(("length", "_", "step"), SCALES)
+def test_random_fields_have_unit_variance_and_their_length(length: float, _: float, step: int) -> None:
+    noise = np.stack([smooth_noise(f"s{i}", "test", length, step)[0] for i in range(4)])
+    assert 0.5 < noise.std() < 1.5
+    lag = round(length)
+    correlation = np.corrcoef(noise[..., :-lag].ravel(), noise[..., lag:].ravel())[0, 1]
+    assert correlation == pytest.approx(np.exp(-0.25), abs=0.25)  # of a Gaussian-smoothed field at one SD
+
+
+def test_template_labels_follow_the_anatomy() -> None:
+    labels = structure_labels()
+    assert dice_per_label(labels, warp(labels, np.zeros((3, *labels.shape), np.float32), order=0), [1])[0] == 1
+    volumes = {name: int((labels == ids[0]).sum()) / 1000 for name, ids in STRUCTURES.items()}  # ml
+    assert 200 < volumes["L cortical grey"] < 700
+    assert 4 < volumes["L thalamus"] < 11
+    assert 2 < volumes["L hippocampus"] < 7
+    assert 10 < volumes["brain stem"] < 45

@@ -1,0 +1,68 @@
+"""Simulated k-space and cine: physics that can be checked, and nothing that depends on order."""
+
+import numpy as np
+import pytest
+
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.cine_sim import FRAMES, SHAPE, Ventricle, _contract, _grid
+from mrbench.physics.fourier import root_sum_of_squares, to_image
+
+
+def test_cine_beats_breathes_and_is_the_same_twice() -> None:
+    dataset = find_dataset("cine-sim")
+    made, again = dataset.make("cine07"), dataset.make("cine07")
+    movie = made.images["cine"]
+    assert movie.shape == (FRAMES, *SHAPE) and movie.max() == 1 and (movie == again.images["cine"]).all()
+    assert not np.allclose(movie, dataset.make("cine08").images["cine"], atol=0.1)
+    heart = made.mask[0]
+    area = [(frame[heart] > 0.75).sum() for frame in movie]
+    systole = int(np.argmin(area))
+    assert 7 <= systole <= 15 and area[systole] < 0.75 * area[0]  # blood leaves, and comes back
+    assert abs(area[-1] - area[0]) < 0.1 * area[0]
+    assert np.abs(movie[10] - movie[0])[~heart].max() > 0.05  # the chest moves, too
+
+
+def test_contraction_keeps_the_area_of_the_wall() -> None:
+    ventricle = Ventricle(np.zeros(2), 25.0, 35.0, 0.6)
+    fine = _grid(6)
+    for systole in (0.0, 0.5, 1.0):
+        before = np.hypot(*_contract(fine, ventricle, systole))
+        wall, cavity = ((before > 25) & (before <= 35)).sum(), (before <= 25).sum()
+        if systole == 0.0:
+            whole, full = wall, cavity
+        assert wall == pytest.approx(whole, rel=0.02)
+        assert cavity == pytest.approx(full * (1 - 0.6 * systole), rel=0.02)
+        assert np.allclose(_contract(fine, ventricle, systole)[:, before > 75], fine[:, before > 75])
+
+
+def test_simulated_coils_combine_to_the_clean_magnitude(monkeypatch) -> None:
+    from mrbench.data import simulated_scans
+
+    from mrbench.datasets.dataset import Subject
+
+    monkeypatch.setattr(simulated_scans, "NOISE", 0.0)
+    monkeypatch.setattr(simulated_scans, "ARRAY_NOISE", 0.0)
+    dataset = find_dataset("icbm-sim", "k-space")
+    z, y, x = np.mgrid[:60, :112, :96]
+    head = (((z - 30) / 28) ** 2 + ((y - 56) / 50) ** 2 + ((x - 48) / 40) ** 2 < 1).astype(np.float32)
+    subject = Subject("sim00", {"T1": head}, head > 0, None, (2.0, 2.0, 2.0))
+    monkeypatch.setattr(dataset, "load", lambda _: subject)
+    for coils in (1, 8):
+        scan = dataset.acquisition("sim00", coils=coils)
+        assert scan.kspace.shape == (20, coils, 128, 128) and scan.kspace.dtype == np.complex64
+        images = to_image(scan.kspace)
+        assert np.allclose(root_sum_of_squares(images), scan.reference, atol=2e-6)
+        assert np.abs(images.imag).max() > 0.3  # the object has a phase
+    assert scan.reference[0].shape == (128, 128) and (scan.reference[:, :, 112:] == 0).all()  # padded evenly
+
+
+@pytest.mark.real_data
+def test_real_heads_keep_their_skull_and_their_people() -> None:
+    heads = find_dataset("ixi-hh-2mm", "k-space")
+    assert heads.simulated and heads.simulation == "simulated k-space"
+    aligned = find_dataset("ixi-hh-2mm")
+    assert heads.split_file.sha256 == aligned.split_file.sha256 and heads.fingerprint != aligned.fingerprint
+    scan = heads.acquisition(heads.subjects("test")[0], coils=1)
+    assert scan.reference.max() == 1 and (scan.reference[~scan.foreground] > 0.3).any()
+    noise = to_image(scan.kspace)[:, 0, :, :8]  # padding: no head there
+    assert noise.real.std() == pytest.approx(0.01, rel=0.1) and noise.imag.std() == pytest.approx(0.01, rel=0.1)

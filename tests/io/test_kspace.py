@@ -1,0 +1,316 @@
+"""Raw k-space from files, and what is wrong with them, in one sentence each."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from mrbench.core.errors import DataError, RequestError
+from mrbench.datasets.catalog import find_dataset
+from mrbench.datasets.kspace_folder import KspaceFolder
+from mrbench.io.cfl import read_cfl, write_cfl
+from mrbench.io.kspace import read_kspace
+from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
+from mrbench.tasks.reconstruction import Reconstruction
+
+HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD">
+<experimentalConditions><H1resonanceFrequency_Hz>128000000</H1resonanceFrequency_Hz></experimentalConditions>
+<encoding><encodedSpace><matrixSize><x>24</x><y>16</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>48</x><y>32</y><z>5</z></fieldOfView_mm></encodedSpace>
+<reconSpace><matrixSize><x>12</x><y>14</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>24</x><y>28</y><z>5</z></fieldOfView_mm></reconSpace>
+<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>15</maximum><center>8</center>
+</kspace_encoding_step_1></encodingLimits><trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"""
+
+
+@pytest.fixture
+def kspace() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    image = np.zeros((3, 4, 24, 16), complex)
+    image[:, :, 6:18, 3:13] = rng.random((3, 4, 12, 10)) + 1j * rng.random((3, 4, 12, 10))
+    noise = rng.standard_normal(image.shape) + 1j * rng.standard_normal(image.shape)
+    return to_kspace(image + 0.01 * noise).astype(np.complex64)
+
+
+def columns() -> np.ndarray:
+    mask = np.zeros(16, bool)
+    mask[[0, 3, 6, 7, 8, 9, 12]] = True
+    return mask
+
+
+def fastmri(path: Path, kspace: np.ndarray, **more) -> Path:
+    with h5py.File(path, "w") as file:
+        file["kspace"] = kspace
+        file["ismrmrd_header"] = HEADER
+        for name, value in more.items():
+            file[name] = value
+    return path
+
+
+def test_fastmri_multicoil_is_cropped_by_its_header(tmp_path: Path, kspace: np.ndarray) -> None:
+    raw = read_kspace(fastmri(tmp_path / "a.h5", kspace))
+    assert raw.crop == (12, 14) and raw.mask is None
+    expected = root_sum_of_squares(to_image(kspace))[:, 6:18, 1:15]
+    assert np.allclose(raw.reference, expected, atol=1e-5)
+    given = np.ones((3, 12, 12), np.float32)
+    own = read_kspace(fastmri(tmp_path / "b.h5", kspace, reconstruction_rss=given))
+    assert own.crop == (12, 12) and (own.reference == 1).all()
+
+
+def test_fastmri_singlecoil_and_a_test_file_with_its_mask(tmp_path: Path, kspace: np.ndarray) -> None:
+    single = read_kspace(fastmri(tmp_path / "a.h5", kspace[:, 0]))
+    assert single.kspace.shape == (3, 1, 24, 16) and single.reference is not None
+    masked = np.where(columns(), kspace, 0)
+    raw = read_kspace(fastmri(tmp_path / "b.h5", masked, mask=columns().astype(np.float32)))
+    assert raw.reference is None and raw.mask is not None
+    assert (raw.mask == columns()).all() and raw.mask.shape == (3, 24, 16)
+
+
+def test_padded_columns_are_no_undersampling(tmp_path: Path, kspace: np.ndarray) -> None:
+    kspace[..., :2] = kspace[..., -1:] = 0
+    assert read_kspace(fastmri(tmp_path / "a.h5", kspace)).mask is None
+
+
+def test_cfl_and_npy_give_the_same(tmp_path: Path, kspace: np.ndarray) -> None:
+    masked = np.where(columns(), kspace[0], 0)
+    reads_first = masked.swapaxes(-1, -2)[:, None]  # (coil, z, phase, read), which BART calls read, phase, z, coil
+    write_cfl(tmp_path / "a", reads_first)
+    assert (tmp_path / "a.hdr").read_text().split("\n")[1] == "24 16 1 4"
+    assert (read_cfl(tmp_path / "a") == reads_first).all()
+    np.save(tmp_path / "b.npy", masked)
+    np.save(tmp_path / "b.mask.npy", columns())
+    for name in ("a.cfl", "b.npy"):
+        raw = read_kspace(tmp_path / name)
+        assert raw.kspace.shape == (1, 4, 24, 16) and (raw.mask == columns()).all()
+    assert "not zero in every coil" in read_kspace(tmp_path / "a.cfl").note
+    assert read_kspace(tmp_path / "b.npy").note == ""
+
+
+@pytest.mark.parametrize(("dimension", "dynamic"), [(13, False), (10, True)])
+def test_cfl_with_slices_or_times(dimension: int, dynamic: bool, tmp_path: Path, kspace: np.ndarray) -> None:
+    sizes = [24, 16, 1, 4] + [1] * 12
+    sizes[dimension] = 3
+    write_cfl(tmp_path / "a", kspace.swapaxes(-1, -2).reshape(sizes[::-1]))
+    raw = read_kspace(tmp_path / "a.cfl")
+    assert (raw.kspace == kspace).all() and raw.dynamic == dynamic
+    sizes[2], sizes[dimension] = 3, 1
+    write_cfl(tmp_path / "b", kspace.swapaxes(-1, -2).reshape(sizes[::-1]))
+    with pytest.raises(DataError, match="read, phase, coil and either time or slice"):
+        read_kspace(tmp_path / "b.cfl")
+
+
+@pytest.mark.skipif(shutil.which("bart") is None, reason="bart is not installed")
+def test_cfl_of_barts_own_phantom(tmp_path: Path) -> None:
+    """Ellipses of BART's phantom: reads are rows, and four coils are coils."""
+    subprocess.run(["bart", "phantom", "-k", "-s4", "-x", "48", "k"], cwd=tmp_path, check=True)
+    subprocess.run(["bart", "phantom", "-x", "48", "image"], cwd=tmp_path, check=True)
+    raw = read_kspace(tmp_path / "k.cfl")
+    assert raw.kspace.shape == (1, 4, 48, 48) and raw.mask is None
+    image = np.abs(read_cfl(tmp_path / "image")).T  # the phantom is taller than wide: a transposed one does not fit
+    assert np.corrcoef(raw.reference[0].ravel(), image.ravel())[0, 1] > 0.7
+    assert np.corrcoef(raw.reference[0].ravel(), image.T.ravel())[0, 1] < 0.6
+
+
+def test_masks_beside_hdf5_and_in_the_table_are_used(tmp_path: Path, kspace: np.ndarray) -> None:
+    path = fastmri(tmp_path / "s.h5", np.where(columns(), kspace[:, 0], 0))
+    with pytest.raises(DataError, match=r"add s\.mask\.npy"):
+        read_kspace(path)
+    np.save(tmp_path / "s.mask.npy", columns())
+    assert (read_kspace(path).mask == columns()).all()
+    np.save(tmp_path / "other.npy", np.roll(columns(), 1))
+    assert (read_kspace(path, tmp_path / "other.npy").mask == np.roll(columns(), 1)).all()
+
+
+@pytest.mark.parametrize("sampled", [slice(16, 32), slice(0, 30), slice(10, 48)])
+def test_a_wide_or_lopsided_rim_is_undersampling(sampled: slice, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    kspace = np.zeros((1, 4, 20, 48), np.complex64)
+    kspace[..., sampled] = rng.standard_normal((1, 4, 20, 48))[..., sampled]
+    np.save(tmp_path / "a.npy", kspace)
+    raw = read_kspace(tmp_path / "a.npy")
+    assert raw.mask is not None and raw.reference is None
+
+
+def test_references_that_cannot_be(tmp_path: Path, kspace: np.ndarray) -> None:
+    wide = read_kspace(fastmri(tmp_path / "a.h5", kspace, reconstruction_rss=np.ones((3, 12, 20), np.float32)))
+    assert wide.crop == (12, 16) and wide.reference.shape == (3, 12, 16)  # as narrow as its k-space
+    for number, target in enumerate((np.zeros((3, 12, 12)), np.full((3, 12, 12), np.nan), np.ones((12, 12)))):
+        with pytest.raises(DataError, match="reconstruction_rss"):
+            read_kspace(fastmri(tmp_path / f"{number}.h5", kspace, reconstruction_rss=target))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["kspace"], file["ismrmrd_header"] = kspace, "<not xml"
+    with pytest.raises(DataError, match=r"x\.h5: its ISMRMRD header"):
+        read_kspace(tmp_path / "x.h5")
+
+
+def test_ismrmrd_refuses_what_it_cannot_sort(tmp_path: Path, kspace: np.ndarray) -> None:
+    ismrmrd = pytest.importorskip("ismrmrd")
+
+    def write(name: str, column: int, **index: int) -> Path:
+        with ismrmrd.Dataset(str(tmp_path / name), "dataset", create_if_needed=True) as scan:
+            scan.write_xml_header(HEADER)
+            for number in range(16):
+                readout = ismrmrd.Acquisition.from_array(kspace[0, :, :, number])
+                readout.idx.kspace_encode_step_1 = number if number else column
+                for key, value in index.items():
+                    setattr(readout.idx, key, value * number)
+                scan.append_acquisition(readout)
+        return tmp_path / name
+
+    with pytest.raises(DataError, match="several values of repetition"):
+        read_kspace(write("a.h5", 0, repetition=1))
+    with pytest.raises(DataError, match="step 99 of 16"):
+        read_kspace(write("b.h5", 99))
+    full = write("c.h5", 0)
+    full.chmod(0o444)
+    assert read_kspace(full).mask is None  # a read-only, fully sampled scan is scored
+
+
+def test_ismrmrd_sorts_its_readouts(tmp_path: Path, kspace: np.ndarray) -> None:
+    ismrmrd = pytest.importorskip("ismrmrd")
+    path = tmp_path / "scan.h5"
+    scan = ismrmrd.Dataset(str(path), "dataset", create_if_needed=True)
+    scan.write_xml_header(HEADER)
+    order = [(frame, column) for frame in range(3) for column in np.flatnonzero(columns())][::-1]
+    for frame, column in order:
+        readout = ismrmrd.Acquisition.from_array(kspace[frame, :, :, column])
+        readout.idx.slice, readout.idx.kspace_encode_step_1 = frame, column
+        scan.append_acquisition(readout)
+    scan.close()
+    raw = read_kspace(path)
+    assert np.allclose(raw.kspace, np.where(columns(), kspace, 0)) and (raw.mask == columns()).all()
+    assert raw.crop == (12, 14)
+
+
+def faults() -> dict[str, tuple]:
+    return {
+        "magnitude": (lambda k: np.abs(k).astype(np.int16), None, "int16 numbers; k-space is complex"),
+        "short_mask": (lambda k: k, np.ones(15, bool), "15 columns but k-space has 16"),
+        "frames_mask": (lambda k: k, np.ones((2, 24, 16), bool), r"shape \(2, 24, 16\)"),
+        "no_mask": (lambda k: np.where(columns(), k[:, :1], 0), None, "no mask says whether"),
+        "empty": (lambda k: 0 * k, None, "zero everywhere"),
+        "nan": (lambda k: k * np.nan, None, "NaN"),
+        "flat": (lambda k: k[0, 0, 0], None, "has shape"),
+    }
+
+
+@pytest.mark.parametrize("fault", faults())
+def test_faults_are_one_sentence(fault: str, tmp_path: Path, kspace: np.ndarray) -> None:
+    spoil, mask, message = faults()[fault]
+    np.save(tmp_path / "a.npy", spoil(kspace))
+    if mask is not None:
+        np.save(tmp_path / "a.mask.npy", mask)
+    with pytest.raises(DataError, match=message) as caught:
+        read_kspace(tmp_path / "a.npy")
+    assert "a.npy" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_kspace_with_its_centre_in_the_corner_is_refused(tmp_path: Path) -> None:
+    """The images look right, as a shift of k-space is a phase; the masks would keep the highest frequencies."""
+    z, y = np.mgrid[-1:1:64j, -1:1:48j]
+    disc = (z**2 + y**2 < 0.6) + 0.01 * np.random.default_rng(0).standard_normal((64, 48)).astype(np.complex64)
+    np.save(tmp_path / "right.npy", to_kspace(disc)[None])
+    assert read_kspace(tmp_path / "right.npy").kspace.shape == (1, 1, 64, 48)
+    np.save(tmp_path / "wrong.npy", np.fft.fft2(disc)[None])
+    with pytest.raises(DataError, match=r"wrong\.npy has its zero frequency in the corner; apply numpy.fft.fftshift"):
+        read_kspace(tmp_path / "wrong.npy")
+
+
+def test_what_no_track_takes_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = find_dataset("cine-sim", "k-space")
+    monkeypatch.setattr(type(several), "coils", 4)
+    with pytest.raises(RequestError, match="no track takes fully sampled cine of 4 coils as cine-sim has; combine"):
+        Reconstruction().track_for(several)  # type: ignore[arg-type]
+
+
+def test_broken_files(tmp_path: Path, kspace: np.ndarray) -> None:
+    whole = fastmri(tmp_path / "a.h5", kspace)
+    (tmp_path / "cut.h5").write_bytes(whole.read_bytes()[:3000])
+    with pytest.raises(DataError, match="truncated"):
+        read_kspace(tmp_path / "cut.h5")
+    np.save(tmp_path / "b.npy", kspace)
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "b.npy").read_bytes()[:500])
+    with pytest.raises(DataError, match="truncated"):
+        read_kspace(tmp_path / "cut.npy")
+    write_cfl(tmp_path / "c", kspace[0][:, None])
+    (tmp_path / "c.cfl").write_bytes((tmp_path / "c.cfl").read_bytes()[:-8])
+    with pytest.raises(DataError, match="truncated"):
+        read_kspace(tmp_path / "c.cfl")
+    with pytest.raises(DataError, match="kspace has 3 slices"):
+        read_kspace(fastmri(tmp_path / "d.h5", kspace, reconstruction_rss=np.ones((2, 12, 12), np.float32)))
+    with h5py.File(tmp_path / "e.h5", "w") as file:
+        file["image"] = np.ones(3)
+    with pytest.raises(DataError, match="neither 'kspace'"):
+        read_kspace(tmp_path / "e.h5")
+
+
+def test_folder_of_full_data_is_undersampled_by_the_track(tmp_path: Path, kspace: np.ndarray) -> None:
+    for name in "ab":
+        fastmri(tmp_path / f"{name}.h5", kspace)
+    folder, task = KspaceFolder(tmp_path), Reconstruction()
+    assert task.track_for(folder) == "multicoil-4x"
+    cases = task.cases(folder, "test", "multicoil-4x")
+    assert [case.id for case in cases][:3] == ["a_mask1", "b_mask1", "a_mask2"]
+    case = task.load(folder, cases[0], "multicoil-4x")
+    assert case.reference.magnitude.shape == (3, 12, 14) and not case.inputs.mask.all()
+    with pytest.raises(RequestError, match="does not suit"):
+        task.cases(folder, "test", "singlecoil-4x")
+
+
+def test_folder_whose_files_disagree(tmp_path: Path, kspace: np.ndarray) -> None:
+    fastmri(tmp_path / "a.h5", kspace)
+    fastmri(tmp_path / "b.h5", kspace[:, :2])
+    fastmri(tmp_path / "c.h5", np.where(columns(), kspace, 0), mask=columns())
+    folder = KspaceFolder(tmp_path)
+    assert folder.acquisition("a", coils=None).mask is None
+    with pytest.raises(DataError, match=r"b\.h5 has 2 coils but the folder's first file has 4"):
+        folder.acquisition("b", coils=None)
+    with pytest.raises(DataError, match=r"c\.h5 is undersampled, unlike"):
+        folder.acquisition("c", coils=None)
+
+
+def test_table_of_a_folder(tmp_path: Path, kspace: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", np.where(columns(), kspace, 0))
+    np.save(tmp_path / "m.npy", columns())
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace,mask\np1,test,a.npy,m.npy\n")
+    folder = KspaceFolder(tmp_path)
+    assert folder.subjects("test") == ("p1",) and not folder.full
+    (tmp_path / "subjects.csv").write_text("subject,split\np1,test\n")
+    with pytest.raises(DataError, match="lacks the column kspace"):
+        KspaceFolder(tmp_path)
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,test\n")
+    with pytest.raises(DataError, match="line 2 has not as many fields"):
+        KspaceFolder(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no k-space"):
+        KspaceFolder(tmp_path / "empty")
+
+
+def test_datasets_without_kspace_say_so() -> None:
+    with pytest.raises(RequestError, match="has no k-space; choose icbm-sim"):
+        find_dataset("msd-hippocampus", "k-space")
+
+
+@pytest.mark.real_data
+def test_real_undersampled_kspace() -> None:
+    import os
+
+    path = Path(os.environ["MRBENCH_DATA"]) / "sigpy-brain-8ch"
+    folder, task = find_dataset(f"folder:{path}", "k-space"), Reconstruction()
+    case = task.load(folder, task.cases(folder, "test", "as-acquired")[0], "as-acquired")
+    assert case.inputs.kspace.shape == (1, 8, 230, 180) and case.inputs.calibration == (24, 24)
+    assert case.inputs.mask.mean() == pytest.approx(0.1243, abs=1e-3) and case.reference.magnitude is None
+
+
+def test_a_changed_mask_changes_the_fingerprint(tmp_path: Path, kspace: np.ndarray) -> None:
+    (tmp_path / "deep").mkdir()
+    np.save(tmp_path / "deep/a.npy", np.where(columns(), kspace, 0))
+    np.save(tmp_path / "deep/a.mask.npy", columns())
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,test,deep/a.npy\n")
+    before = KspaceFolder(tmp_path).fingerprint
+    assert KspaceFolder(tmp_path).fingerprint == before
+    np.save(tmp_path / "deep/a.mask.npy", np.ones((24, 16), bool))
+    assert KspaceFolder(tmp_path).fingerprint != before
