@@ -36,6 +36,7 @@ from mrbench.report.generalisation import write_generalisation
 from mrbench.report.side_by_side import print_comparison, tell, write_comparison
 from mrbench.report.tables import caption
 from mrbench.report.terminal import print_leaderboard
+from mrbench.stats.frame import frame
 from mrbench.stats.generalisation import Training, transfers
 from mrbench.stats.leaderboard import leaderboard
 from mrbench.stats.side_by_side import side_by_side
@@ -116,7 +117,7 @@ def _publish(
     console: Console, board: Board, rows: list[Row], folder: Path, *, figures: bool, force: bool = False
 ) -> Path | None:
     """Rank the rows, write the files of the board and print its table; returns the page, if it shows these rows."""
-    table = leaderboard(rows, board.task.metrics)
+    table = leaderboard(frame(rows), board.task.metrics)
     about = caption(
         table, task=board.task.name, track=board.track, dataset=board.dataset.name,
         simulation=board.dataset.simulation if board.dataset.simulated else "", split=board.split,
@@ -174,10 +175,10 @@ def compare_trainings(folder: Path, rows: list[Row]) -> None:
     task, console = find_task(rows[0].task), Console()
     simulations = {name: find_dataset(name, task.representation).simulation for name, kinds in DATASETS.items()
                    if task.representation in kinds}  # fmt: skip
-    found = transfers(rows, _trainings(task), task.primary, simulations)
-    if not found:
+    found = transfers(frame(rows), _trainings(task), task.primary, simulations)
+    if found.table.empty:
         raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
-    path = write_generalisation(folder, task.name, task.primary, found)
+    path = write_generalisation(folder, task.name, task.primary, found.table)
     console.print(Markdown(path.read_text()))
     console.print(f"wrote {path}", soft_wrap=True)
 
@@ -188,8 +189,8 @@ def compare_boards(first: Path, second: Path, out: Path | None) -> None:
     for folder in (first, second):
         if not RowStore(folder / "rows.jsonl").read():
             raise RequestError(f"{folder} has no rows.jsonl with rows; give the folders of two boards.")
-        boards.append(_of_one_protocol(folder / "rows.jsonl"))
-    tasks = [rows[0].task for rows in boards]
+        boards.append(frame(_of_one_protocol(folder / "rows.jsonl")))
+    tasks = [str(rows["task"].iloc[0]) for rows in boards]
     if tasks[0] != tasks[1]:
         raise RequestError(f"boards of different tasks ({tasks[0]}, {tasks[1]}) cannot be compared.")
     console = Console()

@@ -15,6 +15,7 @@ from rich.console import Console
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
 from mrbench.report.side_by_side import Told, markdown, print_comparison, table, tell, write_comparison
+from mrbench.stats.frame import frame
 from mrbench.stats.side_by_side import side_by_side
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, np.inf), decimals=2)
@@ -41,7 +42,7 @@ TRAIN = rows({"mean": 29.0, "median|x": 30.5, NET: 35.0}, range(20, 29), split="
 
 
 def told(first: list[Row] = TEST, second: list[Row] = TRAIN) -> Told:
-    return tell(side_by_side(first, second, PSNR), first, second)
+    return tell(side_by_side(frame(first), frame(second), PSNR), frame(first), frame(second))
 
 
 def test_the_title_says_what_the_boards_are_of() -> None:

@@ -7,7 +7,6 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -18,6 +17,7 @@ from mrbench.engine.run import run_board
 from mrbench.report import page as pages
 from mrbench.report.tables import Caption, caption, csv_table, latex_table, markdown_table
 from mrbench.report.terminal import print_leaderboard
+from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
 from mrbench.tasks.registration import Registration
 
@@ -42,7 +42,7 @@ def sized(rows: list[Row], memory: dict[str, float | None]) -> list[Row]:
 
 
 def texts(rows: list[Row]) -> dict[str, str]:
-    table = leaderboard(rows, Registration().metrics)
+    table = leaderboard(frame(rows), Registration().metrics)
     about = about_of(table)
     console = Console(width=300, record=True, file=io.StringIO())
     print_leaderboard(console, table, about)
@@ -61,7 +61,7 @@ def about_of(table: Leaderboard) -> Caption:
 def draw(made: tuple[Board, list[Row]], rows: list[Row], path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The page without its figures."""
     monkeypatch.setattr(pages, "draw_figures", lambda *arguments: [])
-    table = leaderboard(rows, Registration().metrics)
+    table = leaderboard(frame(rows), Registration().metrics)
     pages.write_page(path, made[0], rows, table, about_of(table), "stamp")
     return path.read_text()
 
@@ -97,4 +97,4 @@ def test_boards_of_other_tasks_are_as_they_were(made, tmp_path, monkeypatch) -> 
     assert found["csv"].splitlines()[0].endswith("threads,protocol")
     for where, text in found.items():
         assert "Mvox" not in text and "megavoxel" not in text, where
-    assert all(np.isnan(line.memory_mib_per_megavoxel) for line in leaderboard(rows, Registration().metrics).lines)
+    assert leaderboard(frame(rows), Registration().metrics).summary["memory_mib_per_megavoxel"].isna().all()

@@ -19,6 +19,7 @@ from mrbench.engine.run import run_board
 from mrbench.report.board import write_board
 from mrbench.report.figures import _share, pareto_front
 from mrbench.report.tables import caption, csv_table, latex_table, markdown_table
+from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
 from mrbench.tasks.registration import Registration
 
@@ -31,10 +32,10 @@ def made(cohort: Path, tmp_path_factory) -> tuple[Path, Board, list[Row], Leader
     folder = tmp_path_factory.mktemp("board")
     board = Board(Registration(), "inter-subject", Folder(cohort), "test")
     rows = run_board(board, entries(board, ["identity", "demons[smooth_voxels=1.5]"]), folder=folder, limit=2)
-    about = about_of(leaderboard(rows, board.task.metrics))
-    write_board(folder, board, rows, leaderboard(rows, board.task.metrics), about, figures=True)
+    about = about_of(leaderboard(frame(rows), board.task.metrics))
+    write_board(folder, board, rows, leaderboard(frame(rows), board.task.metrics), about, figures=True)
     patch.undo()
-    return folder, board, rows, leaderboard(rows, board.task.metrics)
+    return folder, board, rows, leaderboard(frame(rows), board.task.metrics)
 
 
 def about_of(table: Leaderboard, *, simulation: str = ""):
@@ -65,7 +66,7 @@ def test_every_table_says_what_is_limited_and_simulated(made) -> None:
 
 def test_a_failure_is_told_in_every_table(made) -> None:
     rows = [replace(row, status="error", metrics={}, details={}) if i == 0 else row for i, row in enumerate(made[2])]
-    table = leaderboard(rows, made[1].task.metrics)
+    table = leaderboard(frame(rows), made[1].task.metrics)
     for text in (markdown_table(table, about_of(table)), latex_table(table, about_of(table))):
         assert "2 (1 failed)" in text and "A failed case counts as the worst value" in text
 

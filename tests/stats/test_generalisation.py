@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
-from mrbench.report.generalisation import markdown, table, write_generalisation
-from mrbench.stats.generalisation import Training, transfers
+from mrbench.report.generalisation import markdown, write_generalisation
+from mrbench.report.generalisation import table as csv_table
+from mrbench.stats.frame import frame
+from mrbench.stats.generalisation import Training, Transfers, transfers
 from mrbench.stats.leaderboard import leaderboard
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, decimals=2)
@@ -30,20 +33,28 @@ def row(method: str, weights: str | None, track: str, case: int, value: float, d
 
 @pytest.fixture
 def rows() -> list[Row]:
-    made = []
+    rows = []
     for case in range(9):
-        made.append(row("net", "a", "4x", case, 32 + case / 10))
-        made.append(row("net[weights=sim.4x+8x]", "c", "4x", case, 30 + case / 10))
-        made.append(row("net", "b", "8x", case, 28.0))
-        made.append(row("classical", None, "4x", case, 20.0))
+        rows.append(row("net", "a", "4x", case, 32 + case / 10))
+        rows.append(row("net[weights=sim.4x+8x]", "c", "4x", case, 30 + case / 10))
+        rows.append(row("net", "b", "8x", case, 28.0))
+        rows.append(row("classical", None, "4x", case, 20.0))
         if case < 4:
-            made.append(row("net[weights=heads.4x]", "a", "8x", case, 27.0))
-    made.append(row("net[weights=mine.safetensors]", "unknown", "4x", 0, 50.0))
-    return made
+            rows.append(row("net[weights=heads.4x]", "a", "8x", case, 27.0))
+    rows.append(row("net[weights=mine.safetensors]", "unknown", "4x", 0, 50.0))
+    return rows
+
+
+def of(rows: list[Row], trainings: dict[str, Training] = TRAININGS) -> Transfers:
+    return transfers(frame(rows), trainings, PSNR, SIMULATIONS)
+
+
+def lines(found: Transfers) -> dict[tuple[str, str], Any]:
+    return {(line.tested_on, line.trained_on): line for line in found.table.itertuples()}
 
 
 def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
-    found = {(t.tested_on, t.trained_on): t for t in transfers(rows, TRAININGS, PSNR, SIMULATIONS)}
+    found = lines(of(rows))
     assert set(found) == {
         ("heads, 4x", "heads, 4x"), ("heads, 4x", "sim, 4x + 8x"),
         ("heads, 8x", "heads, 8x"), ("heads, 8x", "heads, 4x"),
@@ -56,10 +67,10 @@ def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
 
 
 def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
-    found = transfers(rows, TRAININGS, PSNR, SIMULATIONS)
+    found = of(rows).table
     text = markdown("reconstruction", PSNR, found)
     assert "| `net` | heads, 4x | **heads, 4x** | 9 | 32.40" in text and "| sim, 4x + 8x | 9 | 30.40" in text
-    assert len(table(PSNR, found).splitlines()) == 1 + len(found)
+    assert len(csv_table(PSNR, found).splitlines()) == 1 + len(found)
     write_generalisation(tmp_path, "reconstruction", PSNR, found)
     assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.png"}
 
@@ -69,26 +80,42 @@ def test_failures_count_and_simulated_boards_are_named(rows: list[Row]) -> None:
     failed = [
         replace(r, status="error", metrics={}) if r.weights == "c" and r.case.startswith("s0") else r for r in rows
     ]
-    away = next(t for t in transfers(failed, TRAININGS, PSNR, SIMULATIONS) if t.trained_on == "sim, 4x + 8x")
+    table = of(failed).table
+    away = lines(of(failed))["heads, 4x", "sim, 4x + 8x"]
     assert (away.n_cases, away.n_failed) == (9, 3)
     assert away.mean < 30.4 and away.loss > 2, "as the worst that any method reached there, 20 dB"
-    assert "9 (3 failed)" in markdown("reconstruction", PSNR, [away])
-    (simulated,) = transfers(
-        [row("net", "c", "4x", n, 30.0, dataset="sim") for n in range(3)], TRAININGS, PSNR, SIMULATIONS
-    )
+    assert "9 (3 failed)" in markdown("reconstruction", PSNR, table)
+    (simulated,) = of([row("net", "c", "4x", n, 30.0, dataset="sim") for n in range(3)]).table.itertuples()
     assert simulated.tested_on == "sim (simulated k-space), 4x" and simulated.home
 
 
-def test_one_person_has_no_interval() -> None:
-    text = markdown("reconstruction", PSNR, transfers([row("net", "a", "4x", 0, 32.0)], TRAININGS, PSNR, SIMULATIONS))
+def test_one_subject_has_no_interval() -> None:
+    text = markdown("reconstruction", PSNR, of([row("net", "a", "4x", 0, 32.0)]).table)
     assert "| 1 | 32.00 |" in text
+
+
+def test_weights_that_descend_from_the_test_data_are_refused(rows: list[Row]) -> None:
+    """Weights fine-tuned on simulated data after real heads are no strangers to real heads."""
+    descended = {**TRAININGS, "c": Training("sim", ("4x", "8x"), ("sim", "heads"))}
+    found = of(rows, descended)
+    assert ("heads, 4x", "sim, 4x + 8x") not in lines(found) and ("heads, 4x", "heads, 4x") in lines(found)
+    (refused,) = found.refused.itertuples()
+    assert (refused.method, refused.trained_on, refused.tested_on) == ("net", "sim, 4x + 8x", "heads, 4x")
+    assert refused.reason == "descends from weights trained on heads"
+    strangers = {**TRAININGS, "c": Training("sim", ("4x", "8x"), ("sim", "cine"))}
+    assert of(rows, strangers).refused.empty
+
+
+def test_boards_without_known_weights_give_an_empty_table(rows: list[Row]) -> None:
+    found = of([r for r in rows if r.weights is None])
+    assert found.table.empty and found.refused.empty and list(found.table) == list(of(rows).table)
 
 
 def test_masks_of_one_head_are_not_more_heads() -> None:
     """Two heads with five masks each cannot tell methods apart; ten heads can."""
     few = [row(m, None, "4x", c, v + c / 100) for c in range(6) for m, v in (("good", 30.0), ("poor", 20.0))]
-    assert not any(line.cells["psnr_db"].best for line in leaderboard(few, [PSNR]).lines)
+    assert not leaderboard(frame(few), [PSNR]).cells["psnr_db"]["best"].any()
     many = [row(m, None, "4x", c, v + c / 100) for c in range(24) for m, v in (("good", 30.0), ("poor", 20.0))]
-    lines = {line.method: line for line in leaderboard(many, [PSNR]).lines}
-    assert lines["good"].cells["psnr_db"].best and not lines["poor"].cells["psnr_db"].best
-    assert lines["poor"].cells["psnr_db"].comparison.cases == 8  # subjects, not masks
+    board = leaderboard(frame(many), [PSNR])
+    assert dict(board.cells["psnr_db"]["best"]) == {"good": True, "poor": False}
+    assert list(board.comparisons["n"]) == [8]  # subjects, not masks

@@ -9,6 +9,7 @@ from pathlib import Path
 from mrbench.core.row import Row
 from mrbench.engine.plan import Board
 from mrbench.io.files import write_atomically
+from mrbench.report.lines import table_lines
 from mrbench.report.tables import Caption, csv_table, latex_table, markdown_table
 from mrbench.stats.leaderboard import Leaderboard
 
@@ -32,7 +33,7 @@ def write_board(
         with write_atomically(folder / name) as file:
             file.write(text.encode())
     page = folder / "report.html"
-    if not table.lines:
+    if not table_lines(table):
         return None
     stamp = _stamp(rows, about)
     if figures and (force or not (page.is_file() and stamp in page.read_text())):

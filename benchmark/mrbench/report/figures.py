@@ -10,17 +10,18 @@ import numpy as np
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
+from mrbench.report.lines import Line, table_lines
 from mrbench.report.style import COLOURS, figure
 from mrbench.report.tables import heading
-from mrbench.stats.leaderboard import Leaderboard, Line
+from mrbench.stats.leaderboard import Leaderboard
 
 
 def box_plot(path: Path, table: Leaderboard, metric: Metric, title: str) -> None:
     """Box of each method with every case visible, in the order of the table."""
-    lines = [line for line in table.lines if not np.isnan(line.cells[metric.name].mean)]
+    lines = [line for line in table_lines(table) if not np.isnan(line.cells[metric.name].mean)]
     if not lines:
         return
-    values = [table.values[metric.name][line.method] for line in lines]
+    values = [table.values[metric.name][line.method].to_numpy() for line in lines]
     values = [own[np.isfinite(own)] for own in values]
     with figure(path, (7, 0.7 + 0.32 * len(lines))) as (_, axes):
         boxes = axes.boxplot(values, orientation="horizontal", widths=0.6, showfliers=False, patch_artist=True,
@@ -41,7 +42,7 @@ def quality_against_time(path: Path, table: Leaderboard, title: str) -> None:
     metric = table.primary
     points = [
         (max(line.cpu_seconds_median, 1e-3), line.cells[metric.name].mean, line)
-        for line in table.lines
+        for line in table_lines(table)
         if not np.isnan(line.cpu_seconds_median) and not np.isnan(line.cells[metric.name].mean)
     ]
     if not points:
@@ -102,7 +103,7 @@ def breakdown_heatmap(path: Path, table: Leaderboard, rows: Sequence[Row], detai
     for row in rows:
         for name, value in row.details.get(detail, {}).items():
             found.setdefault(row.method, {}).setdefault(name, []).append(value)
-    methods = [line.method for line in table.lines if line.method in found]
+    methods = [line.method for line in table_lines(table) if line.method in found]
     names = list(dict.fromkeys(name for own in found.values() for name in own))
     if not methods:
         return
@@ -132,7 +133,7 @@ def spread_plot(path: Path, table: Leaderboard, rows: Sequence[Row], detail: str
     for row in rows:
         found.setdefault(row.method, []).extend(row.details.get(detail, []))
         real = real or row.details.get(f"{detail}_real", [])
-    lines = [line for line in table.lines if found.get(line.method)]
+    lines = [line for line in table_lines(table) if found.get(line.method)]
     if not lines or not real:
         return
     with figure(path, (7, 1.0 + 0.4 * len(lines))) as (_, axes):

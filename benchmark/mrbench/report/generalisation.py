@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mrbench.core.metric import Metric
 from mrbench.io.files import write_atomically
 from mrbench.report.style import figure
 from mrbench.report.tables import cases_text, heading
-from mrbench.stats.generalisation import Transfer
 
 NAME = "generalisation"
 
 
-def write_generalisation(folder: Path, task: str, metric: Metric, found: Sequence[Transfer]) -> Path:
+def write_generalisation(folder: Path, task: str, metric: Metric, found: pd.DataFrame) -> Path:
     """Write ``generalisation.md``, ``.csv`` and a figure a method; return the table's path."""
     texts = {f"{NAME}.md": markdown(task, metric, found), f"{NAME}.csv": table(metric, found)}
     for name, text in texts.items():
         with write_atomically(folder / name) as file:
             file.write(text.encode())
-    for method in dict.fromkeys(t.method for t in found):
-        own = [t for t in found if t.method == method]
+    for method, own in found.groupby("method", sort=False):
         name = "".join(c if c.isalnum() or c in "-_" else "_" for c in method)
         heatmap(folder / f"{NAME}_{name}", f"{task}: {method}", metric, own)
     return folder / f"{NAME}.md"
 
 
-def markdown(task: str, metric: Metric, found: Sequence[Transfer]) -> str:
+def markdown(task: str, metric: Metric, found: pd.DataFrame) -> str:
     """One line for each method, training and test; the loss is against the weights trained for that board."""
     lines = [
         f"### {task}: train on / test on",
@@ -41,12 +39,14 @@ def markdown(task: str, metric: Metric, found: Sequence[Transfer]) -> str:
         f"| method | tested on | trained on | n | {heading(metric)} | lost |",
         "|:--|:--|:--|--:|--:|--:|",
     ]
-    for t in found:
+    for t in found.itertuples():
         trained = f"**{t.trained_on}**" if t.home else t.trained_on
         value = f"{t.mean:.{metric.decimals}f}"
         value += "" if isnan(t.low) else f" [{t.low:.{metric.decimals}f}, {t.high:.{metric.decimals}f}]"
         loss = "" if isnan(t.loss) else f"{t.loss:.{metric.decimals}f}"
-        lines.append(f"| `{t.method}` | {t.tested_on} | {trained} | {cases_text(t)} | {value} | {loss} |")
+        lines.append(
+            f"| `{t.method}` | {t.tested_on} | {trained} | {cases_text(t.n_cases, t.n_failed)} | {value} | {loss} |"
+        )
     unit = f" in {metric.unit}" if metric.unit else ""
     lines += [
         "",
@@ -56,23 +56,23 @@ def markdown(task: str, metric: Metric, found: Sequence[Transfer]) -> str:
     return "\n".join(lines)
 
 
-def table(metric: Metric, found: Sequence[Transfer]) -> str:
+def table(metric: Metric, found: pd.DataFrame) -> str:
     """The same as CSV, unrounded."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["method", "tested_on", "trained_on", "home", "n_cases", metric.name, "low", "high", "lost"])
-    for t in found:
+    for t in found.itertuples():
         numbers = ["" if isnan(v) else f"{v:.6g}" for v in (t.mean, t.low, t.high, t.loss)]
         writer.writerow([t.method, t.tested_on, t.trained_on, str(t.home).lower(), t.n_cases, *numbers])
     return out.getvalue()
 
 
-def heatmap(path: Path, title: str, metric: Metric, found: Sequence[Transfer]) -> None:
+def heatmap(path: Path, title: str, metric: Metric, found: pd.DataFrame) -> None:
     """Rows: trained on; columns: tested on. A frame marks the board that the weights were trained for."""
-    trained = list(dict.fromkeys(t.trained_on for t in sorted(found, key=lambda t: t.trained_on)))
-    tested = list(dict.fromkeys(t.tested_on for t in sorted(found, key=lambda t: t.tested_on)))
+    trained = sorted(set(found["trained_on"]))
+    tested = sorted(set(found["tested_on"]))
     values = np.full((len(trained), len(tested)), np.nan)
-    for t in found:
+    for t in found.itertuples():
         values[trained.index(t.trained_on), tested.index(t.tested_on)] = t.mean
     with figure(path, (3.2 + 1.1 * len(tested), 1.8 + 0.45 * len(trained))) as (drawn, axes):
         image = axes.imshow(values, aspect="auto", cmap="viridis" if metric.higher_is_better else "viridis_r")
@@ -83,7 +83,7 @@ def heatmap(path: Path, title: str, metric: Metric, found: Sequence[Transfer]) -
             dark = (value - low) / max(high - low, 1e-9) < 0.6
             axes.text(j, i, f"{value:.{metric.decimals}f}", ha="center", va="center", fontsize=8,
                       color="white" if dark == metric.higher_is_better else "black")  # fmt: skip
-        for t in found:
+        for t in found.itertuples():
             if t.home:
                 corner = (tested.index(t.tested_on) - 0.48, trained.index(t.trained_on) - 0.46)
                 axes.add_patch(_frame(corner))

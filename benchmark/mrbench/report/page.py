@@ -13,6 +13,7 @@ from mrbench.core.row import Row
 from mrbench.engine.plan import Board
 from mrbench.io.files import write_atomically
 from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time, spread_plot
+from mrbench.report.lines import table_lines
 from mrbench.report.panels import case_panel, chosen_cases
 from mrbench.report.tables import Caption, cases_text, costs, heading, number, rank, seconds
 from mrbench.stats.leaderboard import Leaderboard
@@ -78,7 +79,7 @@ def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard
     run_file = path.parent / "run.json"
     runs = json.loads(run_file.read_text())["runs"] if run_file.is_file() else {}
     html = environment.get_template("page.html.j2").render(
-        about=about, table=table, figures=figures, runs=runs, stamp=stamp,
+        about=about, table=table, lines=table_lines(table), figures=figures, runs=runs, stamp=stamp,
         simulation=board.dataset.simulation if board.dataset.simulated else "",
         dataset=board.dataset, protocol=board.task.protocol(board.dataset, board.track),
         failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds,

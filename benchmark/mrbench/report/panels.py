@@ -12,9 +12,10 @@ from mrbench.core.row import Row
 from mrbench.core.task import Picture
 from mrbench.engine.plan import Board
 from mrbench.engine.worker import prediction_path
+from mrbench.report.lines import Cell, table_lines
 from mrbench.report.style import figure
 from mrbench.report.tables import number
-from mrbench.stats.leaderboard import Cell, Leaderboard
+from mrbench.stats.leaderboard import Leaderboard
 
 COLUMNS = 8
 """Methods side by side before the panel goes on below."""
@@ -24,7 +25,7 @@ def chosen_cases(table: Leaderboard) -> dict[str, str]:
     """The median and the worst case by the primary metric, averaged over methods; unscored, the first case."""
     if not table.metrics:
         return {"first": table.cases[0]} if table.cases else {}
-    means = np.nanmean(np.stack(list(table.values[table.primary.name].values())), axis=0)
+    means = table.values[table.primary.name].mean(axis=1).to_numpy()
     order = np.argsort(means if table.primary.higher_is_better else -means, kind="stable")
     worst, median = table.cases[order[0]], table.cases[order[len(order) // 2]]
     return {"median": median, "worst": worst}
@@ -33,7 +34,7 @@ def chosen_cases(table: Leaderboard) -> dict[str, str]:
 def case_panel(path: Path, board: Board, table: Leaderboard, rows: Sequence[Row], case_id: str, title: str) -> bool:
     """Draw one case. Returns False where no prediction of it is in the cache any more."""
     found = {row.method: row for row in rows if row.case == case_id and row.prediction}
-    order = [line.method for line in table.lines if line.method in found]
+    order = [line.method for line in table_lines(table) if line.method in found]
     order = [m for m in order if prediction_path(str(found[m].prediction)).is_file()]
     if not order:
         return False

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mrbench.core.row import Row
 from mrbench.io.files import write_atomically
+from mrbench.report.lines import Cell
 from mrbench.report.style import COLOURS, figure
 from mrbench.report.tables import cases_text, heading, number
-from mrbench.stats.side_by_side import Pairing, SideBySide
+from mrbench.stats.side_by_side import SideBySide
 
 NAME = "comparison"
 
@@ -37,18 +39,18 @@ class Told:
         return " ".join(self.notes)
 
 
-def tell(found: SideBySide, first: Sequence[Row], second: Sequence[Row]) -> Told:
+def tell(found: SideBySide, first: pd.DataFrame, second: pd.DataFrame) -> Told:
     """Say what the two boards are of, and what their difference can and cannot mean."""
     boards = (_board(first, found.cases[0]), _board(second, found.cases[1]))
-    title = f"{first[0].task}, {heading(found.metric)}: A = {boards[0]}; B = {boards[1]}"
+    title = f"{first['task'].iloc[0]}, {heading(found.metric)}: A = {boards[0]}; B = {boards[1]}"
     if found.cases[0] != found.cases[1]:
         title += f"; LIMITED: {found.cases[0]} cases against {found.cases[1]}"
     said = ["Mean [95 % bootstrap interval over subjects]; a failure counts as in the leaderboards."]
-    if found.same_people:
-        said.append("B - A is paired: both boards are of the same people.")
+    if found.same_subjects:
+        said.append("B - A is paired: both boards are of the same subjects.")
     else:
-        said.append("B - A is unpaired: the people of each board are drawn anew.")
-    if found.classical:
+        said.append("B - A is unpaired: the subjects of each board are drawn anew.")
+    if len(found.classical):
         mean, low, high = (_signed(pick(found.classical), found) for pick in (fmean, min, max))
         said.append(
             f"Classical methods ({len(found.classical)}) differ by {mean} on average, from {low} to {high}: so much "
@@ -57,13 +59,13 @@ def tell(found: SideBySide, first: Sequence[Row], second: Sequence[Row]) -> Told
         )
     else:
         said.append("No classical method is on both boards, so nothing says how much easier B is for anyone.")
-    if own := [pair.method for pair in found.pairings if pair.own_weights]:
+    if own := list(found.table.index[found.table["other_weights"]]):
         said.append(f"With other weights on B than on A: {', '.join(own)}.")
     return Told(found, title, boards, tuple(said))
 
 
-def _board(rows: Sequence[Row], cases: int) -> str:
-    row = rows[0]
+def _board(rows: pd.DataFrame, cases: int) -> str:
+    row = rows.iloc[0]
     data = f"{row.dataset} (simulated)" if row.simulated else row.dataset
     return f"{data}, {row.split}, {row.track}, {cases} case{'s' if cases != 1 else ''}"
 
@@ -85,7 +87,7 @@ def print_comparison(console: Console, told: Told) -> None:
     )  # fmt: skip
     for name in _HEAD:
         shown.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
-    for pair in told.found.pairings:
+    for pair in told.found.table.reset_index().itertuples():
         method, _, *cells = _cells(pair, told.found)
         shown.add_row(f"[cyan]{escape(method)}[/]" if pair.kind == "learned" else escape(method), pair.kind, *cells)
     console.print(shown)
@@ -94,7 +96,7 @@ def print_comparison(console: Console, told: Told) -> None:
 def markdown(told: Told) -> str:
     """One line a method; below, what the classical methods say of how hard the two boards are."""
     rows: list[Iterable[str]] = [_HEAD, [":--", ":--", *("--:" for _ in _HEAD[2:])]]
-    for pair in told.found.pairings:
+    for pair in told.found.table.reset_index().itertuples():
         method, *cells = _cells(pair, told.found)
         rows.append([f"`{method}`", *cells])
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
@@ -112,13 +114,13 @@ def table(told: Told) -> str:
     for name in ("difference", "beyond_classical"):
         header += [name, f"{name}_low", f"{name}_high"]
     writer.writerow([*header, "other_weights"])
-    for pair in told.found.pairings:
+    for pair in told.found.table.reset_index().itertuples():
         row: list[object] = [pair.method, pair.kind]
-        for board, line in zip(told.boards, (pair.first, pair.second), strict=True):
-            cell = line.cells[metric]
-            row += [board, line.n_cases, line.n_failed, *map(_exact, (cell.mean, cell.low, cell.high))]
-        row += map(_exact, (pair.difference, pair.low, pair.high, pair.excess, pair.excess_low, pair.excess_high))
-        writer.writerow([*row, str(pair.own_weights).lower()])
+        for board, (n_cases, n_failed, *cell) in zip(told.boards, _sides(pair), strict=True):
+            row += [board, n_cases, n_failed, *map(_exact, cell)]
+        row += map(_exact, (pair.difference, pair.difference_low, pair.difference_high))
+        row += map(_exact, (pair.excess, pair.excess_low, pair.excess_high))
+        writer.writerow([*row, str(pair.other_weights).lower()])
     return out.getvalue()
 
 
@@ -126,14 +128,14 @@ def dumbbells(path: Path, told: Told) -> None:
     """One line a method from its mean on the first board (hollow) to that on the second (full)."""
     from matplotlib.lines import Line2D
 
-    found, name = told.found, told.found.metric.name
-    with figure(path, (7, 1.5 + 0.3 * len(found.pairings))) as (drawn, axes):
-        for place, pair in enumerate(found.pairings):
-            colour, ends = COLOURS[pair.kind], [line.cells[name].mean for line in (pair.first, pair.second)]
+    found = told.found
+    with figure(path, (7, 1.5 + 0.3 * len(found.table))) as (drawn, axes):
+        for place, pair in enumerate(found.table.itertuples()):
+            colour, ends = COLOURS[pair.kind], [pair.mean_first, pair.mean_second]
             axes.plot(ends, [place, place], color=colour, lw=1.5, alpha=0.5)
             axes.plot(ends[0], place, "o", mec=colour, mfc="white", ms=6)
             axes.plot(ends[1], place, "o", color=colour, ms=6)
-        axes.set_yticks(range(len(found.pairings)), [pair.method for pair in found.pairings])
+        axes.set_yticks(range(len(found.table)), list(found.table.index))
         axes.invert_yaxis()
         axes.set(xlabel=heading(found.metric))
         head, *boards = told.title.replace(": A =", "\nA =").replace("; ", "\n").split("\n")
@@ -143,7 +145,7 @@ def dumbbells(path: Path, told: Told) -> None:
             Line2D([], [], marker="o", ls="", color="0.4", mfc=fill, label=label)
             for label, fill in (("A", "white"), ("B", "0.4"))
         ]
-        kinds = dict.fromkeys(pair.kind for pair in found.pairings)
+        kinds = found.table["kind"].unique()
         marks += [Line2D([], [], marker="o", ls="", color=COLOURS[kind], label=kind) for kind in kinds]
         drawn.legend(handles=marks, frameon=False, fontsize=8, ncols=len(marks), loc="outside lower right")
 
@@ -151,11 +153,18 @@ def dumbbells(path: Path, told: Told) -> None:
 _HEAD = ("method", "kind", "n A", "A", "n B", "B", "B - A", "beyond classical")
 
 
-def _cells(pair: Pairing, found: SideBySide) -> list[str]:
+def _sides(pair: Any) -> list[tuple[int, int, float, float, float]]:
+    """Cases, failures, mean and interval on either board."""
+    names = ("n_cases", "n_failed", "mean", "low", "high")
+    first, second = (tuple(getattr(pair, f"{name}_{side}") for name in names) for side in ("first", "second"))
+    return [first, second]
+
+
+def _cells(pair: Any, found: SideBySide) -> list[str]:
     sides = []
-    for line in (pair.first, pair.second):
-        sides += [cases_text(line), number(line.cells[found.metric.name], found.metric)]
-    moved = _interval(pair.difference, pair.low, pair.high, found)
+    for n_cases, n_failed, mean, low, high in _sides(pair):
+        sides += [cases_text(n_cases, n_failed), number(Cell(mean, low, high), found.metric)]
+    moved = _interval(pair.difference, pair.difference_low, pair.difference_high, found)
     return [pair.method, pair.kind, *sides, moved, _interval(pair.excess, pair.excess_low, pair.excess_high, found)]
 
 

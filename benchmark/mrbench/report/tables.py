@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import isnan
 
 from mrbench.core.metric import Metric
-from mrbench.stats.generalisation import Transfer
-from mrbench.stats.leaderboard import Cell, Leaderboard, Line
+from mrbench.report.lines import Cell, Line, table_lines
+from mrbench.stats.leaderboard import Leaderboard
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def caption(
     said = [f"{shown} {split} case{'s' if shown != 1 else ''}{repeats}."]
     if shown < all_cases:
         title += f", LIMITED to {shown} of {all_cases} cases"
-    if short := [line.method for line in board.lines if line.n_cases < shown]:
+    if short := [line.method for line in table_lines(board) if line.n_cases < shown]:
         said.append(f"On fewer cases, so not comparable with the rest: {', '.join(short)}.")
     said += notes
     if board.metrics:
@@ -55,16 +55,16 @@ def caption(
         what = "subjects" if repeats else "cases"
         said.append(f"Nothing is bold: fewer than {board.fewest} {what} cannot tell so many methods apart.")
     elif board.metrics:
-        said.append("Bold: not separable from the best (paired Wilcoxon, Holm, 5 %).")
-    if any(line.n_failed for line in board.lines):
+        said.append("Bold: not separable from the best (paired Wilcoxon, Holm over all pairs, 5 %).")
+    if any(line.n_failed for line in table_lines(board)):
         said.append("A failed case counts as the worst value of the metric, or as the worst that any method had there.")
-    threads = sorted({number for line in board.lines for number in line.threads})
+    threads = sorted({number for line in table_lines(board) for number in line.threads})
     said.append(f"Seconds: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s).")
-    if elsewhere := [f"{line.method} ({line.device})" for line in board.lines if line.device not in ("cpu", "")]:
+    if elsewhere := [f"{line.method} ({line.device})" for line in table_lines(board) if line.device not in ("cpu", "")]:
         said.append(f"Not on the CPU alone: {', '.join(elsewhere)}; CPU seconds are the host's.")
     if any(text for _, text in costs(board)):
         said.append("Per megavoxel of the volume: median CPU seconds; peak memory beyond what the process held before.")
-    if any(line.contended for line in board.lines):
+    if any(line.contended for line in table_lines(board)):
         said.append("*: measured while other work shared the machine; CPU seconds are the fairer figure.")
     said.append(f"Protocol {board.protocol}.")
     return Caption(title, tuple(said))
@@ -73,8 +73,8 @@ def caption(
 def costs(board: Leaderboard) -> list[tuple[str, list[str]]]:
     """Columns of cost by size: heading and one text a line; only those that any line knows."""
     columns = [
-        ("CPU s/Mvox", [line.cpu_seconds_per_megavoxel for line in board.lines]),
-        ("MiB/Mvox", [line.memory_mib_per_megavoxel for line in board.lines]),
+        ("CPU s/Mvox", [line.cpu_seconds_per_megavoxel for line in table_lines(board)]),
+        ("MiB/Mvox", [line.memory_mib_per_megavoxel for line in table_lines(board)]),
     ]
     shown = [(name, values) for name, values in columns if not all(map(isnan, values))]
     return [(name, ["–" if isnan(value) else f"{value:.3g}" for value in values]) for name, values in shown]
@@ -95,7 +95,7 @@ def csv_table(board: Leaderboard) -> str:
         "protocol",
     ]
     exact = {
-        name: [getattr(line, name) for line in board.lines]
+        name: [getattr(line, name) for line in table_lines(board)]
         for name in ("cpu_seconds_per_megavoxel", "memory_mib_per_megavoxel")
     }
     exact = {name: values for name, values in exact.items() if not all(map(isnan, values))}
@@ -103,7 +103,7 @@ def csv_table(board: Leaderboard) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
-    for place, line in enumerate(board.lines):
+    for place, line in enumerate(table_lines(board)):
         numbers = [v for n in names for v in (line.cells[n].mean, line.cells[n].low, line.cells[n].high)]
         times = [line.seconds_median, line.seconds_iqr, line.cpu_seconds_median]
         writer.writerow(
@@ -141,9 +141,9 @@ def rank(line: Line) -> str:
     return str(line.rank or "–")
 
 
-def cases_text(line: Line | Transfer) -> str:
+def cases_text(n_cases: int, n_failed: int) -> str:
     """Number of cases, and of failures where there are any."""
-    return f"{line.n_cases} ({line.n_failed} failed)" if line.n_failed else str(line.n_cases)
+    return f"{n_cases} ({n_failed} failed)" if n_failed else str(n_cases)
 
 
 def heading(metric: Metric) -> str:
@@ -156,7 +156,7 @@ def markdown_table(board: Leaderboard, about: Caption) -> str:
     extra = costs(board)
     head = ["", "method", "kind", "n", *map(heading, board.metrics), "s", "CPU s", *(name for name, _ in extra)]
     rows = [head, ["--:", ":--", ":--", "--:", *("--:" for _ in head[4:])]]
-    for place, line in enumerate(board.lines):
+    for place, line in enumerate(table_lines(board)):
         cells = [number(line.cells[m.name], m) for m in board.metrics]
         cells = [f"**{t}**" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)]
         rows.append(
@@ -164,7 +164,7 @@ def markdown_table(board: Leaderboard, about: Caption) -> str:
                 rank(line),
                 f"`{line.method}`",
                 line.kind,
-                cases_text(line),
+                cases_text(line.n_cases, line.n_failed),
                 *cells,
                 seconds(line),
                 _cpu(line),
@@ -204,7 +204,7 @@ def latex_table(board: Leaderboard, about: Caption) -> str:
         " & ".join(head) + r" \\",
         r"\midrule",
     ]
-    for place, line in enumerate(board.lines):
+    for place, line in enumerate(table_lines(board)):
         cells = [_latex(number(line.cells[m.name], m)) for m in board.metrics]
         cells = [
             rf"\textbf{{{t}}}" if line.cells[m.name].best else t for t, m in zip(cells, board.metrics, strict=True)
@@ -213,7 +213,7 @@ def latex_table(board: Leaderboard, about: Caption) -> str:
             rank(line),
             rf"\texttt{{{_latex(line.method)}}}",
             line.kind,
-            cases_text(line),
+            cases_text(line.n_cases, line.n_failed),
             *cells,
             seconds(line),
             _cpu(line),

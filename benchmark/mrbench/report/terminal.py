@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mrbench.core.metric import Metric
+from mrbench.report.lines import table_lines
 from mrbench.report.tables import Caption, cases_text, costs, heading, number, rank, seconds
 from mrbench.stats.leaderboard import Leaderboard
 
@@ -27,9 +28,9 @@ def print_leaderboard(console: Console, board: Leaderboard, about: Caption) -> N
     console.print(table)
     if hidden := [metric.label for metric in board.metrics if metric not in shown]:
         console.print(f"[dim]not shown for want of width: {escape(', '.join(hidden))}[/]")
-    for line in board.lines:
-        if line.warning:
-            console.print(f"[yellow]![/] {escape(line.method)}: {escape(line.warning)}")
+    for line in table_lines(board):
+        if line.message:
+            console.print(f"[yellow]![/] {escape(line.method)}: {escape(line.message)}")
     for name, reason in board.skipped.items():
         console.print(f"[dim]- {escape(name)} skipped: {escape(reason)}[/]")
 
@@ -46,12 +47,19 @@ def _table(board: Leaderboard, about: Caption, metrics: Sequence[Metric], *, wit
     extra = costs(board) if with_costs else []
     for name in ("s", *(name for name, _ in extra)):
         table.add_column(name, justify="right", no_wrap=True)
-    for place, line in enumerate(board.lines):
+    for place, line in enumerate(table_lines(board)):
         cells = []
         for metric in metrics:
             text = number(line.cells[metric.name], metric, interval=False)
             cells.append(f"[bold green]{text}[/]" if line.cells[metric.name].best else text)
         name = escape(line.method)
         name = f"[cyan]{name}[/]" if line.kind == "learned" else name
-        table.add_row(rank(line), name, cases_text(line), *cells, seconds(line), *(texts[place] for _, texts in extra))
+        table.add_row(
+            rank(line),
+            name,
+            cases_text(line.n_cases, line.n_failed),
+            *cells,
+            seconds(line),
+            *(texts[place] for _, texts in extra),
+        )
     return table

@@ -1,83 +1,72 @@
-"""Paired comparison of methods on the same cases."""
+"""Paired comparison of all pairs of methods on the same cases."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
+import pandas as pd
+
+from mrbench.core.metric import Metric
+from mrbench.stats.intervals import drawn_means, percentile_interval
 
 ALPHA = 0.05
 
+COLUMNS = (
+    "metric", "first", "second", "difference", "low", "high", "wins", "n", "p", "p_holm", "separable",
+)  # fmt: skip
 
-def fewest_cases(comparisons: int) -> int:
-    """From how many cases on Holm's correction lets a two-sided signed-rank test reach 0.05: 6 for one, 10 for 13.
 
-    With fewer, nothing could be told from the best, so no group of best methods is named.
+def fewest_units(methods: int) -> int:
+    """From how many subjects on Holm's correction over all pairs lets a two-sided signed test reach 0.05.
+
+    6 for two methods, 13 for 17. With fewer, nothing could be told from the best, so no group of best methods is named.
     """
-    cases = 1
-    while max(comparisons, 1) * 2 / 2**cases >= ALPHA:
-        cases += 1
-    return cases
+    pairs, units = max(methods * (methods - 1) // 2, 1), 1
+    while pairs * 2 / 2**units >= ALPHA:
+        units += 1
+    return units
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One method against the best one, on the cases that both have.
-
-    Attributes
-    ----------
-    difference : float
-        Mean of (best - method), in the direction that favours the best: never negative for the best itself.
-    wins, cases : int
-        On how many of how many cases the best was better.
-    p_value : float
-        Wilcoxon signed-rank, two-sided, after Holm's correction over the methods.
-    """
-
-    difference: float
-    wins: int
-    cases: int
-    p_value: float
-
-    @property
-    def separable(self) -> bool:
-        """Whether the test tells the two apart."""
-        return self.p_value < ALPHA
-
-
-def against_best(values: dict[str, np.ndarray], best: str, *, higher_is_better: bool) -> dict[str, Comparison]:
-    """Compare every method with the best one.
+def compare_all(
+    values: pd.DataFrame, metric: Metric, units: Sequence[np.ndarray], weights: np.ndarray, sound: set[str]
+) -> pd.DataFrame:
+    """Compare every method with every other one.
 
     Parameters
     ----------
-    values : dict of str to ndarray
-        Per method, one value a case, in the same order; NaN where there is none.
-    best : str
+    values : DataFrame, cases by methods
+        Methods from best to worst; NaN where there is none.
+    units : sequence of ndarray
+        Positions of the cases of the same subjects, which count as one.
+    weights : ndarray
+        From `subject_weights`.
+    sound : set of str
+        Methods without a failure; only pairs of them are of the family that Holm's correction is over.
 
     Returns
     -------
-    dict of str to Comparison
-        For every method but the best.
-
-    Notes
-    -----
-    With fewer cases than `fewest_cases` no method can be told from the best.
+    DataFrame
+        One line a pair, with ``COLUMNS``: ``difference`` is the mean of first less second in the metric's unit, with
+        its 95 % interval, ``wins`` on how many of ``n`` units the first was better.
     """
-    sign = 1 if higher_is_better else -1
-    raw: dict[str, Comparison] = {}
-    for name, own in values.items():
-        if name == best:
-            continue
-        difference = sign * (values[best] - own)
-        difference = difference[~np.isnan(difference)]
-        raw[name] = Comparison(
-            float(difference.mean()) if difference.size else float("nan"),
-            int((difference > 0).sum()),
-            int(difference.size),
-            signed_rank_p(difference),
-        )
-    corrected = holm({name: comparison.p_value for name, comparison in raw.items()})
-    return {name: Comparison(c.difference, c.wins, c.cases, corrected[name]) for name, c in raw.items()}
+    drawn = {method: drawn_means(own.to_numpy(), weights) for method, own in values.items()}
+    lines = []
+    for first, second in combinations(values.columns, 2):
+        apart = (values[first] - values[second]).to_numpy()
+        by_unit = np.array([apart[unit].mean() for unit in units])
+        by_unit = by_unit[~np.isnan(by_unit)]
+        lines.append(
+            (metric.name, first, second, float(np.mean(apart[~np.isnan(apart)])) if by_unit.size else np.nan,
+             *percentile_interval(drawn[first] - drawn[second]), int((metric.sign * by_unit > 0).sum()),
+             by_unit.size, signed_rank_p(by_unit))
+        )  # fmt: skip
+    found = pd.DataFrame(lines, columns=list(COLUMNS[:-2]))
+    in_family = found["first"].isin(sound) & found["second"].isin(sound)
+    found["p_holm"] = np.where(in_family, holm(found["p"].where(in_family)), holm(found["p"]))
+    found["separable"] = found["p_holm"] < ALPHA
+    return found
 
 
 def signed_rank_p(difference: np.ndarray) -> float:
@@ -88,11 +77,11 @@ def signed_rank_p(difference: np.ndarray) -> float:
     return float(wilcoxon(moved).pvalue) if moved.size else 1.0
 
 
-def holm(p_values: dict[str, float]) -> dict[str, float]:
-    """Holm's step-down correction (Scand. J. Stat. 1979)."""
-    corrected: dict[str, float] = {}
-    running = 0.0
-    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[name]))
-        corrected[name] = running
+def holm(p_values: pd.Series) -> np.ndarray:
+    """Holm's step-down correction (Scand. J. Stat. 1979) over the values that are known."""
+    from statsmodels.stats.multitest import multipletests
+
+    corrected, known = np.full(len(p_values), np.nan), p_values.notna().to_numpy()
+    if known.any():
+        corrected[known] = multipletests(p_values[known], method="holm")[1]
     return corrected

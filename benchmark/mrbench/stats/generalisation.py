@@ -2,67 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import nan
 
-import numpy as np
+import pandas as pd
 
 from mrbench.core.metric import Metric
-from mrbench.core.registry import MethodSpec, parse_spec
-from mrbench.core.row import Row
 from mrbench.stats.leaderboard import leaderboard
+from mrbench.stats.matching import without_weights
+
+COLUMNS = (
+    "method", "tested_on", "trained_on", "home", "n_cases", "n_failed", "mean", "low", "high", "loss",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a set of weights was trained on, as its manifest says."""
+    """What a set of weights was trained on, as its manifest says.
+
+    Attributes
+    ----------
+    dataset : str
+        Of the last training.
+    tracks : tuple of str
+    ancestry : tuple of str
+        Datasets of every training that these weights descend from, their own included.
+    """
 
     dataset: str
     tracks: tuple[str, ...]
+    ancestry: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.dataset}, {' + '.join(self.tracks)}"
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """One set of weights on one board.
+class Transfers:
+    """The weights of each learned method on each board that it ran on.
 
     Attributes
     ----------
-    method : str
-        Without its ``weights``.
-    trained_on, tested_on : str
-    home : bool
-        Whether the weights were trained for this board.
-    mean, low, high : float
-        Of the primary metric, with its 95 % interval over subjects.
-    loss : float
-        Mean over shared cases of how much worse it is than the weights trained for the board; NaN where
-        there are none, or these are they.
+    table : DataFrame
+        ``method`` (without its ``weights``), ``tested_on``, ``trained_on``, ``home`` (whether the weights were trained
+        for this board), ``n_cases``, ``n_failed``; ``mean``, ``low`` and ``high`` of the primary metric; ``loss``, the
+        mean over shared cases of how much worse it is than the weights trained for the board, NaN where there are
+        none, or these are they.
+    refused : DataFrame
+        ``method``, ``tested_on``, ``trained_on``, ``reason``: weights that are no strangers to the board, because an
+        ancestor of theirs was trained on its dataset.
     """
 
-    method: str
-    trained_on: str
-    tested_on: str
-    home: bool
-    n_cases: int
-    n_failed: int
-    mean: float
-    low: float
-    high: float
-    loss: float
+    table: pd.DataFrame
+    refused: pd.DataFrame = field(repr=False)
 
 
 def transfers(
-    rows: Sequence[Row], trainings: Mapping[str, Training], metric: Metric, simulations: Mapping[str, str]
-) -> list[Transfer]:
+    rows: pd.DataFrame, trainings: Mapping[str, Training], metric: Metric, simulations: Mapping[str, str]
+) -> Transfers:
     """Compare the weights of each learned method on each board that it ran on; failures count as on the board.
 
     Parameters
     ----------
-    rows : sequence of Row
-        Of any boards of one task, those of one board of one protocol.
+    rows : DataFrame
+        From `stats.frame`, of any boards of one task, those of one board of one protocol.
     trainings : mapping
         From the sha256 of weights to what they were trained on; rows of other weights are left out.
     simulations : mapping
@@ -73,59 +77,45 @@ def transfers(
     RequestError
         As of `leaderboard`.
     """
-    boards: dict[str, list[Row]] = {}
-    for row in rows:
-        said = f" ({simulations.get(row.dataset, 'simulated data')})" if row.simulated else ""
-        boards.setdefault(f"{row.dataset}{said}, {row.track}", []).append(row)
-    return sorted(
-        (transfer for name, own in boards.items() for transfer in _on_board(name, own, trainings, metric)),
-        key=lambda t: (t.method, t.tested_on, not t.home, t.trained_on),
+    tables, refused = [], []
+    for (dataset, track, simulated), own in rows.groupby(["dataset", "track", "simulated"], observed=True, sort=False):
+        said = f" ({simulations.get(dataset, 'simulated data')})" if simulated else ""
+        table, left_out = _on_board(own, trainings, metric, dataset, track)
+        tables.append(table.assign(tested_on=f"{dataset}{said}, {track}"))
+        refused.append(left_out.assign(tested_on=f"{dataset}{said}, {track}"))
+    whole = pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))
+    whole = whole.assign(away=~whole["home"].astype(bool)).sort_values(
+        ["method", "tested_on", "away", "trained_on"], kind="stable", ignore_index=True
     )
+    reasons = ["method", "tested_on", "trained_on", "reason"]
+    left_out = pd.concat(refused, ignore_index=True) if refused else pd.DataFrame(columns=reasons)
+    return Transfers(whole[list(COLUMNS)], left_out[reasons])
 
 
-def _on_board(name: str, rows: Sequence[Row], trainings: Mapping[str, Training], metric: Metric) -> list[Transfer]:
-    table = leaderboard(rows, [metric])
-    if not table.metrics:
-        return []
-    first = {row.method: row for row in reversed(rows)}
-    weights = {line.method: str(first[line.method].weights) for line in table.lines}
-    lines = {
-        (_without_weights(line.method), weights[line.method]): line
-        for line in reversed(table.lines)
-        if weights[line.method] in trainings
-    }
-    values = table.values[metric.name]
-    home = {
-        method: line.method for (method, sha), line in lines.items() if _is_home(trainings[sha], first[line.method])
-    }
-    found = []
-    for (method, sha), line in lines.items():
-        cell, at_home = line.cells[metric.name], home.get(method)
-        loss = float("nan")
-        if at_home is not None and at_home != line.method:
-            apart = metric.sign * (values[at_home] - values[line.method])
-            loss = float(np.nanmean(apart)) if not np.isnan(apart).all() else loss
-        found.append(
-            Transfer(
-                method=method,
-                trained_on=str(trainings[sha]),
-                tested_on=name,
-                home=at_home == line.method,
-                n_cases=line.n_cases,
-                n_failed=line.n_failed,
-                mean=cell.mean,
-                low=cell.low,
-                high=cell.high,
-                loss=loss,
-            )
-        )
-    return found
-
-
-def _without_weights(text: str) -> str:
-    spec = parse_spec(text)
-    return str(MethodSpec(spec.name, {key: value for key, value in spec.parameters.items() if key != "weights"}))
-
-
-def _is_home(training: Training, row: Row) -> bool:
-    return training.dataset == row.dataset and row.track in training.tracks
+def _on_board(
+    rows: pd.DataFrame, trainings: Mapping[str, Training], metric: Metric, dataset: str, track: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    board = leaderboard(rows, [metric])
+    shipped = board.summary[board.summary["weights"].isin(list(trainings))]
+    lines, refused = [], []
+    for method, line in shipped.iterrows():
+        training = trainings[line["weights"]]
+        name = {"method": without_weights(str(method)), "trained_on": str(training)}
+        if training.dataset != dataset and dataset in training.ancestry:
+            refused.append({**name, "reason": f"descends from weights trained on {dataset}"})
+        elif board.metrics:
+            home = training.dataset == dataset and track in training.tracks
+            cell = board.cells.loc[method, metric.name]
+            lines.append(
+                {**name, "home": home, "board_name": method,
+                 "weights": line["weights"], **line[["n_cases", "n_failed"]], **cell[["mean", "low", "high"]]}
+            )  # fmt: skip
+    table = pd.DataFrame(lines, columns=["method", "trained_on", "home", "board_name", "weights", *COLUMNS[4:9]])
+    table = table.drop_duplicates(["method", "weights"])
+    at_home = table[table["home"].astype(bool)].drop_duplicates("method").set_index("method")["board_name"]
+    table["loss"] = nan
+    for place, line in table[~table["home"].astype(bool) & table["method"].isin(at_home.index)].iterrows():
+        values = board.values[metric.name]
+        table.loc[place, "loss"] = metric.sign * (values[at_home[line["method"]]] - values[line["board_name"]]).mean()
+    left_out = pd.DataFrame(refused, columns=["method", "trained_on", "reason"])
+    return table.drop(columns=["board_name", "weights"]), left_out

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isnan, nan
+from dataclasses import dataclass, field
+from math import nan
 
 import numpy as np
+import pandas as pd
 
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
-from mrbench.core.row import Row
 from mrbench.stats.intervals import drawn_means, percentile_interval, subject_weights
-from mrbench.stats.leaderboard import Leaderboard, Line, leaderboard
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """One method on both boards.
-
-    Attributes
-    ----------
-    first, second : Line
-        Its line on either board; failures count there as they do in any leaderboard.
-    difference, low, high : float
-        Mean on the second board less mean on the first, with its 95 % interval.
-    excess, excess_low, excess_high : float
-        Of a learned method: the difference less the mean difference of the classical methods, who say how much
-        easier the second board is for anyone. NaN of classical methods, and where there are none.
-    own_weights : bool
-        Whether it ran with other weights on either board, as a method with weights for each track does.
-    """
-
-    method: str
-    kind: str
-    first: Line
-    second: Line
-    difference: float
-    low: float
-    high: float
-    excess: float
-    excess_low: float
-    excess_high: float
-    own_weights: bool
+from mrbench.stats.leaderboard import Leaderboard, leaderboard
+from mrbench.stats.matching import match
 
 
 @dataclass(frozen=True)
@@ -51,30 +21,43 @@ class SideBySide:
 
     Attributes
     ----------
-    same_people : bool
+    table : DataFrame, index ``method`` (its name on the second board)
+        ``kind``; ``name``, ``n_cases``, ``n_failed``, ``mean``, ``low`` and ``high`` on either board, with the ending
+        ``_first`` or ``_second``; ``difference``, the mean on the second board less that on the first, with its 95 %
+        interval ``difference_low`` and ``difference_high``; ``excess`` (``_low``, ``_high``) of a learned method, the
+        difference less the mean difference of the classical methods, who say how much easier the second board is for
+        anyone (NaN of classical methods, and where there are none); ``other_weights``, whether it ran with other
+        weights on either board, as a method with weights for each track does.
+    unmatched : DataFrame
+        ``board``, ``method``, ``reason``: what stands on one board only.
+    rank_correlation : float
+        Kendall's tau-b of the means of the shared methods on the two boards; NaN with fewer than two.
+    same_subjects : bool
         Whether both boards are of the same subjects of one dataset, so that differences are paired.
     cases : tuple of int
         How many cases the rows of either board cover.
     """
 
     metric: Metric
-    pairings: list[Pairing]
-    same_people: bool
+    table: pd.DataFrame
+    unmatched: pd.DataFrame = field(repr=False)
+    rank_correlation: float
+    same_subjects: bool
     cases: tuple[int, int]
 
     @property
-    def classical(self) -> list[float]:
+    def classical(self) -> pd.Series:
         """Differences of the classical methods."""
-        return [pair.difference for pair in self.pairings if pair.kind == "classical"]
+        return self.table.loc[self.table["kind"] == "classical", "difference"]
 
 
-def side_by_side(first: Sequence[Row], second: Sequence[Row], metric: Metric) -> SideBySide:
+def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> SideBySide:
     """Compare the methods that have scores on both boards.
 
     Parameters
     ----------
-    first, second : sequence of Row
-        Each of one board, data and protocol.
+    first, second : DataFrame
+        From `stats.frame`, each of one board, data and protocol.
 
     Raises
     ------
@@ -84,56 +67,62 @@ def side_by_side(first: Sequence[Row], second: Sequence[Row], metric: Metric) ->
     Notes
     -----
     The subjects of each board are resampled, those of one board for all its methods alike, so that what makes a
-    board easy for everyone cancels in the excess. Where both boards are of the same people, they are drawn together.
+    board easy for everyone cancels in the excess. Where both boards are of the same subjects, they are drawn together.
     """
+    from scipy.stats import kendalltau
+
     boards = [leaderboard(rows, [metric]) for rows in (first, second)]
     for rows, board in zip((first, second), boards, strict=True):
-        if not board.metrics:
-            place = f"{rows[0].dataset}, {rows[0].track}, {rows[0].split}"
+        if not board.metrics or board.cells[metric.name]["mean"].isna().all():
+            place = ", ".join(str(rows[name].iloc[0]) for name in ("dataset", "track", "split"))
             raise RequestError(f"no row of {place} has {metric.name}, the task's first metric; run the board again.")
-    lines = [{line.method: line for line in board.lines if not isnan(line.cells[metric.name].mean)} for board in boards]
-    shared = [method for method in lines[1] if method in lines[0]]
-    if not shared:
+    scored = [board.summary[board.cells[metric.name]["mean"].notna()] for board in boards]
+    matches = match(scored[0]["weights"], scored[1]["weights"])
+    if not matches.pairs:
         raise RequestError(f"the two boards share no method with {metric.name}; run the same methods on both.")
-    people = [_people(rows, board) for rows, board in zip((first, second), boards, strict=True)]
-    drawn = [subject_weights(cases) for cases in people]
-    spread = {
-        method: drawn_means(boards[1].values[metric.name][method], drawn[1])
-        - drawn_means(boards[0].values[metric.name][method], drawn[0])
-        for method in shared
-    }
-    moved = {m: lines[1][m].cells[metric.name].mean - lines[0][m].cells[metric.name].mean for m in shared}
-    classical = [method for method in shared if lines[1][method].kind == "classical"]
-    intervals = {method: percentile_interval(draws) for method, draws in spread.items()}
-    weights = [{row.method: row.weights for row in rows if row.weights} for rows in (first, second)]
-    found = []
-    for method in shared:
-        excess = (nan, nan, nan)
-        if classical and method not in classical:
-            easier = np.mean([spread[name] for name in classical], axis=0)
-            by_classical = float(np.mean([moved[name] for name in classical]))
-            excess = (moved[method] - by_classical, *percentile_interval(spread[method] - easier))
-        one, two = lines[0][method], lines[1][method]
-        found.append(
-            Pairing(
-                method=method,
-                kind=two.kind,
-                first=one,
-                second=two,
-                difference=moved[method],
-                low=intervals[method][0],
-                high=intervals[method][1],
-                excess=excess[0],
-                excess_low=excess[1],
-                excess_high=excess[2],
-                own_weights=weights[0].get(method) != weights[1].get(method),
-            )
-        )
-    same = {name for case in people[0] for name in case} == {name for case in people[1] for name in case}
-    return SideBySide(metric, found, same, (len(boards[0].cases), len(boards[1].cases)))
+    names = [list(side) for side in zip(*matches.pairs, strict=True)]
+    table = pd.DataFrame({"kind": scored[1].loc[names[1], "kind"]})
+    for side, board, own in zip(("first", "second"), boards, names, strict=True):
+        table[f"name_{side}"] = own
+        for column in ("n_cases", "n_failed"):
+            table[f"{column}_{side}"] = board.summary.loc[own, column].to_numpy()
+        for column in ("mean", "low", "high"):
+            table[f"{column}_{side}"] = board.cells.loc[own, (metric.name, column)].to_numpy()
+    cohorts = [_subjects(rows, board) for rows, board in zip((first, second), boards, strict=True)]
+    table = table.join(_differences(boards, names, cohorts, table["kind"] == "classical", metric))
+    weights = [scored[side].loc[names[side], "weights"].fillna("").to_numpy() for side in (0, 1)]
+    table["other_weights"] = weights[0] != weights[1]
+    tau = kendalltau(table["mean_first"], table["mean_second"]).statistic if len(table) > 1 else nan
+    same = {who for case in cohorts[0] for who in case} == {who for case in cohorts[1] for who in case}
+    return SideBySide(metric, table, matches.unmatched, float(tau), same, (len(boards[0].cases), len(boards[1].cases)))
 
 
-def _people(rows: Sequence[Row], board: Leaderboard) -> list[list[str]]:
+def _subjects(rows: pd.DataFrame, board: Leaderboard) -> list[list[str]]:
     """Who is in each case of a board, told from those of the same name in another dataset."""
-    subjects = {row.case: [f"{row.dataset}/{person}" for person in row.subjects] for row in rows}
-    return [subjects[case] for case in board.cases]
+    dataset = rows["dataset"].iloc[0]
+    return [[f"{dataset}/{subject}" for subject in case] for case in board.subjects]
+
+
+def _differences(
+    boards: list[Leaderboard], names: list[list[str]], cohorts: list[list[list[str]]], classical: pd.Series,
+    metric: Metric,
+) -> pd.DataFrame:  # fmt: skip
+    """Difference and excess of each method with their intervals."""
+    means, draws = [], []
+    for board, own, cohort in zip(boards, names, cohorts, strict=True):
+        weights = subject_weights(cohort)
+        values = board.values[metric.name][own]
+        means.append(values.mean().to_numpy())
+        draws.append(np.stack([drawn_means(one.to_numpy(), weights) for _, one in values.items()], axis=1))
+    moved, spread = means[1] - means[0], draws[1] - draws[0]
+    table = pd.DataFrame({"difference": moved}, index=classical.index)
+    table[["difference_low", "difference_high"]] = [percentile_interval(own) for own in spread.T]
+    common = classical.to_numpy()
+    excess = np.full((len(moved), 3), nan)
+    if common.any():
+        beyond = spread - spread[:, common].mean(axis=1, keepdims=True)
+        excess[:, 0] = moved - moved[common].mean()
+        excess[:, 1:] = [percentile_interval(own) for own in beyond.T]
+        excess[common] = nan
+    table[["excess", "excess_low", "excess_high"]] = excess
+    return table

@@ -1,0 +1,58 @@
+"""What each method costs, and where it ran."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mrbench.stats.scores import Grid
+
+
+def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
+    """One line a method, over the cases on which it did not fail.
+
+    Parameters
+    ----------
+    ran : DataFrame
+        The rows of a board, without the skipped ones.
+    place : Grid
+        Of the same rows.
+
+    Returns
+    -------
+    DataFrame, index ``method``
+        ``kind``, ``n_cases``, ``n_failed``, ``seconds_median``, ``seconds_iqr``, ``cpu_seconds_median``, ``contended``
+        (on any case), ``device`` and ``threads`` (all of them), ``message`` (the first one), ``weights``, and the
+        medians of cost by the size of the case, ``cpu_seconds_per_megavoxel`` and ``memory_mib_per_megavoxel``.
+    """
+    every = ran.groupby("method", observed=False)
+    scored = ran[ran["status"] == "ok"]
+    for cost in ("cpu_seconds", "memory_mib"):
+        scored = scored.assign(**{f"{cost}_per_megavoxel": scored[cost] / scored["megavoxels"]})
+    ok = scored.groupby("method", observed=False)
+    table = pd.DataFrame(
+        {
+            "kind": every["kind"].first().astype("str"),
+            "n_cases": every.size(),
+            "n_failed": place.failed.sum(axis=0),
+            "seconds_median": ok["seconds"].median(),
+            "seconds_iqr": ok["seconds"].quantile(0.75) - ok["seconds"].quantile(0.25),
+            "cpu_seconds_median": ok["cpu_seconds"].median(),
+            "contended": every["contended"].any(),
+            "device": _distinct(ran, "device").map(" + ".join),
+            "threads": _distinct(ran, "threads").map(tuple),
+            "message": every["message"].agg(_first_text).astype("str"),
+            "weights": every["weights"].first().astype("str"),
+            "cpu_seconds_per_megavoxel": ok["cpu_seconds_per_megavoxel"].median(),
+            "memory_mib_per_megavoxel": ok["memory_mib_per_megavoxel"].median(),
+        }
+    )
+    return table.set_axis(pd.Index(place.methods, name="method"))
+
+
+def _first_text(messages: pd.Series) -> str:
+    return next((text for text in messages.unique() if text), "")
+
+
+def _distinct(ran: pd.DataFrame, column: str) -> pd.Series:
+    """The different values of each method, sorted."""
+    return ran[["method", column]].drop_duplicates().groupby("method", observed=False)[column].agg(sorted)

@@ -1,0 +1,118 @@
+"""Rows as a pandas DataFrame: the form in which all statistics take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from math import nan
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mrbench.core.errors import RequestError
+from mrbench.core.row import Row
+
+TEXTS = (
+    "task", "track", "dataset", "fingerprint", "split", "protocol", "method", "kind", "source", "weights", "case",
+    "status", "message", "device", "run",
+)  # fmt: skip
+"""Columns of few different texts, kept as categoricals in the order of their first appearance."""
+
+NUMBERS = {
+    "seconds": "float64", "cpu_seconds": "float64", "setup_seconds": "float64", "other_load_cores": "float64",
+    "memory_mib": "float64", "seed": "int64", "threads": "int64", "simulated": "bool", "contended": "bool",
+}  # fmt: skip
+
+COLUMNS = (
+    "task", "track", "dataset", "simulated", "fingerprint", "split", "protocol", "method", "kind", "source", "weights",
+    "seed", "case", "subjects", "status", "message", "seconds", "cpu_seconds", "setup_seconds", "other_load_cores",
+    "memory_mib", "megavoxels", "contended", "device", "threads", "run", "details",
+)  # fmt: skip
+"""Every column that is not a metric."""
+
+_CHUNK = 50_000
+_ATTRIBUTES = (*TEXTS, *NUMBERS, "subjects", "metrics", "details")
+
+
+def frame(rows: Iterable[Row], *, details: bool = True) -> pd.DataFrame:
+    """One line a row: the fields of `Row`, then one float column for each metric by its name.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        Read once, so a generator of a million rows never stands in memory as a whole.
+    details : bool
+        False leaves ``details`` empty, which is what large boards cost most; the size of the case is kept.
+
+    Returns
+    -------
+    DataFrame
+        Texts are categoricals in the order of their first appearance, ``subjects`` tuples, ``details``
+        mappings; numbers that are not known are NaN, and so is a metric that a row does not have.
+        ``megavoxels`` is the size that the task tells in ``details``.
+
+    Raises
+    ------
+    RequestError
+        If a metric has the name of another column.
+    """
+    rows = iter(rows)
+    texts = {name: _Texts() for name in TEXTS}
+    parts: dict[str, list[Any]] = {name: [] for name in (*NUMBERS, "subjects", "details", "megavoxels")}
+    metrics: dict[str, list[np.ndarray]] = {}
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    empty: Mapping[str, Any] = {}
+    total = 0
+    for chunk in iter(lambda: list(islice(rows, _CHUNK)), []):
+        columns = dict(zip(_ATTRIBUTES, zip(*map(attrgetter(*_ATTRIBUTES), chunk), strict=True), strict=True))
+        for name in TEXTS:
+            texts[name].add(columns[name])
+        for name, dtype in NUMBERS.items():
+            parts[name].append(np.array(columns[name], dtype=dtype))
+        subjects = map(tuple, columns["subjects"])
+        parts["subjects"] += [known.setdefault(who, who) for who in subjects]
+        parts["details"] += columns["details"] if details else [empty] * len(chunk)
+        parts["megavoxels"].append(_floats(one.get("megavoxels", nan) for one in columns["details"]))
+        for name in dict.fromkeys(name for scores in columns["metrics"] for name in scores):
+            blank = [np.full(total, nan)] if total else []
+            metrics.setdefault(name, blank).append(_floats(one.get(name, nan) for one in columns["metrics"]))
+        total += len(chunk)
+        for name, own in metrics.items():
+            if missing := total - sum(map(len, own)):
+                metrics[name].append(np.full(missing, nan))
+    if clash := sorted(set(metrics) & set(COLUMNS)):
+        raise RequestError(f"a metric cannot be called {clash[0]}: rows have another column of that name.")
+    series: dict[str, Any] = {name: own.categorical() for name, own in texts.items()}
+    series |= {name: _joined(parts[name], dtype) for name, dtype in NUMBERS.items()}
+    series["megavoxels"] = _joined(parts["megavoxels"], "float64")
+    series |= {name: pd.Series(parts[name], dtype=object) for name in ("subjects", "details")}
+    return pd.DataFrame(
+        {**{name: series[name] for name in COLUMNS}, **{name: np.concatenate(own) for name, own in metrics.items()}}
+    )
+
+
+class _Texts:
+    """A column of texts as codes, because a million rows name a handful of methods."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, int] = {}
+        self.parts: list[np.ndarray] = []
+
+    def add(self, values: Iterable[str | None]) -> None:
+        codes = self.codes
+        numbers = (-1 if text is None else codes.setdefault(text, len(codes)) for text in values)
+        self.parts.append(np.fromiter(numbers, dtype=np.int32))
+
+    def categorical(self) -> pd.Categorical:
+        codes = np.concatenate(self.parts) if self.parts else np.zeros(0, np.int32)
+        return pd.Categorical.from_codes(codes, categories=pd.Index(self.codes, dtype="str"))
+
+
+def _floats(values: Iterator[float]) -> np.ndarray:
+    return np.fromiter(values, dtype=np.float64)
+
+
+def _joined(parts: list[np.ndarray], dtype: str) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)

@@ -1,0 +1,33 @@
+"""Rows as boards have them, for the tests of statistics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.metric import Metric
+from mrbench.core.row import Row
+
+DICE = Metric("dice", "Dice", "", True, (0, 1))
+HD95 = Metric("hd95_mm", "HD95", "mm", False, (0, np.inf))
+PSNR = Metric("psnr_db", "PSNR", "dB", True, decimals=2)
+
+
+def row(method: str, case: int | str, metrics: dict[str, float] | None, **changes: Any) -> Row:
+    """One row; without metrics a failure. Each case has a subject of its own unless told otherwise."""
+    own = Row(
+        key=f"{method}{case}", task="registration", track="t", dataset="d", simulated=False, fingerprint="f",
+        split="test", protocol="p", method=method, kind="classical", source="s", weights=None, seed=0, case=f"c{case}",
+        subjects=[f"s{case}"], status="error" if metrics is None else "ok", run="r", device="cpu", threads=1,
+        metrics=metrics or {},
+    )  # fmt: skip
+    return replace(own, **changes)
+
+
+def dice(method: str, case: int, value: float | None, **changes: Any) -> Row:
+    """One row of a board of registration: cases are a chain of pairs."""
+    metrics = None if value is None else {"dice": value, "hd95_mm": 10 * (1 - value)}
+    chain = {"subjects": [f"s{case}", f"s{case + 1}"], "seconds": 1.0 + case, "cpu_seconds": 1.0}
+    return row(method, case, metrics, **{**chain, **changes})
