@@ -48,7 +48,7 @@ def acquire(
 
 def case_of(track: str, *, frames: int = 2, coils: int | None = None, noise: float = 0.005, seed: int = 0) -> Case:
     """One case of a track, as the task would load it."""
-    chosen = TRACKS[track]
+    chosen = TRACKS[track].settings
     scan = acquire(frames, coils or chosen.coils or 6, noise=noise, beating=chosen.dynamic, seed=seed)
     mask = draw_mask(chosen, scan.kspace.shape, rng_for(f"{track} {seed}", "mask"))
     inputs, scale = undersample(scan, mask, slice(None))

@@ -75,8 +75,8 @@ def test_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
 def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Path) -> None:
     done = run("--dataset", f"folder:{cohort}", "-m", "identity", "-m", f"{mine}:slow", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    board = tmp_path / "results/registration/inter-subject/blobs"
-    assert "identity" in done.stdout and str(Path("results/registration/inter-subject/blobs")) in done.stdout
+    board = tmp_path / "mrbench-results/registration/inter-subject/blobs"
+    assert "identity" in done.stdout and str(Path("mrbench-results/registration/inter-subject/blobs")) in done.stdout
     names = {"rows.jsonl", "run.json", "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "report.html", "figures"}
     assert names <= {path.name for path in board.iterdir()}
     rebuilt = (board / "leaderboard.csv").read_text()
@@ -99,7 +99,7 @@ def test_two_folders_of_one_name_do_not_overwrite_each_other(cohort: Path, tmp_p
     table = other / "subjects.csv"
     table.write_text(table.read_text().replace("b6,train", "b6,test"))
     assert run("-d", f"folder:{cohort}", "-m", "identity", "--limit", "1", cwd=tmp_path).returncode == 0
-    (rows,) = tmp_path.glob("results/registration/*/blobs/rows.jsonl")
+    (rows,) = tmp_path.glob("mrbench-results/registration/*/blobs/rows.jsonl")
     before = rows.read_bytes()
     done = run("-d", f"folder:{other}", "-m", "identity", "--limit", "1", cwd=tmp_path)
     assert done.returncode == 2 and f"holds rows of folder:{cohort}; give another --out" in done.stderr
@@ -109,14 +109,14 @@ def test_two_folders_of_one_name_do_not_overwrite_each_other(cohort: Path, tmp_p
 def test_a_lone_failing_method_still_makes_a_page(cohort: Path, mine: Path, tmp_path: Path) -> None:
     done = run("--dataset", f"folder:{cohort}", "-m", "mine.py:broken", "--limit", "1", cwd=tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "out of luck" in (tmp_path / "results/registration/inter-subject/blobs/report.html").read_text()
+    assert "out of luck" in (tmp_path / "mrbench-results/registration/inter-subject/blobs/report.html").read_text()
 
 
 def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_path: Path) -> None:
     """The same command then gives the rows that an undisturbed run gives, none twice."""
     method = f"{mine}:slow[seconds=1.0]"
     command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", method, "-m", "identity"]
-    rows = tmp_path / "results/registration/inter-subject/blobs/rows.jsonl"
+    rows = tmp_path / "mrbench-results/registration/inter-subject/blobs/rows.jsonl"
     process = subprocess.Popen([sys.executable, "-m", "mrbench", *command], cwd=tmp_path, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
     deadline = time.monotonic() + 120
@@ -133,7 +133,7 @@ def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_p
     assert len({row["key"] for row in after}) == len(after) == 6
     (tmp_path / "calm").mkdir()
     assert mrbench(*command, cwd=tmp_path / "calm").returncode == 0
-    calm = (tmp_path / "calm/results/registration/inter-subject/blobs/rows.jsonl").read_text().splitlines()
+    calm = (tmp_path / "calm/mrbench-results/registration/inter-subject/blobs/rows.jsonl").read_text().splitlines()
     scores = [{row["key"]: row["metrics"] for row in map(json.loads, calm)}, {r["key"]: r["metrics"] for r in after}]
     assert scores[0] == scores[1]
 
@@ -141,7 +141,7 @@ def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_p
 def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Path) -> None:
     command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", "identity",
                "-m", "mine.py:slow[seconds=300]"]  # fmt: skip
-    rows = tmp_path / "results/registration/inter-subject/blobs/rows.jsonl"
+    rows = tmp_path / "mrbench-results/registration/inter-subject/blobs/rows.jsonl"
     process = subprocess.Popen(
         [sys.executable, "-m", "mrbench", *command], cwd=tmp_path, text=True, env={**os.environ, "COLUMNS": "160"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mrbench.core.registry import find_task
 from mrbench.core.row import Row
 from mrbench.engine.store import RowStore
-from mrbench.tasks.catalog import find_task
 
 PRIMARY = find_task("denoising").primary.name
 

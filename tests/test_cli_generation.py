@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from mrbench.core.registry import find_method
-from mrbench.training.weights import weights_folder
+from mrbench.core.weights import weights_folder
 from tests.command import mrbench
 
 SHIPPED = weights_folder(find_method("dcgan", "generation"))  # type: ignore[arg-type]

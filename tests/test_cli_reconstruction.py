@@ -46,7 +46,7 @@ def test_raw_kspace_becomes_a_board(scans: Path, tmp_path: Path) -> None:
     ]
     done = mrbench(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    board = tmp_path / "results/reconstruction/multicoil-4x/scans"
+    board = tmp_path / "mrbench-results/reconstruction/multicoil-4x/scans"
     assert "True acceleration" in done.stdout and "A case is 2 frames" in done.stdout
     assert "grappa skipped: random sampling" in done.stdout
     rows = [row for row in rows_of(board) if row["status"] == "ok"]
@@ -70,7 +70,7 @@ def test_prospective_data_get_a_panel_and_a_sentence(scans: Path, tmp_path: Path
         "run", "-t", "reconstruction", "-d", f"folder:{folder}", "-m", "zero-filled", "-m", "cg-sense", cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    board = tmp_path / "results/reconstruction/as-acquired/prospective"
+    board = tmp_path / "mrbench-results/reconstruction/as-acquired/prospective"
     text = " ".join(done.stdout.split())
     assert "No scores: these data came undersampled" in text and "No mask file" in text
     assert (board / "figures/panel_first.png").is_file()
@@ -87,10 +87,13 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(scans: Path, tmp_path: Path) -
         file["kspace"] = np.ones((2, 4, 48, 96), np.int16)
     done = mrbench("run", "-t", "reconstruction", "-d", f"folder:{folder}", "-m", "zero-filled", cwd=tmp_path)
     assert done.returncode == 1
-    rows = {row["case"]: row for row in rows_of(tmp_path / "results/reconstruction/multicoil-4x/mixed")}
+    rows = {row["case"]: row for row in rows_of(tmp_path / "mrbench-results/reconstruction/multicoil-4x/mixed")}
     assert len(rows) == 12 and sum(row["status"] == "ok" for row in rows.values()) == 6
     assert "truncated" in rows["cut_mask1"]["message"] and "int16" in rows["real_mask1"]["message"]
-    assert "nan" not in (tmp_path / "results/reconstruction/multicoil-4x/mixed/leaderboard.csv").read_text().lower()
+    assert (
+        "nan"
+        not in (tmp_path / "mrbench-results/reconstruction/multicoil-4x/mixed/leaderboard.csv").read_text().lower()
+    )
 
 
 def test_train_and_tune(scans: Path, tmp_path: Path) -> None:
@@ -115,13 +118,13 @@ def test_foreign_weights_make_a_generalisation_board(scans: Path, tmp_path: Path
     done = mrbench("run", "-t", "reconstruction", "-d", f"folder:{scans}", "-k", "multicoil-8x", "-m", "unet",
                    "--all-weights", "--limit", "1", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = rows_of(tmp_path / "results/reconstruction/multicoil-8x/scans")
+    rows = rows_of(tmp_path / "mrbench-results/reconstruction/multicoil-8x/scans")
     assert {row["status"] for row in rows if "weights=" in row["method"]} == {"ok"}
-    done = mrbench("report", "results/reconstruction", cwd=tmp_path)
+    done = mrbench("report", "mrbench-results/reconstruction", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    text = (tmp_path / "results/reconstruction/generalisation.md").read_text()
+    text = (tmp_path / "mrbench-results/reconstruction/generalisation.md").read_text()
     assert "| `unet` | scans, multicoil-8x | ixi-hh-2mm, singlecoil-4x + singlecoil-8x | 1 |" in text
-    assert (tmp_path / "results/reconstruction/generalisation_unet.png").is_file()
+    assert (tmp_path / "mrbench-results/reconstruction/generalisation_unet.png").is_file()
 
 
 def test_a_board_of_skipped_rows_is_no_crash(scans: Path, tmp_path: Path) -> None:

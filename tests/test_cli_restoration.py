@@ -75,7 +75,7 @@ def test_super_resolution_of_a_folder(heads: Path, mine: Path) -> None:
     command = ["run", "-t", "super-resolution", "-k", "3d-x2", "-d", f"folder:{heads}", "-m", "mine.py:nearest"]
     done = mrbench(*command, cwd=mine)
     assert done.returncode == 0, done.stdout + done.stderr
-    board = mine / "results/super-resolution/3d-x2/heads"
+    board = mine / "mrbench-results/super-resolution/3d-x2/heads"
     rows = rows_of(board)
     assert [(row["case"], row["status"]) for row in rows] == [("h0", "ok"), ("h1", "ok"), ("h2", "ok")]
     wanted = {"psnr_db", "ssim", "nmse", "psnr_fg_db", "ssim_fg", "ssim_3d", "gmsd", "hfen", "sharpness"}
@@ -100,7 +100,7 @@ def test_denoising_of_a_folder(heads: Path, mine: Path) -> None:
     done = mrbench("run", "-t", "denoising", "-d", f"folder:{heads}", "-m", "mine.py:nothing",
                    "-m", "mine.py:shrink[power=1]", cwd=mine)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    board = mine / "results/denoising/rician-10/heads"
+    board = mine / "mrbench-results/denoising/rician-10/heads"
     lines = (board / "leaderboard.csv").read_text().splitlines()
     assert lines[0].startswith("rank,method") and "psnr_fg_db" in lines[0] and len(lines) == 3
     psnr = {row["method"]: row["metrics"]["psnr_db"] for row in rows_of(board)}
@@ -118,7 +118,7 @@ def test_cases_do_not_depend_on_their_order(heads: Path, mine: Path) -> None:
     folder.mkdir()
     (folder / "h2.nii.gz").write_bytes((heads / "h2.nii.gz").read_bytes())
     assert mrbench(*command, "-d", f"folder:{folder}", cwd=mine).returncode == 0
-    board = mine / "results/denoising/gaussian-snr-10"
+    board = mine / "mrbench-results/denoising/gaussian-snr-10"
     together, alone = (
         next(row["metrics"] for row in rows_of(board / name) if row["case"] == "h2") for name in ("heads", "one")
     )
@@ -137,7 +137,7 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(heads: Path, mine: Path) -> No
     done = mrbench("run", "-t", "super-resolution", "-k", "3d-x2", "-d", f"folder:{folder}", "-m", "mine.py:nearest",
                    cwd=mine)  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
-    board = mine / "results/super-resolution/3d-x2/mixed"
+    board = mine / "mrbench-results/super-resolution/3d-x2/mixed"
     rows = {row["case"]: row for row in rows_of(board)}
     assert {name: row["status"] for name, row in rows.items()} == {
         "cut": "error", "flat": "error", "h0": "ok", "h1": "ok",
@@ -152,7 +152,7 @@ def test_a_method_that_gives_the_wrong_shape_is_told_the_right_one(heads: Path, 
     done = mrbench("run", "-t", "super-resolution", "-k", "2d-x2", "-d", f"folder:{heads}", "-m", "mine.py:small",
                    "--limit", "1", cwd=mine)  # fmt: skip
     assert done.returncode == 1
-    row = rows_of(mine / "results/super-resolution/2d-x2/heads")[0]
+    row = rows_of(mine / "mrbench-results/super-resolution/2d-x2/heads")[0]
     assert row["status"] == "invalid" and "has shape (21, 17, 13); (21, 34, 26) is needed" in row["message"]
 
 
@@ -162,13 +162,13 @@ def test_built_in_baselines_on_a_folder(heads: Path, mine: Path) -> None:
     done = mrbench("run", "-t", "super-resolution", "-k", "through-plane-x4", "-d", f"folder:{heads}",
                    "-m", "interpolation[kernel=cubic]", "-m", "mine.py:nearest", cwd=mine)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = rows_of(mine / "results/super-resolution/through-plane-x4/heads")
+    rows = rows_of(mine / "mrbench-results/super-resolution/through-plane-x4/heads")
     psnr = {row["method"]: row["metrics"]["psnr_db"] for row in rows if row["case"] == "h1"}
     assert psnr["interpolation[kernel=cubic]"] > psnr["mine.py:nearest"]
     done = mrbench("run", "-t", "denoising", "-k", "rician-20", "-d", f"folder:{heads}", "-m", "gaussian",
                    "-m", "mine.py:nothing", cwd=mine)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = rows_of(mine / "results/denoising/rician-20/heads")
+    rows = rows_of(mine / "mrbench-results/denoising/rician-20/heads")
     psnr = {row["method"]: row["metrics"]["psnr_fg_db"] for row in rows if row["case"] == "h1"}
     assert psnr["gaussian"] > psnr["mine.py:nothing"]
 

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from mrbench.core.case import Case
-from mrbench.core.registry import find_method
+from mrbench.core.registry import find_method, find_task
 from mrbench.engine.store import RowStore
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import leaderboard
-from mrbench.tasks.catalog import find_task
 from mrbench.tasks.registration import Registration
 
 ROOT = Path(__file__).parent.parent

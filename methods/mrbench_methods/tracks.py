@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.method import LearnedMethod, Resources
-from mrbench.training.weights import load_weights, manifest_path, resolve_weights, weights_folder
+from mrbench.core.track import Track
+from mrbench.core.weights import manifest_path, resolve_weights, weights_folder
+from mrbench.training.weights import load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -45,8 +47,8 @@ class TrackedNetwork(LearnedMethod):
     def weights_path(self) -> Path:
         return resolve_weights(weights_folder(type(self)), self.network, self.weights)
 
-    def fallback_weights(self, track: str) -> str | None:
-        return f"{self.foreign}.{track}"
+    def fallback_weights(self, track: Track[Any]) -> str | None:
+        return f"{self.foreign}.{track.name}"
 
     def network_for(self, weights: Mapping[str, torch.Tensor], tracks: Sequence[Any]) -> torch.nn.Module:
         """Return the network that weights belong to; its sizes may stand among them."""
@@ -59,7 +61,7 @@ class TrackedNetwork(LearnedMethod):
         torch.set_num_threads(resources.threads)
         weights = load_weights(self.weights_path)
         manifest = json.loads(manifest_path(self.weights_path).read_text())
-        self.tracks_ = [self.settings[name] for name in manifest["tracks"]]
+        self.tracks_ = [self.settings[name].settings for name in manifest["tracks"]]
         self.spacing_ = manifest.get("spacing_mm")
         self.network_ = self.network_for(weights, self.tracks_)
         self.network_.load_state_dict(weights)

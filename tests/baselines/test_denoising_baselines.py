@@ -14,11 +14,12 @@ from scipy.ndimage import gaussian_filter
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
+from mrbench.core.tuned import manifest_name, tuned_folder
 from mrbench.physics.noise import correct_rician_bias
 from mrbench.tasks.denoising import TRACKS, Denoising, DenoisingInputs, noisy
 from mrbench.tasks.restoration import RestorationReference
-from mrbench.training.tuned import manifest_name, tuned_folder
 
 task = Denoising()
 pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings are not ours to mend
@@ -63,7 +64,7 @@ def phantom(shape: tuple[int, int, int] = (16, 40, 36), seed: int = 0) -> np.nda
 
 def case_of(track: str, volume: np.ndarray | None = None) -> Case:
     volume = phantom() if volume is None else volume
-    inputs = task.degrade(CaseId("c", ("c",)), volume, track, (1.0, 1.0, 1.0))
+    inputs = task.degrade(CaseId("c", ("c",)), volume, task.tracks[track], (1.0, 1.0, 1.0))
     return Case("c", ("c",), inputs, RestorationReference(volume, volume > 0.2), inputs.spacing)
 
 
@@ -85,7 +86,7 @@ def test_contract(name: str, bias: str, track: str) -> None:
     case = case_of(track)
     before = case.inputs.image.copy()
     made = ready(f"{name}[bias={bias}]")
-    assert (made.skip_reason(track) is None) == (bias == "corrected" or track == "rician-10")
+    assert (made.skip_reason(TRACKS[track]) is None) == (bias == "corrected" or track == "rician-10")
     first = made.predict(case.inputs)
     assert first.dtype == np.float32
     first = task.check(case, first)
@@ -124,7 +125,7 @@ def test_correction_is_worth_three_decibels_at_20_percent(name: str) -> None:
 def test_a_constant_is_found_under_noise(name: str) -> None:
     """Its mean without bias, and with a quarter of the variance at most."""
     flat = np.full((12, 24, 20), 0.25, np.float32)
-    image, sigma = noisy(TRACKS["rician-20"], flat, np.random.default_rng(0))
+    image, sigma = noisy(TRACKS["rician-20"].settings, flat, np.random.default_rng(0))
     made = ready(name)
     found = made.predict(DenoisingInputs(image, sigma, "rician", (1.0, 1.0, 1.0)))
     kept = ready(f"{name}[bias=kept]").predict(DenoisingInputs(image, sigma, "rician", (1.0, 1.0, 1.0)))
@@ -184,7 +185,7 @@ def test_anisotropic_voxels(name: str) -> None:
 def test_strength_smooths(name: str) -> None:
     """More of it leaves less noise; wherever a search goes, it meets no error."""
     flat = np.full((12, 24, 20), 0.5, np.float32)
-    image, sigma = noisy(TRACKS["rician-10"], flat, np.random.default_rng(0))
+    image, sigma = noisy(TRACKS["rician-10"].settings, flat, np.random.default_rng(0))
     inputs = DenoisingInputs(image, sigma, "rician", (1.0, 1.0, 1.0))
     grid = sorted(find_method(name, "denoising").tunable["strength"])
     spreads = [np.std(ready(f"{name}[strength={value}]").predict(inputs)) for value in (1e-3, *grid, 1e3)]
@@ -222,8 +223,8 @@ def test_total_variation_has_converged() -> None:
 def test_bias_kept_is_for_rician_noise(name: str) -> None:
     kept, corrected = ready(f"{name}[bias=kept]"), ready(name)
     for track, setting in TRACKS.items():
-        assert corrected.skip_reason(track) is None
-        reason = kept.skip_reason(track)
+        assert corrected.skip_reason(TRACKS[track]) is None
+        reason = kept.skip_reason(TRACKS[track])
         assert reason is None if setting.noise == "rician" else "Gaussian noise has no bias" in str(reason)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
 from mrbench.tasks.generation import GenerationInputs, TrainingSlices
 
 SHAPE = (24, 20)

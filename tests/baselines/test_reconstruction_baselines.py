@@ -12,7 +12,8 @@ from tests.kspace_phantom import SHAPE, acquire, case_of
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import Resources
 from mrbench.core.random import rng_for
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
 from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
 from mrbench.physics.sampling import calibration_size, equispaced_columns
@@ -57,10 +58,10 @@ CONTRACT = [
 @pytest.mark.parametrize(("text", "track", "gain"), CONTRACT)
 def test_contract(text: str, track: str, gain: float) -> None:
     """Right shape, finite, inputs untouched, the same twice, and decibels better than zero-filled."""
-    case = case_of(track, frames=12 if TRACKS[track].dynamic else 2)
+    case = case_of(track, frames=12 if track.settings.dynamic else 2)
     before = case.inputs.kspace.copy()
     made = ready(text)
-    assert made.skip_reason(track) is None
+    assert made.skip_reason(TRACKS[track]) is None
     np.random.seed(0)  # noqa: NPY002  (as a run does: sigpy's power iteration draws from it)
     first = task.check(case, made.predict(case.inputs))
     assert np.array_equal(before, case.inputs.kspace)
@@ -196,8 +197,8 @@ def test_grappa_takes_every_mask_of_its_track(width: int) -> None:
 
 def test_grappa_refuses_what_it_cannot_fill() -> None:
     grappa = find_method("grappa", "reconstruction")()
-    assert "random sampling" in grappa.skip_reason("multicoil-4x")
-    assert "one coil" in grappa.skip_reason("singlecoil-4x")
+    assert "random sampling" in grappa.skip_reason(TRACKS["multicoil-4x"])
+    assert "one coil" in grappa.skip_reason(TRACKS["singlecoil-4x"])
     with pytest.raises(MethodSkipped, match="not evenly spaced"):
         grappa.predict(case_of("multicoil-4x").inputs)
     columns = np.zeros(32, bool)
@@ -216,7 +217,7 @@ def test_maps_need_a_centre() -> None:
 
 def test_dynamic_methods_want_a_cine() -> None:
     for name in ("temporal-tv", "low-rank-sparse"):
-        assert "slices, not time" in find_method(name, "reconstruction")().skip_reason("singlecoil-4x")
+        assert "slices, not time" in find_method(name, "reconstruction")().skip_reason(TRACKS["singlecoil-4x"])
 
 
 def test_singular_values_shrink_as_by_a_full_decomposition() -> None:

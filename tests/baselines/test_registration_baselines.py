@@ -11,7 +11,8 @@ import pytest
 
 from mrbench.core.case import Case
 from mrbench.core.method import Resources
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
 from mrbench.metrics.deformation import warp
 from mrbench.tasks.registration import Registration
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mrbench.core.method import FittedMethod
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
 from mrbench.metrics.overlap import dice
 from mrbench.space.pieces import largest_piece
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample

@@ -12,7 +12,8 @@ from scipy.ndimage import fourier_shift, gaussian_filter, zoom
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
 from mrbench.physics.resolution import Degradation
 from mrbench.tasks.restoration import RestorationReference
 from mrbench.tasks.super_resolution import TRACKS, SuperResolution, SuperResolutionInputs
@@ -45,7 +46,7 @@ def phantom(shape: tuple[int, int, int] = (24, 40, 32), seed: int = 0) -> np.nda
 
 def case_of(track: str, volume: np.ndarray | None = None) -> Case:
     volume = phantom() if volume is None else volume
-    inputs = task.degrade(CaseId("c", ("c",)), volume, track, (1.0, 1.0, 1.0))
+    inputs = task.degrade(CaseId("c", ("c",)), volume, task.tracks[track], (1.0, 1.0, 1.0))
     return Case("c", ("c",), inputs, RestorationReference(volume, volume > 0.2), (1.0, 1.0, 1.0))
 
 
@@ -60,7 +61,7 @@ def test_contract(text: str, track: str) -> None:
     case = case_of(track)
     before = case.inputs.image.copy()
     made = ready(text)
-    assert made.skip_reason(track) is None and made.unavailable_reason() is None
+    assert made.skip_reason(TRACKS[track]) is None and made.unavailable_reason() is None
     first = made.predict(case.inputs)
     assert first.dtype == np.float32 and first.min() >= 0
     first = task.check(case, first)

@@ -8,7 +8,8 @@ from scipy.ndimage import gaussian_filter
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import FittedMethod
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
 from mrbench.metrics.image import psnr
 from mrbench.tasks.synthesis import Scan, SynthesisInputs, TrainingScans
 from mrbench_baselines.synthesis.features import voxel_features

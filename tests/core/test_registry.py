@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrbench.core.errors import RequestError
-from mrbench.core.registry import MethodSpec, find_method, method_names, parse_spec, source_hash
+from mrbench.core.registry import find_method, method_names
+from mrbench.core.specification import MethodSpec, parse_spec
 
 WORDS = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda w: w not in ("true", "false", "none"))
 VALUES = st.one_of(st.integers(-999, 999), st.booleans(), WORDS, st.floats(-99, 99, allow_nan=False))
@@ -35,7 +34,7 @@ def test_every_method_of_the_design_is_installed() -> None:
     for name in names:
         found = find_method(name, "registration")
         assert found.reference, f"{name} has no citation"
-        for settings in found.board:
+        for settings in found.presets:
             found.build(**settings)
 
 
@@ -69,29 +68,6 @@ def test_function_in_a_file_is_a_method(tmp_path: Path) -> None:
     found = write(tmp_path / "mine.py", METHOD)
     assert found.parameters() == {"gain": 1.0}
     assert found.build(gain=2.0).predict  # type: ignore[attr-defined]
-
-
-def test_source_hash_sees_code_and_not_comments(tmp_path: Path) -> None:
-    original = source_hash(write(tmp_path / "a.py", METHOD))
-    commented = METHOD.replace("import numpy", "# why\nimport numpy").replace("Docstring", "Other words")
-    assert source_hash(write(tmp_path / "b.py", commented)) == original
-    assert source_hash(write(tmp_path / "c.py", METHOD.replace("zeros", "ones"))) != original
-
-
-@pytest.mark.parametrize("how", ["from .parts import f", "from . import parts", "import plugged_in.parts"])
-def test_source_hash_follows_every_form_of_import(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "plugged_in"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "parts.py").write_text("def f(x):\n    return x\n")
-    (package / "main.py").write_text(f"{how}\n\nfrom mrbench import Method\n\n\nclass Mine(Method):\n    pass\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in ("plugged_in", "plugged_in.parts", "plugged_in.main"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    method = importlib.import_module("plugged_in.main").Mine
-    before = source_hash(method)
-    (package / "parts.py").write_text("def f(x):\n    return 2 * x\n")
-    assert source_hash(method) != before
 
 
 def test_a_method_without_a_task_is_one_sentence(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mrbench.core.errors import DataError
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.folder import ContrastFolder
 from mrbench.datasets.icbm_lesions import IcbmLesions
 from mrbench.datasets.icbm_sim import IcbmSim

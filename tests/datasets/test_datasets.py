@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from mrbench.core.errors import DataError, RequestError
-from mrbench.datasets.catalog import DATASETS, find_dataset
+from mrbench.core.registry import dataset_names, find_dataset
 from mrbench.datasets.dataset import Subject, check_subject
 from mrbench.datasets.fetch import source_file
 from mrbench.datasets.folder import Folder
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", dataset_names())
 def test_no_subject_stands_in_two_splits(name: str) -> None:
     split_file = find_dataset(name).split_file
     assert split_file.leaks() == []
@@ -28,7 +28,7 @@ def test_split_sizes(name: str, sizes: tuple[int, ...]) -> None:
     assert tuple(len(dataset.subjects(split)) for split in ("train", "validation", "test")) == sizes
 
 
-@pytest.mark.parametrize("representation", DATASETS["icbm-sim"])
+@pytest.mark.parametrize("representation", dataset_names()["icbm-sim"])
 def test_extra_subjects_train_and_stand_in_no_split(representation: str) -> None:
     dataset = find_dataset("icbm-sim", representation)
     before, fingerprint = dataset.subjects("train"), dataset.fingerprint

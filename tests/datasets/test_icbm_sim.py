@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.settings import setting_of
 
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.dataset import Subject
 from mrbench.metrics.deformation import compose, jacobian_determinant, warp
 from mrbench.metrics.overlap import dice_per_label
@@ -67,7 +68,7 @@ def test_true_displacement_carries_one_person_to_another(pair, monkeypatch) -> N
     dataset, task = find_dataset("icbm-sim"), Registration()
     moving, fixed = pair
     monkeypatch.setattr(dataset, "load", {"sim45": moving, "sim46": fixed}.__getitem__)
-    case = task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+    case = (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
     still = task.score(case, np.zeros((3, *moving.mask.shape), np.float32)).metrics
     exact = task.score(case, case.reference.displacement).metrics
     assert exact["epe_mm"] == 0 < still["epe_mm"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mrbench.core.errors import DataError
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.folder import Folder
 from mrbench.datasets.preparation import prepared

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.cine_sim import FRAMES, SHAPE, Ventricle, _contract, _grid
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 
@@ -36,12 +36,12 @@ def test_contraction_keeps_the_area_of_the_wall() -> None:
 
 
 def test_simulated_coils_combine_to_the_clean_magnitude(monkeypatch) -> None:
-    from mrbench.data import simulated_scans
+    from mrbench.data import simulated_kspace
 
     from mrbench.datasets.dataset import Subject
 
-    monkeypatch.setattr(simulated_scans, "NOISE", 0.0)
-    monkeypatch.setattr(simulated_scans, "ARRAY_NOISE", 0.0)
+    monkeypatch.setattr(simulated_kspace, "NOISE", 0.0)
+    monkeypatch.setattr(simulated_kspace, "ARRAY_NOISE", 0.0)
     dataset = find_dataset("icbm-sim", "k-space")
     z, y, x = np.mgrid[:60, :112, :96]
     head = (((z - 30) / 28) ** 2 + ((y - 56) / 50) ** 2 + ((x - 48) / 40) ** 2 < 1).astype(np.float32)

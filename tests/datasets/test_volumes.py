@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrbench.core.errors import DataError
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.icbm_sim import IcbmSim
 from mrbench.datasets.volumes import IcbmVolumes, VolumeFolder, head_mask
 

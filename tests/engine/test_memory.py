@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.settings import setting_of
 
+from mrbench.core.candidate import candidates
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.datasets.folder import Folder
 from mrbench.engine import timing
-from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.timing import PeakMemory
 from mrbench.tasks.registration import Registration
@@ -41,20 +43,20 @@ MIB_OF_ONES = 2**17
 
 
 @pytest.fixture
-def board(dataset: Folder) -> Board:
-    return Board(Registration(), "inter-subject", dataset, "test")
+def board(dataset: Folder) -> Setting:
+    return setting_of(Registration(), dataset, "inter-subject")
 
 
-def run(board: Board, tmp_path: Path, names: list[str]) -> dict[str, list[Row]]:
+def run(board: Setting, tmp_path: Path, names: list[str]) -> dict[str, list[Row]]:
     path = tmp_path / "mine.py"
     path.write_text(METHODS)
-    wanted = entries(board, [f"{path}:{name}" for name in names])
+    wanted = candidates(board, [f"{path}:{name}" for name in names])
     rows = run_board(board, wanted, folder=tmp_path / "out", limit=2, options=Options())
     return {name: [row for row in rows if row.method.endswith(f":{name}")] for name in names}
 
 
 @linux
-def test_each_case_reports_what_it_needed(board: Board, tmp_path: Path) -> None:
+def test_each_case_reports_what_it_needed(board: Setting, tmp_path: Path) -> None:
     found = run(board, tmp_path, ["blocks", "whole", "small"])
     memory = {name: [row.memory_mib for row in rows] for name, rows in found.items()}
     assert all(row.status == "ok" for rows in found.values() for row in rows)
@@ -63,10 +65,11 @@ def test_each_case_reports_what_it_needed(board: Board, tmp_path: Path) -> None:
 
 
 @linux
-def test_a_new_score_of_a_cached_prediction_keeps_its_memory(board: Board, tmp_path: Path) -> None:
+def test_a_new_score_of_a_cached_prediction_keeps_its_memory(board: Setting, tmp_path: Path) -> None:
     first = run(board, tmp_path, ["small"])["small"]
     board.dataset.structures = {"only": (2,)}  # type: ignore[misc]
-    second = run(board, tmp_path, ["small"])["small"]
+    again = setting_of(board.task, board.dataset)
+    second = run(again, tmp_path, ["small"])["small"]
     assert [row.protocol for row in first] != [row.protocol for row in second]
     assert [row.memory_mib for row in first] == [row.memory_mib for row in second] != [None] * 2
 

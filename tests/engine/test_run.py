@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.settings import setting_of
 
+from mrbench.core.candidate import candidates
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.method import Resources
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.datasets.folder import Folder
-from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.worker import prediction_path
 from mrbench.tasks.registration import Registration
@@ -74,13 +76,13 @@ def methods(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def board(dataset: Folder) -> Board:
-    return Board(Registration(), "inter-subject", dataset, "test")
+def board(dataset: Folder) -> Setting:
+    return setting_of(Registration(), dataset, "inter-subject")
 
 
-def run(board: Board, methods: Path, names: list[str], folder: Path, **options) -> list[Row]:
+def run(board: Setting, methods: Path, names: list[str], folder: Path, **options) -> list[Row]:
     limit = options.pop("limit", None)
-    wanted = entries(board, [f"{methods}:{name}" for name in names])
+    wanted = candidates(board, [f"{methods}:{name}" for name in names])
     return run_board(board, wanted, folder=folder, limit=limit, options=Options(**options))
 
 
@@ -129,10 +131,8 @@ def test_changed_code_runs_anew(board, methods, tmp_path) -> None:
     other = tmp_path / "other" / "mine.py"
     other.parent.mkdir()
     other.write_text(FAULTY.replace("np.zeros((3", "1e-3 + np.zeros((3"))
-    changed = entries(board, [f"{other}:good"])[0]
-    assert changed.row_key(board, board.cases()[0]) != entries(board, [f"{methods}:good"])[0].row_key(
-        board, board.cases()[0]
-    )
+    changed = candidates(board, [f"{other}:good"])[0]
+    assert changed.row_key(board.cases()[0]) != candidates(board, [f"{methods}:good"])[0].row_key(board.cases()[0])
 
 
 def test_changed_protocol_scores_again_without_predicting(board, methods, tmp_path) -> None:
@@ -142,14 +142,15 @@ def test_changed_protocol_scores_again_without_predicting(board, methods, tmp_pa
     path = prediction_path(str(first.prediction))
     stamp = path.stat().st_mtime_ns
     board.dataset.structures = {"only": (2,)}  # type: ignore[misc]
-    second = run(board, methods, ["good"], folder, limit=1)[0]
+    again = setting_of(board.task, board.dataset)
+    second = run(again, methods, ["good"], folder, limit=1)[0]
     assert second.protocol != first.protocol and second.metrics["dice"] != first.metrics["dice"]
     assert second.seconds == first.seconds and path.stat().st_mtime_ns == stamp
 
 
 def test_order_and_workers_change_no_score(board, methods, tmp_path) -> None:
     forward = run(board, methods, ["noisy"], tmp_path / "a")
-    backward = Board(board.task, board.track, board.dataset, board.split)
+    backward = setting_of(board.task, board.dataset, board.track.name)
     cases = board.cases()
     object.__setattr__(backward, "cases", lambda limit=None: cases[::-1][:limit])
     reverse = run(backward, methods, ["noisy"], tmp_path / "b")  # served from the cache of predictions
@@ -193,7 +194,7 @@ def test_missing_package_is_a_skipped_row(board, tmp_path, monkeypatch) -> None:
     from mrbench_baselines.registration.ants import AntsSyN
 
     monkeypatch.setattr(AntsSyN, "needs", {"no_such_package": "pip install 'mrbench[ants]'"})
-    wanted = entries(board, ["ants"])
+    wanted = candidates(board, ["ants"])
     row = run_board(board, wanted, folder=tmp_path / "out", limit=1)[0]
     assert (row.status, row.message, row.failed) == ("skipped", "pip install 'mrbench[ants]'", False)
     monkeypatch.undo()
@@ -201,7 +202,7 @@ def test_missing_package_is_a_skipped_row(board, tmp_path, monkeypatch) -> None:
 
 
 def test_learned_method_without_weights_is_skipped(board) -> None:
-    found = entries(board, ["voxelmorph"])[0]
+    found = candidates(board, ["voxelmorph"])[0]
     assert found.skipped is not None and "train with `mrbench train" in found.skipped
 
 
@@ -227,18 +228,18 @@ def test_fresh_process_means_one_process_a_case(board, tmp_path) -> None:
         "    def predict(self, inputs):\n        Counts.calls += 1\n"
         "        return np.full((3, *inputs.fixed.shape), Counts.calls, np.float32)\n".replace("FRESH", "True")
     )
-    rows = run_board(board, entries(board, [f"{path}:Counts"]), folder=tmp_path / "out")
+    rows = run_board(board, candidates(board, [f"{path}:Counts"]), folder=tmp_path / "out")
     assert [np.load(prediction_path(str(row.prediction))).max() for row in rows] == [1, 1, 1]
 
 
 def test_same_method_twice_is_refused(board) -> None:
     with pytest.raises(RequestError, match="twice"):
-        entries(board, ["identity", "identity"])
+        candidates(board, ["identity", "identity"])
 
 
 def test_two_names_of_one_method_are_refused(board) -> None:
     with pytest.raises(RequestError, match="twice"):
-        entries(board, ["voxelmorph", "voxelmorph[weights=blobs]"])
+        candidates(board, ["voxelmorph", "voxelmorph[weights=blobs]"])
 
 
 def test_wrong_values_of_parameters_are_one_sentence(board) -> None:
@@ -250,7 +251,7 @@ def test_wrong_values_of_parameters_are_one_sentence(board) -> None:
         ("voxelmorph[weights=nowhere.safetensors]", "is not there"),
     ]:
         with pytest.raises(RequestError, match=message):
-            entries(board, [text])
+            candidates(board, [text])
 
 
 def test_prediction_on_disk_is_what_was_scored(board, methods, tmp_path) -> None:

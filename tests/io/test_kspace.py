@@ -7,9 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from tests.settings import setting_of
 
 from mrbench.core.errors import DataError, RequestError
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.io.kspace import read_kspace
@@ -223,7 +224,7 @@ def test_what_no_track_takes_is_one_sentence(monkeypatch: pytest.MonkeyPatch) ->
     several = find_dataset("cine-sim", "k-space")
     monkeypatch.setattr(type(several), "coils", 4)
     with pytest.raises(RequestError, match="no track takes fully sampled cine of 4 coils as cine-sim has; combine"):
-        Reconstruction().track_for(several)  # type: ignore[arg-type]
+        Reconstruction().default_track(several)  # type: ignore[arg-type]
 
 
 def test_broken_files(tmp_path: Path, kspace: np.ndarray) -> None:
@@ -251,13 +252,13 @@ def test_folder_of_full_data_is_undersampled_by_the_track(tmp_path: Path, kspace
     for name in "ab":
         fastmri(tmp_path / f"{name}.h5", kspace)
     folder, task = KspaceFolder(tmp_path), Reconstruction()
-    assert task.track_for(folder) == "multicoil-4x"
-    cases = task.cases(folder, "test", "multicoil-4x")
+    assert task.default_track(folder).name == "multicoil-4x"
+    cases = setting_of(task, folder, "multicoil-4x").cases()
     assert [case.id for case in cases][:3] == ["a_mask1", "b_mask1", "a_mask2"]
-    case = task.load(folder, cases[0], "multicoil-4x")
+    case = setting_of(task, folder, "multicoil-4x").load(cases[0])
     assert case.reference.magnitude.shape == (3, 12, 14) and not case.inputs.mask.all()
     with pytest.raises(RequestError, match="does not suit"):
-        task.cases(folder, "test", "singlecoil-4x")
+        setting_of(task, folder, "singlecoil-4x").cases()
 
 
 def test_folder_whose_files_disagree(tmp_path: Path, kspace: np.ndarray) -> None:
@@ -290,7 +291,7 @@ def test_table_of_a_folder(tmp_path: Path, kspace: np.ndarray) -> None:
 
 
 def test_datasets_without_kspace_say_so() -> None:
-    with pytest.raises(RequestError, match="has no k-space; choose icbm-sim"):
+    with pytest.raises(RequestError, match="has no k-space; choose cine-sim, icbm-sim"):
         find_dataset("msd-hippocampus", "k-space")
 
 
@@ -300,7 +301,7 @@ def test_real_undersampled_kspace() -> None:
 
     path = Path(os.environ["MRBENCH_DATA"]) / "sigpy-brain-8ch"
     folder, task = find_dataset(f"folder:{path}", "k-space"), Reconstruction()
-    case = task.load(folder, task.cases(folder, "test", "as-acquired")[0], "as-acquired")
+    case = (setting := setting_of(task, folder, "as-acquired")).load(setting.cases()[0])
     assert case.inputs.kspace.shape == (1, 8, 230, 180) and case.inputs.calibration == (24, 24)
     assert case.inputs.mask.mean() == pytest.approx(0.1243, abs=1e-3) and case.reference.magnitude is None
 

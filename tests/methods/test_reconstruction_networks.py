@@ -9,21 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mrbench.engine.plan import build
 from tests.kspace_phantom import SHAPE, acquire, case_of, write_fastmri
+from tests.settings import setting_of
 
+from mrbench.core.candidate import candidates
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Resources
 from mrbench.core.random import rng_for
-from mrbench.core.registry import parse_spec
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
+from mrbench.core.specification import parse_spec
+from mrbench.core.weights import resolve_weights, shipped_weights
 from mrbench.datasets.kspace_folder import KspaceFolder
-from mrbench.engine.plan import Board, build, entries
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
 from mrbench.tasks.reconstruction import Reconstruction, TrainingScans
 from mrbench.tasks.sampling import TRACKS
 from mrbench.training.fit import fit
 from mrbench.training.loop import Schedule
-from mrbench.training.weights import load_weights, resolve_weights, save_weights, shipped_weights
+from mrbench.training.weights import load_weights, save_weights
 from mrbench_methods.reconstruction.cascade import CascadeCNN, DynamicCascadeCNN
 from mrbench_methods.reconstruction.cascade_network import CascadeNetwork, DynamicCascadeNetwork, share
 from mrbench_methods.reconstruction.learned import ReconstructionRecipe, acs_mask
@@ -114,7 +117,7 @@ def test_networks_ignore_the_units_of_kspace() -> None:
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_training_batches_are_consistent(dynamic: bool, monkeypatch) -> None:
     """Flips and bands keep physics: of noiseless, fully sampled data, the image of a batch is its target."""
-    track = TRACKS["cine-8x" if dynamic else "singlecoil-4x"]
+    track = TRACKS["cine-8x" if dynamic else "singlecoil-4x"].settings
     method = DynamicCascadeCNN(cascades=1, features=2) if dynamic else CascadeCNN(cascades=1, features=2)
     scans = [acquire(6, 1, noise=0.0, beating=dynamic, seed=seed) for seed in range(2)]
     recipe = method.training_recipe(TrainingScans(scans, [track]), seed=0)
@@ -139,7 +142,7 @@ def test_scans_of_different_sizes_train_together() -> None:
     wide = acquire(3, 1, seed=1)
     narrow = dataclasses.replace(wide, kspace=wide.kspace[..., 4:-4], reference=wide.reference[..., 4:-4])
     recipe = CascadeCNN(cascades=1, features=2).training_recipe(
-        TrainingScans([wide, narrow], [TRACKS["singlecoil-4x"]]), seed=0
+        TrainingScans([wide, narrow], [TRACKS["singlecoil-4x"].settings]), seed=0
     )
     assert all(torch.isfinite(recipe.loss(rng_for(str(step), "training"))) for step in range(4))
 
@@ -151,10 +154,10 @@ def test_wrong_data_are_skipped_with_a_reason() -> None:
     object.__setattr__(inputs, "calibration", (0, 0))
     with pytest.raises(MethodSkipped, match="centre of k-space"):
         VarNet().predict(inputs)
-    assert "one coil" in str(VarNet().skip_reason("singlecoil-4x"))
+    assert "one coil" in str(VarNet().skip_reason(TRACKS["singlecoil-4x"]))
     with pytest.raises(RequestError, match="cannot be trained for singlecoil-4x: frames of this track are slices"):
         fit(DynamicCascadeCNN(), parse_spec("dynamic-cascade-cnn"), task, find_dataset("icbm-sim", "k-space"),
-            ["singlecoil-4x"], Schedule(1, 1e-3), out=Path(), checkpoints=Path())  # fmt: skip
+            [TRACKS["singlecoil-4x"]], Schedule(1, 1e-3), out=Path(), checkpoints=Path())  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -177,13 +180,13 @@ def test_training_learns_and_its_weights_serve_their_tracks(method: str, folder:
     learner = build(spec, task)
     tracks = ["multicoil-4x", "multicoil-8x"]
     path = fit(
-        learner, spec, task, dataset, tracks, Schedule(150, 3e-3, validate_every=150), out=tmp_path,  # type: ignore[arg-type]
-        checkpoints=tmp_path, validation_limit=1,
+        learner, spec, task, dataset, [TRACKS[n] for n in tracks], Schedule(150, 3e-3, validate_every=150),  # type: ignore[arg-type]
+        out=tmp_path, checkpoints=tmp_path, validation_limit=1,
     )  # fmt: skip
     assert path.name == f"{learner.network}.phantoms.multicoil-4x+multicoil-8x.safetensors"  # type: ignore[attr-defined]
     manifest = json.loads(path.with_suffix(".json").read_text())
     assert manifest["tracks"] == tracks and "--track multicoil-4x+multicoil-8x" in manifest["command"]
-    case = task.load(dataset, task.cases(dataset, "test", "multicoil-4x")[0], "multicoil-4x")
+    case = (setting := setting_of(task, dataset, "multicoil-4x")).load(setting.cases()[0])
     trained = build(parse_spec(f"{method},weights={path}]"), task)
     trained.setup(Resources())
     first = task.check(case, trained.predict(case.inputs))
@@ -207,17 +210,17 @@ def test_weights_are_found_by_data_set_and_track(tmp_path: Path) -> None:
 
 
 def test_a_default_board_of_new_data_shows_weights_of_real_heads(folder: Path) -> None:
-    board = Board(task, "multicoil-8x", KspaceFolder(folder), "test")  # type: ignore[arg-type]
-    specs = {str(entry.spec) for entry in entries(board) if entry.kind == "learned" and not entry.skipped}
+    board = setting_of(task, KspaceFolder(folder), "multicoil-8x")  # type: ignore[arg-type]
+    specs = {str(entry.spec) for entry in candidates(board) if entry.method.kind == "learned" and not entry.skipped}
     assert "varnet[weights=ixi-hh-2mm.multicoil-8x]" in specs
-    asked = entries(board, ["varnet"])[0]
+    asked = candidates(board, ["varnet"])[0]
     assert asked.skipped is not None and "no weights" in asked.skipped
 
 
 def test_all_weights_are_the_other_ones_once() -> None:
-    board = Board(task, "singlecoil-8x", find_dataset("ixi-hh-2mm", "k-space"), "test")  # type: ignore[arg-type]
-    own = entries(board, ["cascade-cnn", "zero-filled"])
-    made = entries(board, ["cascade-cnn", "zero-filled"], all_weights=True)
+    board = setting_of(task, find_dataset("ixi-hh-2mm", "k-space"), "singlecoil-8x")  # type: ignore[arg-type]
+    own = candidates(board, ["cascade-cnn", "zero-filled"])
+    made = candidates(board, ["cascade-cnn", "zero-filled"], all_weights=True)
     foreign = made[len(own) :]
     assert any("weights=ixi-hh-2mm.singlecoil-4x" in str(entry.spec) for entry in foreign)
     assert len({entry.weights for entry in made if entry.weights}) == len(foreign) + 1  # none twice, home not again
@@ -232,6 +235,6 @@ def test_shipped_weights_were_trained_on_the_train_split(path: Path) -> None:
     dataset = find_dataset(manifest["dataset"], "k-space")
     assert manifest["split"] == "train" and manifest["dataset_fingerprint"] == dataset.fingerprint
     assert load_weights(path)
-    board = Board(task, manifest["tracks"][0], dataset, "test")  # type: ignore[arg-type]
-    used = {entry.weights for entry in entries(board) if entry.kind == "learned" and entry.skipped is None}
+    board = setting_of(task, dataset, manifest["tracks"][0])  # type: ignore[arg-type]
+    used = {entry.weights for entry in candidates(board) if entry.method.kind == "learned" and entry.skipped is None}
     assert manifest["sha256"] in used  # what is shipped is what a plain run takes

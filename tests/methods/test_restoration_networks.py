@@ -14,15 +14,16 @@ from mrbench.core.case import Case
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.random import rng_for
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method, find_task
+from mrbench.core.specification import parse_spec
+from mrbench.core.weights import manifest_path, weights_folder
 from mrbench.physics.resolution import upsampled
-from mrbench.tasks.catalog import find_task
 from mrbench.tasks.denoising import TRACKS as NOISE
 from mrbench.tasks.denoising import DenoisingInputs, noisy
 from mrbench.tasks.restoration import RestorationReference, TrainingVolumes
 from mrbench.tasks.super_resolution import TRACKS, SuperResolutionInputs, low_resolution
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
-from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_folder
+from mrbench.training.weights import load_weights, save_weights
 from mrbench_methods.denoising.autoencoder_network import Autoencoder
 from mrbench_methods.super_resolution.fusion_network import FusionNetwork
 from mrbench_methods.super_resolution.learned import back_projected, pairs
@@ -53,7 +54,7 @@ def phantom(shape: tuple[int, int, int] = (24, 40, 32), seed: int = 0) -> np.nda
 
 
 def sr_inputs(track: str, volume: np.ndarray) -> SuperResolutionInputs:
-    chosen = TRACKS[track]
+    chosen = track.settings
     low = low_resolution(chosen, volume, rng_for("x", "noise"))
     return SuperResolutionInputs(low, chosen.degradation, chosen.noise, (1.0, 1.0, 1.0))
 
@@ -143,10 +144,10 @@ def test_planes_follow_the_loss_of_resolution() -> None:
     made = find_method("multi-scale-fusion", "super-resolution").build()
     volume = phantom()
     for track, planes in (("3d-x2", 3), ("3d-x2-noise", 3), ("2d-x2", 1), ("through-plane-x4", 1)):
-        recipe = made.training_recipe(TrainingVolumes([volume], [TRACKS[track]]), seed=0)
+        recipe = made.training_recipe(TrainingVolumes([volume], [TRACKS[track].settings]), seed=0)
         assert recipe.settings["planes"] == planes
     axial = find_method("multi-scale-fusion", "super-resolution").build(planes="axial")
-    assert axial.training_recipe(TrainingVolumes([volume], [TRACKS["3d-x2"]]), seed=0).settings["planes"] == 1
+    assert axial.training_recipe(TrainingVolumes([volume], [TRACKS["3d-x2"].settings]), seed=0).settings["planes"] == 1
     assert axial.network == f"{made.network}-axial"
 
 
@@ -227,14 +228,14 @@ def test_sizes_by_hand() -> None:
 def test_a_mirrored_pair_is_degraded_anew() -> None:
     """Flipping low and high resolution alike would move their grids against each other by one fine voxel."""
     volume = phantom()
-    plain, mirrored = pairs(TrainingVolumes([volume], [TRACKS["3d-x2"]]), 0)
-    expected = low_resolution(TRACKS["3d-x2"], np.ascontiguousarray(volume[..., ::-1]), rng_for("x", "y"))
+    plain, mirrored = pairs(TrainingVolumes([volume], [TRACKS["3d-x2"].settings]), 0)
+    expected = low_resolution(TRACKS["3d-x2"].settings, np.ascontiguousarray(volume[..., ::-1]), rng_for("x", "y"))
     np.testing.assert_allclose(mirrored.low, expected, atol=1e-3)
     assert np.abs(plain.low[..., ::-1].astype(np.float32) - expected).max() > 0.05
 
 
 def test_a_block_lies_where_its_interpolation_does() -> None:
-    pair = pairs(TrainingVolumes([gaussian_filter(phantom((40, 60, 60)), 2)], [TRACKS["3d-x2"]]), 0)[0]
+    pair = pairs(TrainingVolumes([gaussian_filter(phantom((40, 60, 60)), 2)], [TRACKS["3d-x2"].settings]), 0)[0]
     low, start, truth = pair.cut((12, 14, 16), np.random.default_rng(0))
     inside = (slice(4, -4),) * 3
     error = [np.abs(np.roll(start, step, 2) - truth)[inside].mean() for step in (-1, 0, 1)]
@@ -252,7 +253,9 @@ def trained(text: str, track: str, rate: float, same_batch: bool) -> tuple[Learn
     task = find_task("denoising" if track in NOISE else "super-resolution")
     spec = parse_spec(text)
     made = find_method(spec.name, task.name).build(**spec.parameters)
-    recipe = made.training_recipe(TrainingVolumes([phantom(seed=s) for s in range(3)], [task.setting(track)]), seed=0)
+    recipe = made.training_recipe(
+        TrainingVolumes([phantom(seed=s) for s in range(3)], [task.tracks[track].settings]), seed=0
+    )
     optimiser, losses = torch.optim.Adam(recipe.network.parameters(), lr=rate), []
     for step in range(60):
         loss = recipe.loss(rng_for(f"step {0 if same_batch else step}", "training"))
@@ -282,7 +285,7 @@ def test_a_short_training_denoises_what_it_has_not_seen() -> None:
 
 def gan_recipe(seed: int = 0):
     made = find_method("srgan", "super-resolution").build(adversarial=0.5, dimensions=2, features=8, blocks=1)
-    return made.training_recipe(TrainingVolumes([phantom((4, 40, 32))], [TRACKS["2d-x2"]]), seed=seed)
+    return made.training_recipe(TrainingVolumes([phantom((4, 40, 32))], [TRACKS["2d-x2"].settings]), seed=seed)
 
 
 def test_the_adversary_is_trained_and_tells_made_from_true(tmp_path: Path) -> None:
@@ -331,15 +334,19 @@ def test_a_resumed_gan_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 def test_one_generator_has_one_factor() -> None:
     made = find_method("srgan", "super-resolution").build()
     with pytest.raises(RequestError, match="train each track alone"):
-        made.new_network([TRACKS["3d-x2"], TRACKS["2d-x2"]])
-    assert "2-D convolutions" in find_method("srgan", "super-resolution").build(dimensions=2).skip_reason("3d-x2")
+        made.new_network([TRACKS["3d-x2"].settings, TRACKS["2d-x2"].settings])
+    assert "2-D convolutions" in find_method("srgan", "super-resolution").build(dimensions=2).skip_reason(
+        TRACKS["3d-x2"]
+    )
 
 
 def test_weights_build_the_network_of_their_track(tmp_path: Path) -> None:
     """The factor of upsampling comes from the manifest: the spec does not repeat it."""
     made = find_method("srgan", "super-resolution").build(features=8, blocks=1)
     path = tmp_path / "w.safetensors"
-    save_weights(path, made.new_network([TRACKS["through-plane-x4"]]).state_dict(), {"tracks": ["through-plane-x4"]})
+    save_weights(
+        path, made.new_network([TRACKS["through-plane-x4"].settings]).state_dict(), {"tracks": ["through-plane-x4"]}
+    )
     made.weights = str(path)
     made.setup(Resources())
     assert made.predict(sr_inputs("through-plane-x4", phantom())).shape == (24, 40, 32)

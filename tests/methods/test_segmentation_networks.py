@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from mrbench.core.method import LearnedMethod
 from mrbench.core.random import rng_for
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method
+from mrbench.core.specification import parse_spec
 from mrbench.metrics.overlap import dice
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
 from mrbench.training.loop import AdversarialRecipe, Schedule, train

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.core.registry import find_method
-from mrbench.tasks.catalog import find_task
-from mrbench.training.weights import load_weights, manifest_path, weights_folder, weights_name
+from mrbench.core.registry import find_method, find_task
+from mrbench.core.weights import manifest_path, weights_folder, weights_name
+from mrbench.training.weights import load_weights
 
 METHODS = {"generation": "dcgan", "segmentation": "vox2vox", "synthesis": "pix2pix"}
 SHIPPED = [

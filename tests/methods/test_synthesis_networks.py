@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from tests.settings import setting_of
 
+from mrbench.core.candidate import candidates
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.random import rng_for
-from mrbench.core.registry import find_method, parse_spec
-from mrbench.datasets.catalog import find_dataset
-from mrbench.engine.plan import Board, entries
+from mrbench.core.registry import find_dataset, find_method, find_task
+from mrbench.core.specification import parse_spec
 from mrbench.metrics.image import psnr
-from mrbench.tasks.catalog import find_task
 from mrbench.tasks.synthesis import TRACKS, Scan, SynthesisInputs, TrainingScans
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import save_weights
@@ -45,11 +45,11 @@ def person(seed: int) -> Scan:
 
 
 def examples(track: str, people: int = 2) -> TrainingScans:
-    return TrainingScans([person(n) for n in range(people)], [TRACKS[name] for name in track.split("+")])
+    return TrainingScans([person(n) for n in range(people)], [TRACKS[name].settings for name in track.split("+")])
 
 
 def inputs_of(track: str, scan: Scan) -> SynthesisInputs:
-    source, target = TRACKS[track]
+    source, target = TRACKS[track].settings
     return SynthesisInputs(scan.images[source], scan.mask, source, target, scan.spacing)
 
 
@@ -61,7 +61,7 @@ def built(text: str) -> LearnedMethod:
 def untrained(text: str, track: str) -> LearnedMethod:
     made = built(text)
     torch.manual_seed(0)
-    made.network_ = made.new_network([TRACKS[name] for name in track.split("+")])
+    made.network_ = made.new_network([TRACKS[name].settings for name in track.split("+")])
     made.network_.eval()
     for module in made.network_.modules():  # above zero, so that what it makes is not clipped away
         if isinstance(module, SkipGenerator):
@@ -208,7 +208,7 @@ def test_thick_slices_and_small_regions_train() -> None:
 
 def test_weights_of_the_other_direction_are_no_row() -> None:
     made = untrained("pix2pix[base=4,blocks=1]", "t1-to-t2")
-    made.tracks_ = [TRACKS["t1-to-t2"]]
+    made.tracks_ = [TRACKS["t1-to-t2"].settings]
     assert made.predict(inputs_of("t1-to-t2", person(1))).shape == SHAPE
     with pytest.raises(MethodSkipped, match="not trained to make T1 from T2"):
         made.predict(inputs_of("t2-to-t1", person(1)))
@@ -286,15 +286,17 @@ def test_each_direction_has_its_own_generator() -> None:
 def test_weights_of_both_tracks_serve_each(tmp_path: Path) -> None:
     made = built("cyclegan[base=4,blocks=1]")
     path = tmp_path / "w.safetensors"
-    save_weights(path, made.new_network(list(TRACKS.values())).state_dict(), {"tracks": BOTH.split("+")})
+    save_weights(
+        path, made.new_network([track.settings for track in TRACKS.values()]).state_dict(), {"tracks": BOTH.split("+")}
+    )
     made.weights = str(path)
     made.setup(Resources())
     assert made.predict(inputs_of("t2-to-t1", person(1))).shape == SHAPE
 
 
 def test_all_weights_leaves_the_other_direction_away() -> None:
-    board = Board(find_task("synthesis"), "t1-to-t2", find_dataset("open-ms", "contrasts"), "test")
-    names = [str(entry.spec) for entry in entries(board, ["pix2pix", "cyclegan"], all_weights=True)]
+    board = setting_of(find_task("synthesis"), find_dataset("open-ms", "contrasts"), "t1-to-t2")
+    names = [str(entry.spec) for entry in candidates(board, ["pix2pix", "cyclegan"], all_weights=True)]
     assert names[2:] == ["pix2pix[weights=icbm-sim.t1-to-t2]", f"cyclegan[weights=icbm-sim.{BOTH}]"]
 
 

@@ -10,13 +10,14 @@ import pytest
 import torch
 from monai.losses import LocalNormalizedCrossCorrelationLoss
 from monai.networks.blocks import DVF2DDF
+from mrbench.engine.plan import build
+from tests.settings import setting_of
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
-from mrbench.core.registry import parse_spec
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
+from mrbench.core.specification import parse_spec
 from mrbench.datasets.folder import Folder
-from mrbench.engine.plan import build
 from mrbench.metrics.deformation import jacobian_determinant, warp
 from mrbench.tasks.registration import Registration
 from mrbench.training.fit import fit
@@ -133,7 +134,7 @@ def train(cohort: Path, folder: Path, method: str, steps: int, schedule: Schedul
     spec = parse_spec(method)
     scores: list[float] = []
     fit(
-        build(spec, Registration()), spec, Registration(), Folder(cohort), ["inter-subject"],
+        build(spec, Registration()), spec, Registration(), Folder(cohort), list(Registration.tracks.values()),
         schedule or Schedule(steps, 2e-3, validate_every=20), out=folder, checkpoints=folder,
         report=lambda progress, loss, score: scores.append(score) if score is not None else None,
     )  # fmt: skip
@@ -151,7 +152,7 @@ def test_training_writes_weights_with_an_honest_manifest(trained) -> None:
 
 def test_training_learns(trained, dataset: Folder, task: Registration) -> None:
     folder, _ = trained
-    pair = task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+    pair = (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
     still = task.score(pair, np.zeros((3, *pair.inputs.fixed.shape), np.float32)).metrics["dice"]
     dice = {}
     for steps in (0, 25):

@@ -34,7 +34,7 @@ def test_share_of_the_harness_and_rerun(benchmark, cohort: Path, tmp_path: Path)
     run = [sys.executable, "-m", "mrbench", "run", "-t", "registration", "-d", f"folder:{cohort}", "-m", "mine.py:work"]
     whole = wall(run, tmp_path)
     rerun = benchmark.pedantic(wall, args=(run, tmp_path), rounds=2)
-    recorded = json.loads((tmp_path / "results/registration/inter-subject/blobs/run.json").read_text())["runs"]
+    recorded = json.loads((tmp_path / "mrbench-results/registration/inter-subject/blobs/run.json").read_text())["runs"]
     spent = next(iter(recorded.values()))["seconds"]
     benchmark.extra_info["harness_percent_of_run"] = round(100 * spent["harness"] / spent["total"], 2)
     benchmark.extra_info["rerun_percent_of_run"] = round(100 * rerun / whole, 2)

@@ -12,7 +12,7 @@ from mrbench.physics.resolution import Degradation, profile_sd, spline, zero_fil
 from mrbench.tasks.super_resolution import TRACKS
 
 SHAPE = (24, 40, 32)
-DEGRADATIONS = {track.degradation: None for track in TRACKS.values()} | dict.fromkeys(
+DEGRADATIONS = {track.degradation: None for track in (track.settings for track in TRACKS.values())} | dict.fromkeys(
     [Degradation("slices", (3, 1, 2)), Degradation("blur", (1, 4, 3)), Degradation("truncation", (3, 1, 2))]
 )
 each_degradation = pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_interpolation_puts_a_blob_back(degradation: Degradation) -> None:
 
 @pytest.mark.parametrize("track", ["3d-x2", "2d-x4", "3d-x2-blur"])
 def test_an_impulse_comes_to_the_voxel_it_lies_at(track: str) -> None:
-    degradation = TRACKS[track].degradation
+    degradation = TRACKS[track].settings.degradation
     n = (3, 5, 2)
     volume = np.zeros(SHAPE, np.float32)
     volume[tuple(a * f for a, f in zip(n, degradation.factors, strict=True))] = 1

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.settings import setting_of
 
+from mrbench.core.candidate import candidates
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.datasets.folder import Folder
-from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import run_board
 from mrbench.report import page as pages
 from mrbench.report.tables import Caption, caption, csv_table, latex_table, markdown_table
@@ -25,11 +27,11 @@ SECONDS, MEMORY = "CPU s/Mvox", "MiB/Mvox"
 
 
 @pytest.fixture(scope="module")
-def made(cohort: Path, tmp_path_factory) -> tuple[Board, list[Row]]:
+def made(cohort: Path, tmp_path_factory) -> tuple[Setting, list[Row]]:
     patch = pytest.MonkeyPatch()
     patch.setenv("MRBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-    board = Board(Registration(), "inter-subject", Folder(cohort), "test")
-    rows = run_board(board, entries(board, ["identity", "demons"]), folder=tmp_path_factory.mktemp("board"), limit=1)
+    board = setting_of(Registration(), Folder(cohort), "inter-subject")
+    rows = run_board(board, candidates(board, ["identity", "demons"]), folder=tmp_path_factory.mktemp("board"), limit=1)
     patch.undo()
     return board, rows
 
@@ -58,7 +60,7 @@ def about_of(table: Leaderboard) -> Caption:
     )
 
 
-def draw(made: tuple[Board, list[Row]], rows: list[Row], path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def draw(made: tuple[Setting, list[Row]], rows: list[Row], path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The page without its figures."""
     monkeypatch.setattr(pages, "draw_figures", lambda *arguments: [])
     table = leaderboard(frame(rows), Registration().metrics)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.settings import setting_of
 
+from mrbench.core.candidate import candidates
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.datasets.folder import Folder
-from mrbench.engine.plan import Board, entries
 from mrbench.engine.run import run_board
 from mrbench.report.board import write_board
 from mrbench.report.figures import _share, pareto_front
@@ -25,13 +27,13 @@ from mrbench.tasks.registration import Registration
 
 
 @pytest.fixture(scope="module")
-def made(cohort: Path, tmp_path_factory) -> tuple[Path, Board, list[Row], Leaderboard]:
+def made(cohort: Path, tmp_path_factory) -> tuple[Path, Setting, list[Row], Leaderboard]:
     """A board of two methods on two of three cases, run for real."""
     patch = pytest.MonkeyPatch()
     patch.setenv("MRBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
     folder = tmp_path_factory.mktemp("board")
-    board = Board(Registration(), "inter-subject", Folder(cohort), "test")
-    rows = run_board(board, entries(board, ["identity", "demons[smooth_voxels=1.5]"]), folder=folder, limit=2)
+    board = setting_of(Registration(), Folder(cohort), "inter-subject")
+    rows = run_board(board, candidates(board, ["identity", "demons[smooth_voxels=1.5]"]), folder=folder, limit=2)
     about = about_of(leaderboard(frame(rows), board.task.metrics))
     write_board(folder, board, rows, leaderboard(frame(rows), board.task.metrics), about, figures=True)
     patch.undo()

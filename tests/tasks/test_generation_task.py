@@ -8,13 +8,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from tests.settings import setting_of
 
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.registry import find_dataset
 from mrbench.core.row import Row
-from mrbench.datasets.catalog import find_dataset
 from mrbench.datasets.dataset import Dataset
-from mrbench.tasks.generation import DRAWS, SHOWN, SLICES, Generation, random_pairs, slices_of
+from mrbench.tasks.generation import DRAWS, SHOWN, SLICES, Cohort, Generation, random_pairs, slices_of
 
 TRACK = "axial-t1"
 
@@ -27,7 +28,7 @@ def brains(aligned_heads: Path) -> Dataset:
 @pytest.fixture
 def draws(brains: Dataset) -> list[Case]:
     task = Generation()
-    return [task.load(brains, identity, TRACK) for identity in task.cases(brains, "test", TRACK)]
+    return [setting_of(task, brains, TRACK).load(identity) for identity in setting_of(task, brains, TRACK).cases()]
 
 
 def near(case: Case, seed: int = 0) -> np.ndarray:
@@ -52,7 +53,7 @@ def test_what_is_held_out_is_of_other_people(brains: Dataset, draws: list[Case])
     volume = brains.load("h8").images["T1"]
     np.testing.assert_array_equal(reference.held_out[SLICES:], volume[9 : 9 + SLICES])
     assert not any((reference.training == image).all((1, 2)).any() for image in reference.held_out)
-    assert set(Generation().subjects_for(brains, Generation().cases(brains, "test", TRACK))) == {
+    assert set((setting := setting_of(Generation(), brains, TRACK)).task.subjects_for(setting, setting.cases())) == {
         f"h{n}" for n in (*range(5), 7, 8)
     }
 
@@ -147,14 +148,14 @@ def test_too_small_and_unlike_volumes_are_one_sentence(aligned_heads: Path, tmp_
             )
         dataset = find_dataset(f"folder:{folder}", "images")
         with pytest.raises(DataError) as caught:
-            slices_of(dataset.address, dataset.fingerprint, "train")
+            slices_of(Cohort.of(dataset), "train")
         assert sentence in str(caught.value)
 
 
 def test_the_protocol_names_the_features(brains: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = Generation().protocol(brains, TRACK)
+    before = setting_of(Generation(), brains, TRACK).protocol
     monkeypatch.setattr("mrbench.tasks.generation.sha256_of", lambda path: "0" * 64)
-    assert Generation().protocol(brains, TRACK).hash != before.hash
+    assert setting_of(Generation(), brains, TRACK).protocol.hash != before.hash
 
 
 def test_extra_subjects_are_trained_on_and_a_split_without_people_has_no_draws(brains, monkeypatch) -> None:
@@ -162,9 +163,9 @@ def test_extra_subjects_are_trained_on_and_a_split_without_people_has_no_draws(b
     monkeypatch.setattr(type(brains), "endless", True)
     load = type(brains).load
     monkeypatch.setattr(type(brains), "load", lambda self, s: load(self, train[0] if s.startswith("further") else s))
-    before = len(Generation().training_examples(brains, [TRACK]).images)
-    monkeypatch.setattr(brains, "further", ())
+    before = len(Generation().training_examples(brains, list(Generation.tracks.values())).images)
+    monkeypatch.setattr(brains, "extra_subjects", ())
     brains.add_extra_subjects(2)
-    assert len(Generation().training_examples(brains, [TRACK]).images) == before + 2 * SLICES
+    assert len(Generation().training_examples(brains, list(Generation.tracks.values())).images) == before + 2 * SLICES
     monkeypatch.setattr(type(brains), "subjects", lambda self, split: ())
-    assert Generation().cases(brains, "test", TRACK) == []
+    assert setting_of(Generation(), brains, TRACK).cases() == []

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 from tests.kspace_phantom import SHAPE, acquire, case_of, write_fastmri
+from tests.settings import setting_of
 
 from mrbench.core.errors import DataError, PredictionError, RequestError
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 from mrbench.tasks.reconstruction import Reconstruction, undersample
@@ -22,25 +23,25 @@ def zero_filled(case) -> np.ndarray:
 
 def test_cases_take_every_subject_before_the_next_mask() -> None:
     dataset = find_dataset("icbm-sim", "k-space")
-    cases = task.cases(dataset, "test", "singlecoil-4x")
+    cases = setting_of(task, dataset, "singlecoil-4x").cases()
     subjects = dataset.subjects("test")
     assert len(cases) == 3 * len(subjects) and [c.subjects[0] for c in cases[: len(subjects)]] == list(subjects)
     assert len({case.id for case in cases}) == len(cases)
-    assert len(task.cases(dataset, "test", "multicoil-4x-equispaced")) == len(subjects)
+    assert len(setting_of(task, dataset, "multicoil-4x-equispaced").cases()) == len(subjects)
 
 
 def test_a_track_follows_from_the_data() -> None:
     cine, heads = find_dataset("cine-sim", "k-space"), find_dataset("icbm-sim", "k-space")
-    assert task.track_for(cine) == "cine-8x" and task.track_for(heads) == "singlecoil-4x"
+    assert task.default_track(cine).name == "cine-8x" and task.default_track(heads).name == "singlecoil-4x"
     with pytest.raises(RequestError, match="'cine-8x' does not suit icbm-sim; choose singlecoil-4x"):
-        task.cases(heads, "test", "cine-8x")
+        setting_of(task, heads, "cine-8x").cases()
     with pytest.raises(RequestError, match="choose cine-8x"):
-        task.cases(cine, "test", "multicoil-4x")
+        setting_of(task, cine, "multicoil-4x").cases()
 
 
 @pytest.mark.parametrize("track", [name for name in TRACKS if name != "as-acquired"])
 def test_inputs_hold_only_what_was_sampled(track: str) -> None:
-    frames = 6 if TRACKS[track].dynamic else 2
+    frames = 6 if TRACKS[track].settings.dynamic else 2
     case = case_of(track, frames=frames)
     inputs = case.inputs
     assert inputs.mask.shape == (frames, *SHAPE) and inputs.kspace.dtype == np.complex64
@@ -49,7 +50,7 @@ def test_inputs_hold_only_what_was_sampled(track: str) -> None:
     assert zero_filled(case).max() == pytest.approx(1, abs=1e-5)
     assert min(inputs.calibration) >= 2
     columns = inputs.mask[:, :1].repeat(SHAPE[0], axis=1)
-    assert (TRACKS[track].pattern == "poisson") == (not np.array_equal(columns, inputs.mask))
+    assert (TRACKS[track].settings.pattern == "poisson") == (not np.array_equal(columns, inputs.mask))
     assert 1.5 < task.score(case, zero_filled(case)).details["true_acceleration"] < 14
 
 
@@ -112,7 +113,7 @@ def test_scores_rank_a_better_image_higher_everywhere() -> None:
 
 def test_protocols_tell_conventions_apart() -> None:
     heads = find_dataset("icbm-sim", "k-space")
-    protocols = {task.protocol(heads, track).hash for track in TRACKS}
+    protocols = {setting_of(task, heads, track).protocol.hash for track in TRACKS}
     assert len(protocols) == len(TRACKS)
 
 
@@ -143,9 +144,11 @@ def test_order_of_cases_changes_nothing(tmp_path) -> None:
     for number in range(2):
         write_fastmri(tmp_path / f"s{number}.h5", acquire(2, 4, seed=number))
     dataset = KspaceFolder(tmp_path)
-    cases = task.cases(dataset, "test", "multicoil-4x")
-    forwards = [task.load(dataset, case, "multicoil-4x").inputs for case in cases]
-    backwards = [task.load(KspaceFolder(tmp_path), case, "multicoil-4x").inputs for case in reversed(cases)][::-1]
+    cases = setting_of(task, dataset, "multicoil-4x").cases()
+    forwards = [setting_of(task, dataset, "multicoil-4x").load(case).inputs for case in cases]
+    backwards = [
+        setting_of(task, KspaceFolder(tmp_path), "multicoil-4x").load(case).inputs for case in reversed(cases)
+    ][::-1]
     for one, other in zip(forwards, backwards, strict=True):
         assert np.array_equal(one.mask, other.mask) and np.array_equal(one.kspace, other.kspace)
     assert len({inputs.mask.tobytes() for inputs in forwards}) == len(cases) == 6

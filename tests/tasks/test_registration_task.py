@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.settings import setting_of
 
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
@@ -12,13 +13,13 @@ from mrbench.tasks.registration import Registration
 
 
 def test_cases_are_the_ring_of_the_split(task: Registration, dataset: Folder) -> None:
-    pairs = [case.subjects for case in task.cases(dataset, "test", "inter-subject")]
+    pairs = [case.subjects for case in setting_of(task, dataset, "inter-subject").cases()]
     assert pairs == [("b3", "b4"), ("b4", "b5"), ("b5", "b3")]
 
 
 def test_nobody_is_registered_to_themselves(task: Registration, dataset: Folder, monkeypatch) -> None:
     monkeypatch.setattr(dataset, "subjects", lambda split: ("alone",))
-    assert task.cases(dataset, "test", "inter-subject") == []
+    assert setting_of(task, dataset, "inter-subject").cases() == []
 
 
 def test_inputs_hold_no_labels(case: Case) -> None:
@@ -89,9 +90,9 @@ def test_labels_absent_from_one_image_are_left_out(task: Registration, case: Cas
 
 
 def test_protocol_follows_the_structures(task: Registration, dataset: Folder) -> None:
-    before = task.protocol(dataset, "inter-subject").hash
+    before = setting_of(task, dataset, "inter-subject").protocol.hash
     dataset.structures = {"head": (1,)}  # type: ignore[misc]
-    assert task.protocol(dataset, "inter-subject").hash != before
+    assert setting_of(task, dataset, "inter-subject").protocol.hash != before
 
 
 def test_subjects_on_different_grids_are_refused(task: Registration, dataset: Folder, monkeypatch) -> None:
@@ -101,7 +102,7 @@ def test_subjects_on_different_grids_are_refused(task: Registration, dataset: Fo
     cut = replace(whole["b4"], mask=whole["b4"].mask[1:])
     monkeypatch.setattr(dataset, "load", lambda s: cut if s == "b4" else whole[s])
     with pytest.raises(DataError, match="different grids"):
-        task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+        (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
 
 
 def test_labels_that_share_no_structure_are_refused_before_anything_is_computed(task, dataset, monkeypatch) -> None:
@@ -111,7 +112,7 @@ def test_labels_that_share_no_structure_are_refused_before_anything_is_computed(
     other = replace(whole["b4"], labels=np.where(whole["b4"].labels > 0, 9, 0).astype(np.int16))
     monkeypatch.setattr(dataset, "load", lambda s: other if s == "b4" else whole[s])
     with pytest.raises(DataError, match="no structure is in both label maps"):
-        task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+        (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
 
 
 def test_spacings_of_oblique_affines_are_equal_and_training_checks_its_subjects(task, dataset, monkeypatch) -> None:
@@ -119,10 +120,10 @@ def test_spacings_of_oblique_affines_are_equal_and_training_checks_its_subjects(
 
     load = type(dataset).load
     monkeypatch.setattr(dataset, "load", lambda s: replace(load(dataset, s), spacing=(2.0, 1.99999997, 2.00000001)))
-    assert task.load(dataset, task.cases(dataset, "test", "inter-subject")[0], "inter-subject")
+    assert (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
     monkeypatch.setattr(dataset, "load", lambda s: replace(load(dataset, s), spacing=(2.0, 2.0, 2.0 + (s == "b1"))))
     with pytest.raises(DataError, match="'b1' and 'b0' lie on different grids"):
-        task.training_examples(dataset, ["inter-subject"])
+        task.training_examples(dataset, list(task.tracks.values()))
 
 
 def test_picture_shows_the_middle_slice(task: Registration, case: Case) -> None:

@@ -10,12 +10,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from tests.settings import setting_of
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.random import rng_for
+from mrbench.core.registry import find_dataset
 from mrbench.core.row import Row
-from mrbench.datasets.catalog import find_dataset
 from mrbench.datasets.volumes import VolumeFolder, head_mask
 from mrbench.metrics.image import psnr, ssim, ssim_3d
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
@@ -49,9 +50,9 @@ def folder_of(path: Path, **volumes: np.ndarray) -> VolumeFolder:
 
 def case_of(task, track: str, volume: np.ndarray | None = None) -> Case:
     volume = phantom() if volume is None else volume
-    part = task.trim(CaseId("c", ("c",)), volume, head_mask(volume), track)
+    part = task.trim(CaseId("c", ("c",)), volume, head_mask(volume), task.tracks[track])
     volume = np.ascontiguousarray(volume[part])
-    inputs = task.degrade(CaseId("c", ("c",)), volume, track, SPACING)
+    inputs = task.degrade(CaseId("c", ("c",)), volume, task.tracks[track], SPACING)
     return Case("c", ("c",), inputs, RestorationReference(volume, head_mask(volume)), SPACING)
 
 
@@ -63,16 +64,16 @@ def test_the_tracks_that_were_asked_for() -> None:
     assert {*(f"rician-{p}" for p in (5, 10, 20)), *(f"gaussian-snr-{s}" for s in (1, 10, 100))} == set(
         Denoising.tracks
     )
-    factors = {name: track.degradation.factors for name, track in LOSSES.items()}
+    factors = {name: track.settings.degradation.factors for name, track in LOSSES.items()}
     assert factors["2d-x2"] == (1, 2, 2) and factors["2d-x4"] == (1, 4, 4)  # z is left alone
     assert factors["3d-x2"] == (2, 2, 2) and factors["through-plane-x4"] == (4, 1, 1)
-    assert [NOISES[f"rician-{p}"].level for p in (5, 10, 20)] == [0.05, 0.1, 0.2]
-    assert [NOISES[f"gaussian-snr-{s}"].level for s in (1, 10, 100)] == [1, 10, 100]
+    assert [NOISES[f"rician-{p}"].settings.level for p in (5, 10, 20)] == [0.05, 0.1, 0.2]
+    assert [NOISES[f"gaussian-snr-{s}"].settings.level for s in (1, 10, 100)] == [1, 10, 100]
 
 
 def test_default_tracks_and_what_ranks() -> None:
     heads = find_dataset("icbm-sim", "volumes")
-    assert [task.track_for(heads) for task in TASKS] == ["3d-x2", "rician-10"]
+    assert [task.default_track(heads).name for task in TASKS] == ["3d-x2", "rician-10"]
     assert [task.primary.name for task in TASKS] == ["psnr_db", "psnr_fg_db"]
     assert not next(m for m in Denoising.metrics if m.name == "sharpness").ranked
 
@@ -81,7 +82,7 @@ def test_default_tracks_and_what_ranks() -> None:
 def test_cases_are_the_subjects_of_a_split(split: str) -> None:
     heads = find_dataset("icbm-sim", "volumes")
     for task, track in EVERY_TRACK:
-        cases = task.cases(heads, split, track)
+        cases = setting_of(task, heads, track, split).cases()
         assert [case.id for case in cases] == list(heads.subjects(split))
         assert all(case.subjects == (case.id,) for case in cases)
 
@@ -91,9 +92,9 @@ def test_noise_is_the_same_whatever_the_order(tmp_path: Path, task, track: str) 
     volumes = {name: phantom(seed=seed) for seed, name in enumerate("abc")}
     path = tmp_path / "scans"
     dataset = folder_of(path, **volumes)
-    cases = task.cases(dataset, "test", track)
-    forwards = [task.load(dataset, case, track).inputs.image for case in cases]
-    backwards = [task.load(VolumeFolder(path), case, track).inputs.image for case in reversed(cases)][::-1]
+    cases = setting_of(task, dataset, track).cases()
+    forwards = [setting_of(task, dataset, track).load(case).inputs.image for case in cases]
+    backwards = [setting_of(task, VolumeFolder(path), track).load(case).inputs.image for case in reversed(cases)][::-1]
     for one, other in zip(forwards, backwards, strict=True):
         assert np.array_equal(one, other) and one.dtype == np.float32
 
@@ -101,7 +102,7 @@ def test_noise_is_the_same_whatever_the_order(tmp_path: Path, task, track: str) 
 def test_every_case_and_track_has_noise_of_its_own() -> None:
     volume, task = phantom(), Denoising()
     drawn = {
-        (name, track): (task.degrade(CaseId(name, (name,)), volume, track, SPACING).image - volume)
+        (name, track): (task.degrade(CaseId(name, (name,)), volume, task.tracks[track], SPACING).image - volume)
         for name in "ab" for track in ("rician-5", "rician-10")
     }  # fmt: skip
     inside = volume > 0.6
@@ -112,16 +113,21 @@ def test_every_case_and_track_has_noise_of_its_own() -> None:
 
 def test_protocols_differ_and_name_what_was_lost(tmp_path: Path) -> None:
     heads = find_dataset("icbm-sim", "volumes")
-    hashes = [task.protocol(heads, track).hash for task, track in EVERY_TRACK]
+    hashes = [setting_of(task, heads, track).protocol.hash for task, track in EVERY_TRACK]
     assert len(set(hashes)) == len(hashes)
-    settings = {track: SuperResolution().protocol(heads, track).settings["low_resolution"] for track in LOSSES}
+    settings = {
+        track: setting_of(SuperResolution(), heads, track).protocol.settings["low_resolution"] for track in LOSSES
+    }
     kinds = {track: made["degradation"]["kind"] for track, made in settings.items()}
     assert kinds["3d-x2"] == "truncation" and kinds["3d-x2-blur"] == "blur" and kinds["through-plane-x4"] == "slices"
     assert tuple(settings["2d-x4"]["degradation"]["factors"]) == (1, 4, 4) and settings["3d-x2-noise"]["noise"] == 0.02
-    noise = Denoising().protocol(heads, "rician-5").settings["noise"]
+    noise = setting_of(Denoising(), heads, "rician-5").protocol.settings["noise"]
     assert (noise["noise"], noise["level"]) == ("rician", 0.05)
     other = find_dataset("ixi-hh-2mm", "volumes")
-    assert SuperResolution().protocol(other, "3d-x2").hash != SuperResolution().protocol(heads, "3d-x2").hash
+    assert (
+        setting_of(SuperResolution(), other, "3d-x2").protocol.hash
+        != setting_of(SuperResolution(), heads, "3d-x2").protocol.hash
+    )
 
 
 def test_rician_sigma_is_a_fraction_of_the_maximum_in_each_channel() -> None:
@@ -129,7 +135,7 @@ def test_rician_sigma_is_a_fraction_of_the_maximum_in_each_channel() -> None:
     volume = np.zeros((40, 60, 50), np.float32)
     volume[10:30, 20:40, 15:35] = 1
     for percent in (5, 10, 20):
-        inputs = Denoising().degrade(CaseId("c", ("c",)), volume, f"rician-{percent}", SPACING)
+        inputs = Denoising().degrade(CaseId("c", ("c",)), volume, NOISES[f"rician-{percent}"], SPACING)
         sigma = percent / 100
         air = inputs.image[volume == 0]
         assert inputs.sigma == sigma and inputs.noise == "rician"
@@ -142,7 +148,7 @@ def test_rician_sigma_is_a_fraction_of_the_maximum_in_each_channel() -> None:
 @pytest.mark.parametrize("snr", [1, 10, 100])
 def test_gaussian_noise_is_inside_the_head_alone(snr: int) -> None:
     volume = phantom((40, 60, 50))
-    inputs = Denoising().degrade(CaseId("c", ("c",)), volume, f"gaussian-snr-{snr}", SPACING)
+    inputs = Denoising().degrade(CaseId("c", ("c",)), volume, NOISES[f"gaussian-snr-{snr}"], SPACING)
     head = head_mask(volume)
     assert np.array_equal(inputs.image[~head], volume[~head])
     noise = (inputs.image - volume)[head]
@@ -155,8 +161,8 @@ def test_gaussian_noise_is_inside_the_head_alone(snr: int) -> None:
 
 def test_noisy_tells_the_sigma_that_inputs_tell() -> None:
     """Networks draw their training noise with it."""
-    image, sigma = noisy(NOISES["rician-10"], phantom(), rng_for("c", "noise rician-10"))
-    inputs = Denoising().degrade(CaseId("c", ("c",)), phantom(), "rician-10", SPACING)
+    image, sigma = noisy(NOISES["rician-10"].settings, phantom(), rng_for("c", "noise rician-10"))
+    inputs = Denoising().degrade(CaseId("c", ("c",)), phantom(), NOISES["rician-10"], SPACING)
     assert np.array_equal(image, inputs.image) and sigma == inputs.sigma
 
 
@@ -165,8 +171,8 @@ def test_sizes_that_the_factor_does_not_divide_are_cut(tmp_path: Path, track: st
     """At the end, from input and reference alike: voxel 0 stays voxel 0."""
     volume, task = phantom((21, 34, 27)), SuperResolution()
     dataset = folder_of(tmp_path / "scans", a=volume)
-    case = task.load(dataset, CaseId("a", ("a",)), track)
-    factors = LOSSES[track].degradation.factors
+    case = setting_of(task, dataset, track).load(CaseId("a", ("a",)))
+    factors = LOSSES[track].settings.degradation.factors
     kept = tuple(n - n % f for n, f in zip(volume.shape, factors, strict=True))
     reference = case.reference
     assert reference.volume.shape == reference.foreground.shape == case.inputs.shape == kept
@@ -188,13 +194,13 @@ def test_denoising_works_on_the_slices_about_the_foreground(tmp_path: Path) -> N
     volume = np.zeros((100, 20, 16), np.float32)
     volume[60:80] = 0.5 + 0.5 * phantom((20, 20, 16))
     task, track = Denoising(), "rician-5"
-    case = task.load(folder_of(tmp_path / "scans", tall=volume), CaseId("tall", ("tall",)), track)
+    case = setting_of(task, folder_of(tmp_path / "scans", tall=volume), track).load(CaseId("tall", ("tall",)))
     assert len(case.reference.volume) == SLICES
     np.testing.assert_allclose(case.reference.volume, volume[50:90], atol=1e-6)
     low = np.roll(volume, -60, axis=0)
-    case = task.load(folder_of(tmp_path / "low", low=low), CaseId("low", ("low",)), track)
+    case = setting_of(task, folder_of(tmp_path / "low", low=low), track).load(CaseId("low", ("low",)))
     np.testing.assert_allclose(case.reference.volume, low[:40], atol=1e-6)  # never beyond the end
-    thin = task.load(folder_of(tmp_path / "thin", thin=volume[65:70]), CaseId("thin", ("thin",)), track)
+    thin = setting_of(task, folder_of(tmp_path / "thin", thin=volume[65:70]), track).load(CaseId("thin", ("thin",)))
     assert len(thin.reference.volume) == 5
 
 
@@ -212,14 +218,14 @@ def test_volumes_too_small_are_one_sentence(tmp_path: Path, shape, task, track: 
     ramp = np.linspace(0.1, 0.2, shape[2], dtype=np.float32)  # so that the corner of the phantom is not empty
     dataset = folder_of(tmp_path / "scans", tiny=phantom((21, 34, 27))[tuple(map(slice, shape))] + ramp)
     with pytest.raises(DataError, match=f"case 'tiny'.*{message}") as error:
-        task.load(dataset, CaseId("tiny", ("tiny",)), track)
+        setting_of(task, dataset, track).load(CaseId("tiny", ("tiny",)))
     assert "\n" not in str(error.value)
 
 
 def test_one_slice_is_enough_in_the_plane(tmp_path: Path) -> None:
     dataset = folder_of(tmp_path / "scans", flat=phantom()[10:11])
     for task, track in ((TASKS[0], "2d-x2"), (TASKS[1], "rician-5")):
-        case = task.load(dataset, CaseId("flat", ("flat",)), track)
+        case = setting_of(task, dataset, track).load(CaseId("flat", ("flat",)))
         found = task.score(case, task.check(case, 0.9 * case.reference.volume))
         assert set(found.metrics) == {m.name for m in task.metrics} - {"ssim_3d"}
         assert task.diagnose(case, case.reference.volume) is None
@@ -232,14 +238,16 @@ def test_an_empty_foreground_is_one_sentence(tmp_path: Path) -> None:
     dataset = folder_of(tmp_path / "scans", a=0.5 + 0.5 * phantom(labels.shape), labels=labels)
     (tmp_path / "scans/subjects.csv").write_text("subject,split,T1,labels\na,test,a.nii.gz,labels.nii.gz\n")
     with pytest.raises(DataError, match="case 'a' has no foreground in the 40 slices"):
-        Denoising().load(VolumeFolder(tmp_path / "scans"), CaseId("a", ("a",)), "rician-5")
+        setting_of(Denoising(), VolumeFolder(tmp_path / "scans"), "rician-5").load(CaseId("a", ("a",)))
     assert dataset.path.is_dir()
 
 
 def test_training_volumes_are_whole_and_know_their_tracks(tmp_path: Path) -> None:
     dataset = folder_of(tmp_path / "scans", a=phantom(), b=phantom(seed=1))
     (tmp_path / "scans/subjects.csv").write_text("subject,split,T1\na,train,a.nii.gz\nb,test,b.nii.gz\n")
-    examples = Denoising().training_examples(VolumeFolder(dataset.path), ["rician-5", "rician-20"])
+    examples = Denoising().training_examples(
+        VolumeFolder(dataset.path), [Denoising.tracks[name] for name in ("rician-5", "rician-20")]
+    )
     assert len(examples.volumes) == 1 and [track.level for track in examples.tracks] == [0.05, 0.2]
     np.testing.assert_allclose(examples.volumes[0], phantom(), atol=1e-6)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from tests.settings import setting_of
 
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
@@ -40,7 +41,7 @@ def brain(seed: int = 0) -> Subject:
 
 
 def case_of(track: str = "t1-to-t2", subject: Subject | None = None) -> Case:
-    source, target = TRACKS[track]
+    source, target = TRACKS[track].settings
     scan = scan_of(subject or brain(), (source, target), track)
     inputs = SynthesisInputs(scan.images[source], scan.mask, source, target, SPACING)
     return Case("s", ("s",), inputs, SynthesisReference(scan.images[target], scan.mask), SPACING)
@@ -176,4 +177,4 @@ def test_the_picture_shows_both_contrasts() -> None:
 
 def test_the_protocol_tells_the_tracks_apart(dataset) -> None:
     task = Synthesis()
-    assert len({task.protocol(dataset, track).hash for track in TRACKS}) == 2
+    assert len({setting_of(task, dataset, track).protocol.hash for track in TRACKS}) == 2

@@ -12,10 +12,10 @@ import torch
 
 from mrbench.core.errors import RequestError
 from mrbench.core.random import rng_for
-from mrbench.core.registry import find_method, parse_spec
+from mrbench.core.registry import find_method, find_task
+from mrbench.core.specification import parse_spec
 from mrbench.datasets.dataset import Dataset, Subject
-from mrbench.tasks.catalog import find_task
-from mrbench.tasks.segmentation import CONTRASTS
+from mrbench.tasks.segmentation import CONTRASTS, Segmentation
 from mrbench.training.fit import fit
 from mrbench.training.loop import Schedule
 from mrbench.training.weights import save_weights
@@ -48,7 +48,7 @@ def trained(dataset: Dataset, folder: Path, **options: Any) -> Path:
     method = find_method(spec.name, "segmentation").build(**spec.parameters)
     schedule = Schedule(1, 1e-3, validate_every=1)
     return fit(
-        method, spec, find_task("segmentation"), dataset, ["glioma"], schedule,  # type: ignore[arg-type]
+        method, spec, find_task("segmentation"), dataset, list(Segmentation.tracks.values()), schedule,  # type: ignore[arg-type]
         out=folder, checkpoints=folder, **options,
     )  # fmt: skip
 

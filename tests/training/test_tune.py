@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.settings import setting_of
 
+from mrbench.core import tuned
+from mrbench.core.candidate import candidates
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Method
-from mrbench.core.registry import parse_spec
+from mrbench.core.specification import parse_spec
+from mrbench.core.tuned import manifest_name, tuned_parameters
 from mrbench.datasets.folder import Folder
-from mrbench.engine.plan import Board, entries
 from mrbench.tasks.registration import Registration
-from mrbench.training import tuned
 from mrbench.training.tune import search, tune
-from mrbench.training.tuned import manifest_name, tuned_parameters
 
 METHOD = """
 import numpy as np
@@ -84,9 +85,9 @@ def shift(tmp_path: Path) -> str:
 def test_tuned_means_what_the_manifest_says(
     shift: str, dataset: Folder, task: Registration, tmp_path, monkeypatch
 ) -> None:
-    board = Board(task, "inter-subject", dataset, "test")
+    board = setting_of(task, dataset, "inter-subject")
     spec = parse_spec(f"{shift}[axis=z]")
-    found = entries(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    found = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
     assert "not tuned for blobs, inter-subject" in str(found.skipped)
     from mrbench.core.registry import find_method
 
@@ -95,18 +96,18 @@ def test_tuned_means_what_the_manifest_says(
     monkeypatch.setattr("mrbench.training.tune.manifest_name", lambda *_: "shift.json")
     scores = []
     path = tune(
-        method, spec, task, dataset, "inter-subject", out=tmp_path / "tuned",
+        method, spec, setting_of(task, dataset, split="validation"), out=tmp_path / "tuned",
         report=lambda parameters, score: scores.append(score),
     )  # fmt: skip
     manifest = json.loads(path.read_text())
     assert manifest["split"] == "validation" and len(manifest["tried"]) == len(scores)
     best = max(manifest["tried"], key=lambda entry: entry["dice"])
     assert manifest["chosen"] == {"amount": best["amount"]} and best["dice"] == max(scores)
-    found = entries(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    found = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
     assert found.skipped is None
     assert found.resolved.parameters == {"axis": "z", "amount": best["amount"]}
     assert str(found.spec).endswith("[axis=z,amount=tuned]")
-    same = entries(board, [f"{shift}[axis=z,amount={best['amount']}]", f"{shift}[axis=z,amount=tuned]"])
+    same = candidates(board, [f"{shift}[axis=z,amount={best['amount']}]", f"{shift}[axis=z,amount=tuned]"])
     assert len(same) == 1  # tuning may find the default: one row, and no error
 
 
@@ -122,4 +123,4 @@ def test_manifest_names_and_refusals(shift: str, dataset: Folder, task: Registra
         tuned_parameters(BartPics, spec, "nowhere", "singlecoil-4x")
     identity = find_method("identity", "registration")
     with pytest.raises(RequestError, match="nothing to tune"):
-        tune(identity, parse_spec("identity"), task, dataset, "inter-subject", out=Path())
+        tune(identity, parse_spec("identity"), setting_of(task, dataset, split="validation"), out=Path())

@@ -25,7 +25,7 @@ class AnisotropicDiffusion(Smoother):
 
     reference = "Perona and Malik, IEEE PAMI 1990; Gerig et al., IEEE TMI 1992; solver: SimpleITK"
     tunable = {"strength": (1.0, 1.4, 2.0, 2.8, 4.0)}
-    board = TUNED
+    presets = TUNED
 
     def __init__(self, *, strength: float = 2.0, iterations: int = 10, bias: str = "corrected") -> None:
         super().__init__(bias=bias)

@@ -20,7 +20,7 @@ class NonLocalMeans(Smoother):
 
     reference = "Buades et al., CVPR 2005; Coupe et al., IEEE TMI 2008 (3-D MRI); solver: scikit-image"
     tunable = {"strength": (0.35, 0.5, 0.7)}
-    board = TUNED
+    presets = TUNED
 
     def __init__(self, *, strength: float = 0.5, bias: str = "corrected") -> None:
         super().__init__(bias=bias)

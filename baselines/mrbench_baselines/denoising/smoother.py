@@ -10,8 +10,9 @@ import numpy as np
 
 from mrbench.core.errors import unknown_name
 from mrbench.core.method import Method
+from mrbench.core.track import Track
 from mrbench.physics.noise import correct_rician_bias
-from mrbench.tasks.denoising import TRACKS, DenoisingInputs
+from mrbench.tasks.denoising import DenoisingInputs
 
 BIAS = ("corrected", "kept")
 
@@ -32,15 +33,15 @@ class Smoother(Method):
     """
 
     task = "denoising"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = UNTUNED
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = UNTUNED
 
     def __init__(self, *, bias: str = "corrected") -> None:
         if bias not in BIAS:
             raise unknown_name("treatment of bias", bias, BIAS)
         self.bias = bias
 
-    def skip_reason(self, track: str) -> str | None:
-        if self.bias == "kept" and TRACKS[track].noise == "gaussian":
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        if self.bias == "kept" and track.settings.noise == "gaussian":
             return "Gaussian noise has no bias, so this is the row without bias=kept"
         return None
 

@@ -24,7 +24,7 @@ class Wavelet(Smoother):
 
     reference = "Chang et al., Adaptive wavelet thresholding, IEEE TIP 2000; solver: scikit-image"
     tunable = {"strength": (0.7, 1.0, 1.4)}
-    board = TUNED
+    presets = TUNED
 
     def __init__(self, *, strength: float = 1.0, bias: str = "corrected") -> None:
         super().__init__(bias=bias)

@@ -23,7 +23,7 @@ class PCA(FittedMethod):
     task = "generation"
     reference = "Cootes et al., Active appearance models, PAMI 2001 (appearance alone)"
     tunable = {"components": (8, 16, 32, 64, 128)}
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"components": "tuned"})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"components": "tuned"})
 
     def __init__(self, *, components: int = 32) -> None:
         self.components = components

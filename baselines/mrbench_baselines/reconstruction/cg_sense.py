@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mrbench.core.method import Method
+from mrbench.core.track import Track
 from mrbench.tasks.reconstruction import ReconstructionInputs
-from mrbench.tasks.sampling import TRACKS
 from mrbench_baselines.reconstruction.sigpy_frames import each_frame
 
 
@@ -22,14 +24,14 @@ class CgSense(Method):
     task = "reconstruction"
     reference = "Pruessmann et al., Magn. Reson. Med. 2001; maps: Uecker et al. 2014; solver: sigpy"
     tunable = {"strength": (0.001, 0.01, 0.1)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.01, iterations: int = 30) -> None:
         self.strength = float(strength)
         self.iterations = iterations
 
-    def skip_reason(self, track: str) -> str | None:
-        return "one coil: the least-squares image is the zero-filled one" if TRACKS[track].coils == 1 else None
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        return "one coil: the least-squares image is the zero-filled one" if track.settings.coils == 1 else None
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         from sigpy.mri.app import SenseRecon

@@ -22,7 +22,7 @@ class L1Wavelet(Method):
     task = "reconstruction"
     reference = "Lustig et al., Sparse MRI, Magn. Reson. Med. 2007; solver: sigpy"
     tunable = {"strength": (0.001, 0.003, 0.01)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.005, iterations: int = 100) -> None:
         self.strength = float(strength)
@@ -48,7 +48,7 @@ class TotalVariation(Method):
     task = "reconstruction"
     reference = "Block et al., Magn. Reson. Med. 2007; solver: sigpy"
     tunable = {"strength": (0.001, 0.003, 0.01)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.005, iterations: int = 200) -> None:
         self.strength = float(strength)

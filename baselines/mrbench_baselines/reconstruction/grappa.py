@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import Method
+from mrbench.core.track import Track
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 from mrbench.tasks.reconstruction import ReconstructionInputs
-from mrbench.tasks.sampling import TRACKS
 
 
 class Grappa(Method):
@@ -26,15 +28,15 @@ class Grappa(Method):
     reference = "Griswold et al., GRAPPA, Magn. Reson. Med. 2002; solver: pygrappa"
     needs = {"pygrappa": "pip install pygrappa"}
     tunable = {"strength": (0.01, 0.1, 0.3)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.01, lines: int = 7, reads: int = 5) -> None:
         self.strength = float(strength)
         self.lines = lines
         self.reads = reads
 
-    def skip_reason(self, track: str) -> str | None:
-        chosen = TRACKS[track]
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        chosen = track.settings
         if chosen.coils == 1:
             return "one coil has no neighbours to learn from"
         if chosen.pattern in ("random", "poisson", "gaussian"):

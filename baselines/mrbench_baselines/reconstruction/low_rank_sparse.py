@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import fft
 
 from mrbench.core.method import Method
+from mrbench.core.track import Track
 from mrbench.physics.fourier import to_image, to_kspace
 from mrbench.tasks.reconstruction import ReconstructionInputs
-from mrbench.tasks.sampling import TRACKS
 from mrbench_baselines.reconstruction.temporal_tv import STATIC
 
 
@@ -28,15 +30,15 @@ class LowRankPlusSparse(Method):
     task = "reconstruction"
     reference = "Otazo et al., Low-rank plus sparse, Magn. Reson. Med. 2015"
     tunable = {"sparse": (0.003, 0.01, 0.03), "low_rank": (0.003, 0.01, 0.03)}
-    board = ({}, {"sparse": "tuned", "low_rank": "tuned"})
+    presets = ({}, {"sparse": "tuned", "low_rank": "tuned"})
 
     def __init__(self, *, low_rank: float = 0.01, sparse: float = 0.01, iterations: int = 200) -> None:
         self.low_rank = float(low_rank)
         self.sparse = float(sparse)
         self.iterations = iterations
 
-    def skip_reason(self, track: str) -> str | None:
-        return None if TRACKS[track].dynamic else STATIC
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        return None if track.settings.dynamic else STATIC
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         measured, mask = inputs.kspace[:, 0], inputs.mask

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mrbench.core.method import Method
+from mrbench.core.track import Track
 from mrbench.tasks.reconstruction import ReconstructionInputs
-from mrbench.tasks.sampling import TRACKS
 
 STATIC = "frames of this track are slices, not time points"
 
@@ -25,14 +27,14 @@ class TemporalTV(Method):
     task = "reconstruction"
     reference = "Feng et al., GRASP, Magn. Reson. Med. 2014 (its temporal term); solver: sigpy"
     tunable = {"strength": (0.003, 0.01, 0.03)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.03, iterations: int = 300) -> None:
         self.strength = float(strength)
         self.iterations = iterations
 
-    def skip_reason(self, track: str) -> str | None:
-        return None if TRACKS[track].dynamic else STATIC
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        return None if track.settings.dynamic else STATIC
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         from sigpy.app import LinearLeastSquares

@@ -44,7 +44,7 @@ class AntsSyN(Method):
     reference = "Avants et al., Symmetric diffeomorphic image registration, Med. Image Anal. 2008"
     needs: ClassVar[Mapping[str, str]] = {"ants": "pip install 'mrbench[ants]'"}
     fresh_process = True  # ANTs' random state survives a call, so that results would depend on the order of cases
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"variant": "transmorph"}, {"variant": "cc"})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"variant": "transmorph"}, {"variant": "cc"})
 
     def __init__(self, *, variant: str = "default") -> None:
         if variant not in VARIANTS:

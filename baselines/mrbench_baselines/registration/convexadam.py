@@ -25,7 +25,7 @@ class ConvexAdam(Method):
     task = "registration"
     reference = "Siebert et al., ConvexAdam, IEEE TMI 2024"
     needs: ClassVar[Mapping[str, str]] = {"convexAdam": "pip install 'mrbench[convexadam]'"}
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"smooth": 0.75, "grid": 4})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"smooth": 0.75, "grid": 4})
 
     def __init__(self, *, smooth: float = 1.25, grid: int = 6) -> None:
         self.smooth = smooth

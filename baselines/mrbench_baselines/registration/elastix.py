@@ -76,7 +76,7 @@ class Elastix(Method):
 
     task = "registration"
     reference = "Klein et al., elastix, IEEE TMI 2010; parameters: elastix model zoo, Par0035"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"recipe": "par0035"}, {"recipe": "ncc-bending"})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"recipe": "par0035"}, {"recipe": "ncc-bending"})
 
     def __init__(self, *, recipe: str = "default", grid_mm: float | None = None, iterations: int | None = None) -> None:
         if recipe not in RECIPES:

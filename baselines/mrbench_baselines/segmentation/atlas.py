@@ -51,7 +51,7 @@ class Atlas(GaussianMixture):
 
     reference = "Prastawa et al., A brain tumor segmentation framework based on outlier detection, MedIA 2004"
     tunable = {"smoothness": (0.5, 0.7, 1.0)}
-    board = ({},)
+    presets = ({},)
     floor = -12.0
 
     def __init__(self, *, components: int = 8, smoothness: float = 0.7) -> None:

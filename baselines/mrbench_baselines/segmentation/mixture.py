@@ -33,7 +33,7 @@ class GaussianMixture(FittedMethod):
     task = "segmentation"
     reference = "Prastawa et al., A brain tumor segmentation framework based on outlier detection, MedIA 2004"
     tunable = {"smoothness": (0.5, 1.0, 1.5)}
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"smoothness": "tuned"})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"smoothness": "tuned"})
     floor = -50.0
     """Of the scores, before they are smoothed."""
 

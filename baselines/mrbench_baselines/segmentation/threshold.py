@@ -35,7 +35,7 @@ class Threshold(Method):
     task = "segmentation"
     reference = "textbook; Otsu, IEEE Trans. SMC 1979"
     tunable = {"flair": (1.2, 1.6, 2.0), "gain": (0.6, 1.0, 1.4), "necrosis": (0.7, 1.0, 1.4)}
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = (
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"flair": "otsu"},
         {},
         {"flair": "tuned", "gain": "tuned", "necrosis": "tuned"},

@@ -26,7 +26,7 @@ class BackProjection(Method):
     task = "super-resolution"
     reference = "Irani and Peleg, CVGIP 1991"
     tunable = {"strength": (0.001, 0.01, 0.1)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.0, iterations: int = 20) -> None:
         self.strength = float(strength)

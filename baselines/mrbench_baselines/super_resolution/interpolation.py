@@ -37,7 +37,7 @@ class Interpolation(Method):
 
     task = "super-resolution"
     reference = "Lehmann et al., Survey: interpolation methods in medical image processing, IEEE TMI 1999"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = tuple({"kernel": kernel} for kernel in KERNELS)
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = tuple({"kernel": kernel} for kernel in KERNELS)
 
     def __init__(self, *, kernel: str = "cubic") -> None:
         if kernel not in KERNELS:

@@ -30,7 +30,7 @@ class NonLocalMeans(Method):
     task = "super-resolution"
     reference = "Manjon et al., Non-local MRI upsampling, Med. Image Anal. 2010; filter: scikit-image"
     tunable = {"strength": (0.02, 0.04, 0.08)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.02, passes: int = 3) -> None:
         self.strength = float(strength)

@@ -28,7 +28,7 @@ class TotalVariation(Method):
     task = "super-resolution"
     reference = "Shi et al., LRTV, IEEE TMI 2015 (its TV part); Beck and Teboulle, SIAM J. Imaging Sci. 2009"
     tunable = {"strength": (0.0005, 0.001, 0.002)}
-    board = ({}, {"strength": "tuned"})
+    presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.001, iterations: int = 12) -> None:
         self.strength = float(strength)

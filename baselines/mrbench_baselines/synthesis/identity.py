@@ -21,7 +21,7 @@ class Identity(Method):
 
     task = "synthesis"
     reference = "none"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"invert": True})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"invert": True})
 
     def __init__(self, *, invert: bool = False) -> None:
         self.invert = invert

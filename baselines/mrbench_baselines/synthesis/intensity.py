@@ -53,7 +53,7 @@ class JointHistogram(FittedMethod):
 
     task = "synthesis"
     reference = "Kroon and Slump, MRI modality transformation in demon registration, ISBI 2009"
-    board = ({}, {"statistic": "median"})
+    presets = ({}, {"statistic": "median"})
 
     def __init__(self, *, bins: int = 128, statistic: str = "mean") -> None:
         if statistic not in ("mean", "median"):

@@ -82,7 +82,7 @@ class PatchRegression(VoxelRegression):
     reference = "Jog et al., Random forest regression for MR synthesis, MedIA 2017 (forest replaced by boosting)"
     patch = True
     tunable = {"trees": (100, 200, 400), "leaves": (31, 63, 127)}
-    board = ({}, {"trees": "tuned", "leaves": "tuned"})
+    presets = ({}, {"trees": "tuned", "leaves": "tuned"})
 
     def __init__(
         self, *, trees: int = 200, leaves: int = 63, learning_rate: float = 0.1, samples: int = 300_000

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
+
+Inputs = TypeVar("Inputs")
+Reference = TypeVar("Reference")
 
 SPLITS = ("train", "validation", "test")
 
@@ -26,7 +29,7 @@ class CaseId:
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Generic[Inputs, Reference]):
     """One loaded case. The engine hands a method ``inputs`` and nothing else.
 
     Attributes
@@ -43,6 +46,6 @@ class Case:
 
     id: str
     subjects: tuple[str, ...]
-    inputs: Any
-    reference: Any
+    inputs: Inputs
+    reference: Reference
     spacing: tuple[float, float, float]

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.track import Track
 
 Kind = Literal["classical", "learned"]
+
+TUNED = "tuned"
+"""Value of a parameter that stands for what `mrbench tune` chose."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,22 @@ class Method(ABC):
     """Citation, as it should stand in a paper."""
     needs: ClassVar[Mapping[str, str]] = {}
     """Import name of each optional package to the command that installs it."""
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
-    """The parameter settings that a run without ``--method`` puts on the board."""
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """The parameters of each row that a run without ``--method`` makes."""
+    quick_presets: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    """The same of a run with ``--quick``: the setting of seconds that stands for the family, or none."""
 
     tunable: ClassVar[Mapping[str, tuple[float, ...]]] = {}
     """Positive parameters that `mrbench tune` searches, with the grid it starts from; each may be ``tuned``."""
 
     fresh_process: ClassVar[bool] = False
     """Whether each case needs a process of its own: for tools whose second call differs from their first."""
+
+    fitted: ClassVar[bool] = False
+    """Whether it learns from the train split in every run (`FittedMethod`)."""
+
+    takes_weights: ClassVar[bool] = False
+    """Whether it has a parameter ``weights`` whose ``auto`` stands for those of the dataset (`LearnedMethod`)."""
 
     resources: Resources = Resources()
     """What the engine lends; set by `setup`."""
@@ -59,10 +71,18 @@ class Method(ABC):
 
     @classmethod
     def build(cls, **parameters: Any) -> Method:
-        """Make an instance, refusing unknown parameters with a suggestion."""
-        for name in parameters:
-            if name not in cls.parameters():
-                raise unknown_name(f"parameter of {cls.__name__}", name, cls.parameters())
+        """Make an instance, refusing unknown parameters with a suggestion, and values of another type.
+
+        Raises
+        ------
+        RequestError
+        """
+        defaults = cls.parameters()
+        for name, value in parameters.items():
+            if name not in defaults:
+                raise unknown_name(f"parameter of {cls.__name__}", name, defaults)
+            if expected := _wrong_type(defaults[name], value):
+                raise RequestError(f"parameter {name} of {cls.__name__} takes {expected}, not {value!r}; give one.")
         return cls(**parameters)
 
     @classmethod
@@ -73,8 +93,16 @@ class Method(ABC):
                 return install
         return None
 
-    def skip_reason(self, track: str) -> str | None:
+    def skip_reason(self, track: Track[Any]) -> str | None:
         """Return why this method does not suit a track of its task, or None."""
+        return None
+
+    def weights_file(self) -> Path | None:
+        """Return the file of its weights, or None of a method without; raises `MethodSkipped` if it is not here."""
+        return None
+
+    def fallback_weights(self, track: Track[Any]) -> str | None:
+        """Name of shipped weights that a default run shows on data for which there are none, or None."""
         return None
 
     def setup(self, resources: Resources) -> None:
@@ -86,8 +114,20 @@ class Method(ABC):
         """Predict one case from what the task documents as its inputs."""
 
 
+def _wrong_type(default: Any, value: Any) -> str | None:
+    """What a parameter takes, where a value is not of that type; a default of None takes anything."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    if isinstance(default, int | float):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if number or value == TUNED else "a number"
+    return "a word" if isinstance(default, str) and isinstance(value, bool | list | tuple | dict) else None
+
+
 class FittedMethod(Method):
     """A method that learns within seconds: anew from the train split in every run, so it ships no weights."""
+
+    fitted = True
 
     @abstractmethod
     def fit(self, examples: Any) -> None:
@@ -97,15 +137,15 @@ class FittedMethod(Method):
 class LearnedMethod(Method):
     """A method with weights.
 
-    ``weights`` is a name shipped with the method, a path, or ``auto``: those trained for the data set.
+    ``weights`` is a name shipped with the method, a path, or ``auto``: those trained for the dataset.
     """
 
     kind: ClassVar[Kind] = "learned"
+    takes_weights = True
     weights: str
 
-    def fallback_weights(self, track: str) -> str | None:
-        """Name of shipped weights that a default board shows on data for which there are none, or None."""
-        return None
+    def weights_file(self) -> Path:
+        return self.weights_path
 
     @property
     @abstractmethod

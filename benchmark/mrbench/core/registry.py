@@ -1,214 +1,196 @@
-"""Finding methods: by entry point, or as ``path/to/file.py:name``; the grammar ``name[param=value]``."""
+"""Finding methods, tasks and datasets: by entry point, or as ``path/to/file.py:Name``."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import Method
+from mrbench.core.task import Task
 
-GROUP = "mrbench.methods"
-"""Entry-point group; names are ``<task>.<method>``."""
+METHODS, TASKS, DATASETS = "mrbench.methods", "mrbench.tasks", "mrbench.datasets"
+"""Entry-point groups; names are ``<task>.<method>``, ``<task>`` and ``<dataset>.<representation>``."""
 
-
-@dataclass(frozen=True)
-class MethodSpec:
-    """A method and its parameters, as written on the command line.
-
-    Attributes
-    ----------
-    name : str
-        Entry-point name without the task, or ``file.py:function``.
-    parameters : mapping
-    """
-
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        if not self.parameters:
-            return self.name
-        inside = ",".join(f"{key}={_text(value)}" for key, value in self.parameters.items())
-        return f"{self.name}[{inside}]"
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def parse_spec(text: str) -> MethodSpec:
-    """Read ``name[param=value,...]``; values are Python literals, ``true``, ``false`` or plain words.
-
-    Raises
-    ------
-    RequestError
-        If a bracket or an equals sign is missing.
-
-    Examples
-    --------
-    >>> str(parse_spec("elastix[grid_mm=5,metric=ncc]"))
-    'elastix[grid_mm=5,metric=ncc]'
-    """
-    name, bracket, rest = text.strip().partition("[")
-    if not bracket:
-        return MethodSpec(name)
-    if not rest.endswith("]"):
-        raise RequestError(f"method '{text}': the bracket is not closed; write name[param=value,...].")
-    parameters = {}
-    for item in filter(None, rest[:-1].split(",")):
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise RequestError(f"method '{text}': '{item}' has no '='; write name[param=value,...].")
-        parameters[key.strip()] = _literal(value.strip())
-    return MethodSpec(name, parameters)
-
-
-def _literal(text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-    return value if isinstance(value, int | float | str | None) else text
+FOLDER = "folder"
+"""Dataset whose class takes a path: ``folder:PATH``."""
 
 
 @lru_cache
-def _entry_points(task: str) -> dict[str, EntryPoint]:
-    prefix = f"{task}."
-    return {e.name.removeprefix(prefix): e for e in entry_points(group=GROUP) if e.name.startswith(prefix)}
+def _installed(group: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}
+
+
+def _load(entry: EntryPoint, kind: str) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise RequestError(
+            f"{kind} '{entry.name}' cannot be imported: {type(error).__name__}: {error}; reinstall its package."
+        ) from error
 
 
 def method_names(task: str) -> list[str]:
     """Names of the installed methods of a task; imports none of them."""
-    return sorted(_entry_points(task))
+    prefix = f"{task}."
+    return sorted(name.removeprefix(prefix) for name in _installed(METHODS) if name.startswith(prefix))
 
 
 def find_method(name: str, task: str) -> type[Method]:
     """Return the method class of that name, from an entry point or a Python file.
+
+    ``file.py`` alone means the one method of that task in it.
 
     Raises
     ------
     RequestError
         If there is none, with a suggestion; or if a file has no such method for this task.
     """
-    if ".py:" in name:
-        found = _from_file(name)
-    elif name in (known := _entry_points(task)):
-        try:
-            found = known[name].load()
-        except Exception as error:
-            raise RequestError(f"method '{name}' cannot be imported: {type(error).__name__}: {error}.") from error
+    if _is_file(name):
+        method = _from_file(name, Method, "method", lambda method: getattr(method, "task", task) == task)
+    elif name in (names := method_names(task)):
+        method = _load(_installed(METHODS)[f"{task}.{name}"], "method")
     else:
-        raise unknown_name(f"method for {task}", name, known)
-    if not hasattr(found, "task"):
+        raise unknown_name(f"method for {task}", name, names)
+    if not hasattr(method, "task"):
         raise RequestError(f"method '{name}' names no task; give its class the attribute task = \"{task}\".")
-    if found.task != task:
-        raise RequestError(f"method '{name}' is for the task {found.task}, not {task}; give --task {found.task}.")
-    return found
+    if method.task != task:
+        raise RequestError(f"method '{name}' is for the task {method.task}, not {task}; give --task {method.task}.")
+    return method
 
 
-def built(method: type[Method], spec: MethodSpec) -> Method:
-    """Make a method with the parameters of a spec.
+def task_names() -> list[str]:
+    """Names of the installed tasks."""
+    return sorted(_installed(TASKS))
+
+
+def find_task(name: str) -> Task[Any, Any]:
+    """Return the task of that name, from an entry point or a Python file.
 
     Raises
     ------
     RequestError
-        If a parameter is unknown or its value is of no use.
+        If there is none, with a suggestion.
     """
-    try:
-        return method.build(**spec.parameters)
-    except (TypeError, ValueError) as error:
-        raise RequestError(f"method '{spec}': {error}; see `mrbench list methods`.") from error
+    if _is_file(name):
+        return _from_file(name, Task, "task")()
+    if name not in _installed(TASKS):
+        raise unknown_name("task", name, _installed(TASKS))
+    return _load(_installed(TASKS)[name], "task")()
 
 
-def _from_file(name: str) -> type[Method]:
-    path_text, _, attribute = name.rpartition(":")
+def dataset_names() -> dict[str, list[str]]:
+    """Names of the installed datasets, each with the representations that it comes in; imports none of them."""
+    names: dict[str, list[str]] = {}
+    for entry in _installed(DATASETS):
+        name, _, representation = entry.partition(".")
+        names.setdefault(name, []).append(representation)
+    return {name: representations for name, representations in sorted(names.items()) if name != FOLDER}
+
+
+def find_dataset(name: str, representation: str | None = None) -> Any:
+    """Return the dataset of that name, of a folder (``folder:PATH``), or from a Python file (``file.py:Name``).
+
+    Parameters
+    ----------
+    name : str
+    representation : str, optional
+        What a task works on, such as ``images`` or ``k-space``; default: the first that the dataset comes in.
+
+    Raises
+    ------
+    RequestError
+        With a suggestion, if there is none, or if the dataset does not come in that representation.
+    """
+    if _is_file(name):
+        dataset = _from_file(name, object, "dataset", lambda cls: hasattr(cls, "subjects") and hasattr(cls, "make"))()
+        dataset.address = name
+        return _fitting(dataset, representation)
+    layout, separator, path = name.partition(":")
+    names = dataset_names()
+    if separator and layout == FOLDER:
+        return _folder(path, representation or "images", names)
+    if name not in names:
+        raise unknown_name("dataset", name, [*names, f"{FOLDER}:PATH"])
+    if representation is not None and representation not in names[name]:
+        fitting = [other for other, kinds in names.items() if representation in kinds]
+        raise RequestError(
+            f"dataset '{name}' has no {representation}; choose {', '.join([*fitting, f'{FOLDER}:PATH'])}."
+        )
+    return _load(_installed(DATASETS)[f"{name}.{representation or names[name][0]}"], "dataset")()
+
+
+def _folder(path: str, representation: str, names: Iterable[str]) -> Dataset:
+    entry = _installed(DATASETS).get(f"{FOLDER}.{representation}")
+    if entry is None:
+        raise RequestError(f"no folder is read as {representation}; write the dataset as file.py:Name.")
+    dataset: Dataset = _load(entry, "dataset")(Path(path))
+    if dataset.name in names:  # tables, weights and tuned parameters would take it for that one
+        raise RequestError(f"{FOLDER}:{path} has the name of a built-in dataset; rename the folder.")
+    return dataset
+
+
+def _fitting(dataset: Any, representation: str | None) -> Any:
+    offered = getattr(dataset, "representation", "images")
+    if representation is not None and offered != representation:
+        raise RequestError(
+            f"dataset '{dataset.address}' gives {offered}, but the task works on {representation}; set its attribute "
+            f'representation = "{representation}" if that is what it gives.'
+        )
+    return dataset
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".py") or ".py:" in name
+
+
+def _from_file(name: str, base: type, kind: str, fits: Callable[[Any], bool] = lambda cls: True) -> Any:
+    """The class of that name in a Python file, or the only one of its kind there."""
+    path_text, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "")
     path = Path(path_text).expanduser().resolve()
     if not path.is_file():
-        raise RequestError(f"method '{name}': {path} is not there; check the path.")
-    module_name = f"mrbench_user_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
-            raise RequestError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
-    module = sys.modules[module_name]
-    methods = {
+        raise RequestError(f"{kind} '{name}': {path} is not there; check the path.")
+    module = _module(path)
+    classes = {
         key: value
         for key, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, Method) and value is not Method
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__ and fits(value)
     }
-    if attribute not in methods:
-        raise unknown_name(f"method in {path.name}", attribute, methods)
-    return methods[attribute]
+    if attribute in classes:
+        return classes[attribute]
+    if not attribute and len(classes) == 1:
+        return next(iter(classes.values()))
+    if not attribute and classes:
+        raise RequestError(f"{path} holds several: write {path_text}:NAME with one of {', '.join(sorted(classes))}.")
+    other = {k: v for k, v in vars(module).items() if isinstance(v, type) and issubclass(v, base) and v is not base}
+    if attribute in other:
+        return other[attribute]
+    raise unknown_name(f"{kind} in {path.name}", attribute, classes)
 
 
-def module_file(method: type[Method]) -> Path:
-    """The file that a method is written in; what it ships lies beside it."""
-    return Path(str(sys.modules[method.__module__].__file__))
-
-
-def source_hash(method: type[Method]) -> str:
-    """12 hex digits of a method's code and of what it imports from its own package.
-
-    Comments, formatting and docstrings do not count, so tidying a file does not re-run its method.
-    """
-    digest = hashlib.sha256(method.__qualname__.encode())
-    for path in sorted(_own_sources(module_file(method), method.__module__)):
-        digest.update(_code_only(path.read_text()).encode())
-    return digest.hexdigest()[:12]
-
-
-def _own_sources(path: Path, module: str, seen: frozenset[Path] = frozenset()) -> frozenset[Path]:
-    """The file of a module, and of all modules of its top-level package that it imports, directly or not."""
-    seen |= {path}
-    top = module.partition(".")[0]
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for name in _imported(ast.parse(path.read_text()), package):
-        if name.partition(".")[0] != top:
-            continue
+def _module(path: Path) -> ModuleType:
+    name = f"mrbench_user_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
         try:
-            spec = importlib.util.find_spec(name)
-        except ModuleNotFoundError:  # a name within a module, not a module
-            continue
-        if spec is not None and spec.has_location and spec.origin and Path(spec.origin) not in seen:
-            seen = _own_sources(Path(spec.origin), name, seen)
-    return seen
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            del sys.modules[name]
+            raise RequestError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
+    return sys.modules[name]
 
 
-def _imported(tree: ast.Module, package: str) -> list[str]:
-    """Absolute names of what a module of a package imports, and of what may be modules in what it imports from."""
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            relative = "." * node.level + (node.module or "")
-            base = importlib.util.resolve_name(relative, package) if node.level else relative
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return names
-
-
-def _code_only(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    return ast.dump(tree)
+def module_file(method: type) -> Path:
+    """The file that a class is written in; what it ships lies beside it."""
+    return Path(str(sys.modules[method.__module__].__file__))

@@ -5,14 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
-from mrbench.core.case import Case, CaseId
+from mrbench.core.case import Case, CaseId, Inputs, Reference
+from mrbench.core.dataset import Dataset
+from mrbench.core.errors import unknown_name
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
+from mrbench.core.track import Track
+
+if TYPE_CHECKING:
+    from mrbench.core.setting import Setting
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,16 @@ class Picture:
     scale: float = 1.0
 
 
-class Task(ABC):
-    """The contract between datasets, methods and scores."""
+class Task(ABC, Generic[Inputs, Reference]):
+    """The contract between datasets, methods and scores; generic in what methods see and what only the scorer sees."""
 
     name: str
     representation: str = "images"
     """What of a dataset the task works on: aligned ``images``, ``k-space``, ``volumes`` as acquired, ``contrasts``,
-    or ``tumours``."""
-    tracks: Mapping[str, str]
+    ``tumours``, or a word of its own."""
+    version: int = 1
+    """Raised by hand when what a method sees of a case changes."""
+    tracks: Mapping[str, Track[Any]]
     metrics: tuple[Metric, ...]
     tracks_apart: bool = False
     """Whether each track asks for something else, so that weights of one have nothing to say on another."""
@@ -73,36 +81,56 @@ class Task(ABC):
         """The metric that ranks: the first one."""
         return self.metrics[0]
 
-    def track_for(self, dataset: Any) -> str:
-        """Return the track of a dataset where the user names none: the first."""
-        return next(iter(self.tracks))
+    def track(self, name: str | None, dataset: Dataset) -> Track[Any]:
+        """Return the track of that name, or without one the track that suits the dataset.
 
-    def training_examples(self, dataset: Any, tracks: Sequence[str]) -> Any:
+        Raises
+        ------
+        RequestError
+            If there is none, with a suggestion.
+        """
+        if name is None:
+            return self.default_track(dataset)
+        if name not in self.tracks:
+            raise unknown_name(f"track of {self.name}", name, self.tracks)
+        return self.tracks[name]
+
+    def default_track(self, dataset: Dataset) -> Track[Any]:
+        """Return the track of a dataset where the user names none: the first."""
+        return next(iter(self.tracks.values()))
+
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> Any:
         """Return what a learned method of this task trains on: the train split, in the task's own form."""
         return [dataset.load(subject) for subject in dataset.subjects("train")]
 
-    def subjects_for(self, dataset: Any, cases: Sequence[CaseId]) -> list[str]:
-        """Subjects whose data the cases need, to prepare beforehand."""
-        return [subject for case in cases for subject in case.subjects]
+    def subjects_for(self, setting: Setting, cases: Sequence[CaseId]) -> list[str]:
+        """Subjects whose data the cases need: to prepare beforehand, and to key predictions on."""
+        return list(dict.fromkeys(subject for case in cases for subject in case.subjects))
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Return sentences that must stand under a table of these rows."""
         return []
 
     @abstractmethod
-    def cases(self, dataset: Any, split: str, track: str) -> list[CaseId]:
-        """List the cases of a split, cheaply and always in the same order."""
+    def cases(self, setting: Setting) -> list[CaseId]:
+        """List the cases of a setting, cheaply and always in the same order."""
 
     @abstractmethod
-    def load(self, dataset: Any, case: CaseId, track: str) -> Case:
-        """Load the arrays of one case."""
+    def load(self, setting: Setting, case: CaseId) -> Case[Inputs, Reference]:
+        """Load the arrays of one case.
+
+        Raises
+        ------
+        DataError
+            If the files of the case are bad.
+        """
 
     @abstractmethod
-    def protocol(self, dataset: Any, track: str) -> Protocol:
+    def protocol(self, setting: Setting) -> Protocol:
         """Return the frozen settings of scoring."""
 
     @abstractmethod
-    def check(self, case: Case, prediction: Any) -> np.ndarray:
+    def check(self, case: Case[Inputs, Reference], prediction: Any) -> np.ndarray:
         """Return the prediction as the canonical array.
 
         Raises
@@ -111,14 +139,14 @@ class Task(ABC):
             Names what is wrong: shape, dtype, NaN, units.
         """
 
-    @abstractmethod
-    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
+    def diagnose(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> str | None:
         """Return a warning where the prediction looks like a convention mix-up, else None."""
+        return None
 
     @abstractmethod
-    def score(self, case: Case, prediction: np.ndarray) -> Scores:
+    def score(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Scores:
         """Score one checked prediction."""
 
     @abstractmethod
-    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+    def picture(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Picture:
         """Return the images that a panel shows."""

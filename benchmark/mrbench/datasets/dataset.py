@@ -134,6 +134,10 @@ class Dataset(ABC):
         facts = f"{self.name}{self.form}|{self.preparation}|{self.split_file.sha256}"
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
+    def content_key(self, subject: str) -> str:
+        """Hash of all that one subject's arrays depend on."""
+        return hashlib.sha256(f"{self.fingerprint}|{subject}".encode()).hexdigest()[:12]
+
     @abstractmethod
     def make(self, subject: str) -> Subject:
         """Make one subject from its source. Slow; `load` caches what it returns."""

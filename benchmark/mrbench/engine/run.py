@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
 from mrbench.core.method import Resources
 from mrbench.core.row import Row, Status
-from mrbench.engine.plan import Board, Entry
+from mrbench.core.setting import Setting
 from mrbench.engine.provenance import record_run
 from mrbench.engine.store import RowStore
 from mrbench.engine.timing import CONTENDED_CORES, thread_environment
 from mrbench.engine.worker import Job, Outcome, predict_case, prediction_path
 
-Listener = Callable[[Entry, CaseId, Row | None], None]
+Listener = Callable[[Candidate, CaseId, Row | None], None]
 """Called when a case starts (row None) and when its row is written."""
 
 
@@ -55,39 +56,33 @@ class Ledger:
         return {name: round(value, 3) for name, value in {**spent, "harness": harness, "total": total}.items()}
 
 
-def folder_of(out: Path, board: Board) -> Path:
-    """Where a board's files lie: ``<out>/<task>/<track>/<dataset>``, the split added unless it is the test."""
-    folder = out / board.task.name / board.track / board.dataset.name
-    return folder if board.split == "test" else folder / board.split
-
-
-def missing(board: Board, entry: Entry, cases: list[CaseId], rows: dict[str, Row], retry: bool) -> list[CaseId]:
+def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Mapping[str, Row], *, retry: bool) -> list[CaseId]:
     """The cases of a method that have no row yet. Skipped rows are tried anew; failed ones with ``retry``."""
-    found = []
+    todo = []
     for case in cases:
-        row = rows.get(entry.row_key(board, case))
-        if row is None or (row.status == "skipped" and entry.skipped is None) or (retry and row.failed):
-            found.append(case)
-    return found
+        row = rows.get(candidate.row_key(case))
+        if row is None or (row.status == "skipped" and candidate.skipped is None) or (retry and row.failed):
+            todo.append(case)
+    return todo
 
 
 def run_board(
-    board: Board,
-    entries: list[Entry],
+    setting: Setting,
+    candidates: Sequence[Candidate],
     *,
     folder: Path,
     limit: int | None = None,
     options: Options = Options(),
-    listen: Listener = lambda entry, case, row: None,
+    listen: Listener = lambda candidate, case, row: None,
 ) -> list[Row]:
-    """Compute every missing row of a board, in the order of the entries.
+    """Compute every missing row of a setting, in the order of the candidates.
 
     Rows are on disk as soon as they are known, so an interruption costs at most the cases in flight.
 
     Returns
     -------
     list of Row
-        The rows of these entries and cases, old and new.
+        The rows of these candidates and cases, old and new.
 
     Raises
     ------
@@ -97,79 +92,79 @@ def run_board(
     store = RowStore(folder / "rows.jsonl")
     with store.locked():
         rows = {row.key: row for row in store.repair()}
-        cases = board.cases(limit)
-        work = [(entry, todo) for entry in entries if (todo := missing(board, entry, cases, rows, options.retry))]
+        cases = setting.cases(limit)
+        work = [(c, todo) for c in candidates if (todo := missing(c, cases, rows, retry=options.retry))]
         if work:
-            recorder = _Recorder(board, store, folder, options, listen)
+            recorder = _Recorder(setting, store, folder, options, listen)
             try:
                 recorder.record(limit)
-                for entry, todo in work:
-                    recorder.run_entry(entry, todo)
+                for candidate, todo in work:
+                    recorder.run(candidate, todo)
             finally:
                 recorder.record(limit)
             rows = {row.key: row for row in store.repair()}  # also drops the rows that a retry has replaced
-    wanted = [entry.row_key(board, case) for entry in entries for case in cases]
+    wanted = [candidate.row_key(case) for candidate in candidates for case in cases]
     return [rows[key] for key in wanted if key in rows]
 
 
 class _Recorder:
     """Turns outcomes into scored rows on disk."""
 
-    def __init__(self, board: Board, store: RowStore, folder: Path, options: Options, listen: Listener) -> None:
-        self.board, self.store, self.folder, self.options, self.listen = board, store, folder, options, listen
-        self.run = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    def __init__(self, setting: Setting, store: RowStore, folder: Path, options: Options, listen: Listener) -> None:
+        self.setting, self.store, self.folder, self.options, self.listen = setting, store, folder, options, listen
+        self.run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
         self.ledger = Ledger()
 
     def record(self, limit: int | None) -> None:
         """Write what is known of this run; done at its start too, so that even a killed run can be replayed."""
-        board, options = self.board, self.options
+        setting, options = self.setting, self.options
         facts: dict[str, Any] = {
-            "task": board.task.name, "track": board.track, "dataset": board.dataset.address, "split": board.split,
-            "limit": limit, "seed": board.seed, "fingerprint": board.dataset.fingerprint,
-            "protocol": board.task.protocol(board.dataset, board.track).as_dict(), "protocol_hash": board.protocol,
+            "task": setting.address.task, "track": setting.track.name, "dataset": setting.dataset.address,
+            "split": setting.split, "limit": limit, "seed": setting.seed, "fingerprint": setting.dataset.fingerprint,
+            "protocol": setting.protocol.as_dict(), "protocol_hash": setting.protocol.hash,
             "threads": options.resources.threads, "device": options.resources.device,
             "workers": options.workers, "timeout_s": options.timeout, "seconds": self.ledger.as_dict(),
         }  # fmt: skip
-        record_run(self.folder / "run.json", self.run, facts)
+        record_run(self.folder / "run.json", self.run_id, facts)
 
-    def run_entry(self, entry: Entry, cases: list[CaseId]) -> None:
+    def run(self, candidate: Candidate, cases: list[CaseId]) -> None:
         """Make the rows of one method: skipped, scored from cached predictions, or predicted."""
-        if entry.skipped is not None:
+        if candidate.skipped is not None:
             for case in cases:
-                self._finish(entry, case, Outcome("skipped", entry.skipped))
+                self._finish(candidate, case, Outcome("skipped", candidate.skipped))
             return
         timed = {row.prediction: row for row in self.store.read() if row.prediction}
         todo = []
         for case in cases:
-            key = entry.prediction_key(self.board, case)
+            key = candidate.prediction_key(case)
             if key in timed and prediction_path(key).is_file():
-                self._finish(entry, case, _as_measured(timed[key]), timed[key])
+                self._finish(candidate, case, _as_measured(timed[key]), timed[key])
             else:
                 todo.append(case)
         if todo:
-            with _own_process(self.options, fresh=entry.fresh_process) as pool:
-                self._predict(pool, entry, todo)
+            with _own_process(self.options, fresh=candidate.method.fresh_process) as pool:
+                self._predict(pool, candidate, todo)
 
-    def _predict(self, pool: Any, entry: Entry, cases: list[CaseId]) -> None:
+    def _predict(self, pool: Any, candidate: Candidate, cases: list[CaseId]) -> None:
         """Keep each worker busy with one case; score between cases, so that scoring disturbs no timing."""
         waiting = list(cases)
         flying: dict[Any, CaseId] = {}
         while waiting or flying:
             while waiting and len(flying) < self.options.workers:
                 case = waiting.pop(0)
-                self.listen(entry, case, None)
-                flying[pool.schedule(predict_case, args=[self._job(entry, case)], timeout=self.options.timeout)] = case
+                self.listen(candidate, case, None)
+                flying[pool.schedule(predict_case, args=[self._job(candidate, case)], timeout=self.options.timeout)] = (
+                    case
+                )
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
                 case = flying.pop(future)
-                self._finish(entry, case, self._outcome(future))
+                self._finish(candidate, case, self._outcome(future))
 
-    def _job(self, entry: Entry, case: CaseId) -> Job:
-        board = self.board
+    def _job(self, candidate: Candidate, case: CaseId) -> Job:
         return Job(
-            entry.resolved, board.task.name, board.track, board.dataset.address, case, board.seed,
-            self.options.resources, entry.prediction_key(board, case),
-            (self.folder / "logs" / f"{_file_name(str(entry.spec))}.log").resolve(),
+            candidate.resolved, self.setting.address, case, self.options.resources, candidate.prediction_key(case),
+            (self.folder / "logs" / f"{_file_name(candidate.name)}.log").resolve(),
             _environment(self.options.resources.threads),
         )  # fmt: skip
 
@@ -191,9 +186,9 @@ class _Recorder:
         self.ledger.setup += outcome.new_setup_seconds
         return outcome
 
-    def _finish(self, entry: Entry, case: CaseId, outcome: Outcome, measured: Row | None = None) -> None:
+    def _finish(self, candidate: Candidate, case: CaseId, outcome: Outcome, measured: Row | None = None) -> None:
         """Score, write and announce one row; ``measured`` is the earlier row whose costs it keeps."""
-        board, key = self.board, entry.prediction_key(self.board, case)
+        setting, key = self.setting, candidate.prediction_key(case)
         status, message = outcome.status, outcome.message
         metrics: dict[str, float] = {}
         details: dict[str, Any] = {}
@@ -204,11 +199,12 @@ class _Recorder:
                 status, message = "error", f"cannot be scored: {type(error).__name__}: {error}"
         load = outcome.other_load_cores
         row = Row(
-            key=entry.row_key(board, case), task=board.task.name, track=board.track, dataset=board.dataset.name,
-            simulated=board.dataset.simulated, fingerprint=board.dataset.fingerprint, split=board.split,
-            protocol=board.protocol, method=str(entry.spec), kind=entry.kind, source=entry.source,
-            weights=entry.weights, seed=board.seed, case=case.id, subjects=list(case.subjects), status=status,
-            run=self.run, device=self.options.resources.device if entry.kind == "learned" else "cpu",
+            key=candidate.row_key(case), task=setting.task.name, track=setting.track.name,
+            dataset=setting.dataset.name, simulated=setting.dataset.simulated,
+            fingerprint=setting.dataset.fingerprint, split=setting.split, protocol=setting.protocol.hash,
+            method=candidate.name, kind=candidate.method.kind, source=candidate.source,
+            weights=candidate.weights, seed=setting.seed, case=case.id, subjects=list(case.subjects), status=status,
+            run=self.run_id, device=self.options.resources.device if candidate.method.kind == "learned" else "cpu",
             threads=self.options.resources.threads,
             message=message, metrics=metrics, details=details, seconds=outcome.seconds,
             cpu_seconds=outcome.cpu_seconds, setup_seconds=outcome.setup_seconds, other_load_cores=load,
@@ -219,12 +215,12 @@ class _Recorder:
         if measured is not None:
             row = replace(row, device=measured.device, threads=measured.threads, contended=measured.contended)
         self.store.append(row)
-        self.listen(entry, case, row)
+        self.listen(candidate, case, row)
 
     def _score(self, case: CaseId, key: str) -> tuple[dict[str, float], dict[str, Any], str]:
         """Score a cached prediction: metrics, details, and a warning if there is one."""
-        task, started = self.board.task, time.perf_counter()
-        loaded = task.load(self.board.dataset, case, self.board.track)
+        task, started = self.setting.task, time.perf_counter()
+        loaded = self.setting.load(case)
         self.ledger.data += time.perf_counter() - started
         started = time.perf_counter()
         prediction = np.load(prediction_path(key))

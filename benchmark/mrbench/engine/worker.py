@@ -15,13 +15,12 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, MethodSkipped, MrbenchError, PredictionError
 from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
-from mrbench.core.registry import MethodSpec
+from mrbench.core.registry import find_method
 from mrbench.core.row import Status
-from mrbench.datasets.catalog import find_dataset
-from mrbench.engine.plan import build
+from mrbench.core.setting import Address, Setting, bound
+from mrbench.core.specification import MethodSpec, built
 from mrbench.engine.timing import PeakMemory, Stopwatch
 from mrbench.io.files import cache_root, write_atomically
-from mrbench.tasks.catalog import find_task
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,8 @@ class Job:
     """
 
     spec: MethodSpec
-    task: str
-    track: str
-    dataset: str
+    setting: Address
     case: CaseId
-    seed: int
     resources: Resources
     key: str
     log: Path
@@ -66,8 +62,17 @@ def prediction_path(key: str) -> Path:
     return cache_root() / "predictions" / key[:2] / f"{key}.npy"
 
 
-_ready: tuple[MethodSpec, Method, float] | None = None
-"""The method of this process, built and set up once, and how long that took."""
+@dataclass(frozen=True)
+class _Ready:
+    """What this process holds: the setting, bound once, and the method, set up once, with how long that took."""
+
+    job: tuple[MethodSpec, Address]
+    setting: Setting
+    method: Method
+    seconds: float
+
+
+_ready: _Ready | None = None
 
 
 def predict_case(job: Job) -> Outcome:
@@ -76,16 +81,15 @@ def predict_case(job: Job) -> Outcome:
     _quieten(job.log)
     try:
         fresh = _ready is None
-        method, setup_seconds = _method(job)
+        ready = _method(job)
+        method, task = ready.method, ready.setting.task
         started = time.perf_counter()
-        task = find_task(job.task)
-        dataset = find_dataset(job.dataset, task.representation)
         try:
-            case = task.load(dataset, job.case, job.track)
+            case = ready.setting.load(job.case)
         except DataError as error:
             return Outcome("error", str(error))  # this case's files; the others may be fine
         data_seconds = time.perf_counter() - started
-        seed_everything(seed_for(job.case.id, str(job.spec), job.seed))
+        seed_everything(seed_for(job.case.id, str(job.spec), job.setting.seed))
         with PeakMemory() as memory, Stopwatch() as watch:
             prediction = method.predict(case.inputs)
         checked = task.check(case, prediction)
@@ -106,27 +110,27 @@ def predict_case(job: Job) -> Outcome:
             return Outcome("out-of-memory", "the GPU ran out of memory; use a smaller volume or --device cpu.")
         return Outcome("error", f"{type(error).__name__}: {_first_line(error)} (see {job.log})")
     return Outcome(
-        "ok", "", watch.seconds, watch.cpu_seconds, setup_seconds, watch.other_load_cores, memory.mib, data_seconds,
-        setup_seconds if fresh else 0.0,
+        "ok", "", watch.seconds, watch.cpu_seconds, ready.seconds, watch.other_load_cores, memory.mib, data_seconds,
+        ready.seconds if fresh else 0.0,
     )  # fmt: skip
 
 
-def _method(job: Job) -> tuple[Method, float]:
+def _method(job: Job) -> _Ready:
     global _ready
-    if _ready is None or _ready[0] != job.spec:
+    if _ready is None or _ready.job != (job.spec, job.setting):
         started = time.perf_counter()
-        task = find_task(job.task)
-        method = build(job.spec, task)
+        setting = bound(job.setting)
+        method = built(find_method(job.spec.name, setting.task.name), job.spec)
         method.setup(job.resources)
         if isinstance(method, FittedMethod):
             try:
-                examples = task.training_examples(find_dataset(job.dataset, task.representation), [job.track])
-                seed_everything(seed_for("fit", str(job.spec), job.seed))
+                examples = setting.task.training_examples(setting.dataset, [setting.track])
+                seed_everything(seed_for("fit", str(job.spec), setting.seed))
                 method.fit(examples)
             except DataError as error:  # of a train subject's files: other methods may need none
                 raise MrbenchError(f"cannot be fitted: {error}") from error
-        _ready = (job.spec, method, time.perf_counter() - started)
-    return _ready[1], _ready[2]
+        _ready = _Ready((job.spec, job.setting), setting, method, time.perf_counter() - started)
+    return _ready
 
 
 def _quieten(log: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrbench.core.row import Row
-from mrbench.engine.plan import Board
+from mrbench.core.setting import Setting
 from mrbench.io.files import write_atomically
 from mrbench.report.lines import table_lines
 from mrbench.report.tables import Caption, csv_table, latex_table, markdown_table
@@ -15,7 +15,7 @@ from mrbench.stats.leaderboard import Leaderboard
 
 
 def write_board(
-    folder: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption, *, figures: bool,
+    folder: Path, board: Setting, rows: Sequence[Row], table: Leaderboard, about: Caption, *, figures: bool,
     force: bool = False,
 ) -> Path | None:  # fmt: skip
     """Write tables, figures and page; unless forced, nothing is drawn again for the rows already shown.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrbench.core.row import Row
-from mrbench.engine.plan import Board
+from mrbench.core.setting import Setting
 from mrbench.io.files import write_atomically
 from mrbench.report.figures import box_plot, breakdown_heatmap, quality_against_time, spread_plot
 from mrbench.report.lines import table_lines
@@ -36,7 +36,7 @@ class Shown:
             return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def draw_figures(folder: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption) -> list[Shown]:
+def draw_figures(folder: Path, board: Setting, rows: Sequence[Row], table: Leaderboard, about: Caption) -> list[Shown]:
     """Draw every figure of a board as PNG and PDF; return those that could be drawn."""
     shown: list[Shown] = []
     for old in folder.glob("*.p[nd][gf]"):
@@ -66,7 +66,7 @@ def draw_figures(folder: Path, board: Board, rows: Sequence[Row], table: Leaderb
     return [figure for figure in shown if figure.path.is_file()]
 
 
-def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard, about: Caption, stamp: str) -> None:
+def write_page(path: Path, board: Setting, rows: Sequence[Row], table: Leaderboard, about: Caption, stamp: str) -> None:
     """Draw the figures and write the page with them inside."""
     from jinja2 import Environment, PackageLoader, select_autoescape
 
@@ -81,7 +81,7 @@ def write_page(path: Path, board: Board, rows: Sequence[Row], table: Leaderboard
     html = environment.get_template("page.html.j2").render(
         about=about, table=table, lines=table_lines(table), figures=figures, runs=runs, stamp=stamp,
         simulation=board.dataset.simulation if board.dataset.simulated else "",
-        dataset=board.dataset, protocol=board.task.protocol(board.dataset, board.track),
+        dataset=board.dataset, protocol=board.protocol,
         failures=[row for row in rows if row.failed], heading=heading, number=number, seconds=seconds,
         costs=costs(table), cases_text=cases_text, rank=rank,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.core.task import Picture
-from mrbench.engine.plan import Board
 from mrbench.engine.worker import prediction_path
 from mrbench.report.lines import Cell, table_lines
 from mrbench.report.style import figure
@@ -31,7 +31,7 @@ def chosen_cases(table: Leaderboard) -> dict[str, str]:
     return {"median": median, "worst": worst}
 
 
-def case_panel(path: Path, board: Board, table: Leaderboard, rows: Sequence[Row], case_id: str, title: str) -> bool:
+def case_panel(path: Path, board: Setting, table: Leaderboard, rows: Sequence[Row], case_id: str, title: str) -> bool:
     """Draw one case. Returns False where no prediction of it is in the cache any more."""
     found = {row.method: row for row in rows if row.case == case_id and row.prediction}
     order = [line.method for line in table_lines(table) if line.method in found]
@@ -39,7 +39,7 @@ def case_panel(path: Path, board: Board, table: Leaderboard, rows: Sequence[Row]
     if not order:
         return False
     identity = next(case for case in board.cases() if case.id == case_id)
-    case = board.task.load(board.dataset, identity, board.track)
+    case = board.load(identity)
     pictures = {m: board.task.picture(case, np.load(prediction_path(str(found[m].prediction)))) for m in order}
     names = ["", *order]
     any_picture = next(iter(pictures.values()))

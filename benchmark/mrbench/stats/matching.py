@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mrbench.core.errors import RequestError
-from mrbench.core.registry import MethodSpec, parse_spec
+from mrbench.core.specification import MethodSpec, parse_spec
 
 
 @dataclass(frozen=True)

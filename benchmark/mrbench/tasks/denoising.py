@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
-from mrbench.datasets.dataset import Dataset
+from mrbench.core.setting import Setting
+from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.volumes import head_mask
 from mrbench.physics.noise import add_rician
 from mrbench.tasks.restoration import HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_FG, Restoration
@@ -35,24 +35,20 @@ class DenoisingTrack:
         ``rician``: SD of a channel, of a maximum of 1. ``gaussian``: mean signal in the head over the SD.
     """
 
-    what: str
     noise: Noise
     level: float
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-TRACKS: dict[str, DenoisingTrack] = {
-    **{
-        f"rician-{percent}": DenoisingTrack(f"Rician noise of {percent} % of the maximum", "rician", percent / 100)
-        for percent in (10, 5, 20)
-    },
-    **{
-        f"gaussian-snr-{snr}": DenoisingTrack(f"Gaussian noise in the head at SNR {snr} (Bermudez)", "gaussian", snr)
-        for snr in (1, 10, 100)
-    },
-}
+TRACKS = tracks_by_name(
+    *(
+        Track(f"rician-{n}", f"Rician noise of {n} % of the maximum", DenoisingTrack("rician", n / 100))
+        for n in (10, 5, 20)
+    ),
+    *(
+        Track(f"gaussian-snr-{n}", f"Gaussian noise in the head at SNR {n} (Bermudez)", DenoisingTrack("gaussian", n))
+        for n in (1, 10, 100)
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -100,30 +96,30 @@ class Denoising(Restoration):
     """
 
     name = "denoising"
-    tracks: Mapping[str, str] = {name: track.what for name, track in TRACKS.items()}
+    tracks = TRACKS
     metrics = (PSNR_FG, SSIM_FG, PSNR, SSIM, NMSE, HFEN, SHARPNESS)
 
-    def setting(self, track: str) -> DenoisingTrack:
-        return TRACKS[track]
-
-    def trim(self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: str) -> tuple[slice, ...]:
+    def trim(
+        self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: Track[DenoisingTrack]
+    ) -> tuple[slice, ...]:
         occupied = np.flatnonzero(foreground.any(axis=(1, 2)))
         middle = (occupied[0] + occupied[-1] + 1) // 2 if len(occupied) else len(volume) // 2
         first = int(np.clip(middle - SLICES // 2, 0, max(0, len(volume) - SLICES)))
         return slice(first, first + SLICES), slice(None), slice(None)
 
     def degrade(
-        self, case: CaseId, volume: np.ndarray, track: str, spacing: tuple[float, float, float]
+        self, case: CaseId, volume: np.ndarray, track: Track[DenoisingTrack], spacing: tuple[float, float, float]
     ) -> DenoisingInputs:
-        image, sigma = noisy(TRACKS[track], volume, rng_for(case.id, f"noise {track}"))
-        return DenoisingInputs(image, sigma, TRACKS[track].noise, spacing)
+        image, sigma = noisy(track.settings, volume, rng_for(case.id, f"noise {track.name}"))
+        return DenoisingInputs(image, sigma, track.settings.noise, spacing)
 
-    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+    def protocol(self, setting: Setting) -> Protocol:
+        noise = {"what": setting.track.description, **setting.track.facts}
         settings = {
-            **self.scoring(dataset), "noise": TRACKS[track].as_dict(), "sigma": "known to the method",
+            **self.scoring(setting), "noise": noise, "sigma": "known to the method",
             "slices": f"{SLICES} axial slices around the middle of the foreground",
         }  # fmt: skip
-        return Protocol(f"denoising/{track}", version=1, settings=settings)
+        return Protocol(f"denoising/{setting.track.name}", version=1, settings=settings)
 
     def shown_input(self, case: Case) -> np.ndarray:
         return case.inputs.image

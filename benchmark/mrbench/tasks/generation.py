@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import inf
 from typing import Any
@@ -17,8 +17,9 @@ from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for, seed_for
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset
 from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import (
@@ -112,37 +113,40 @@ class TrainingSlices:
     tracks: Sequence[str]
 
 
-class Generation(Task):
+class Generation(Task[GenerationInputs, GenerationReference]):
     """Generation of slices; a case is one draw, compared with the slices of a split.
 
     A prediction is ``(count, y, x)``: slices on the grid of the data, 1 at the 99.5th percentile of a brain.
     """
 
     name = "generation"
-    tracks: Mapping[str, str] = {"axial-t1": f"axial T1 slices, {SLICES} levels of a brain aligned to the template"}
+    tracks = tracks_by_name(
+        Track("axial-t1", f"axial T1 slices, {SLICES} levels of a brain aligned to the template", {"slices": SLICES})
+    )
     metrics = (FRECHET, MMD, PRECISION, RECALL, LIKENESS, NEAREST, COPIED)
     spread = "nearest_ncc"
 
-    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
-        draws = range(1, DRAWS + 1) if dataset.subjects(split) else ()
-        return [CaseId(f"{split}-draw-{number}", (f"draw-{number}",)) for number in draws]
+    def cases(self, setting: Setting) -> list[CaseId]:
+        draws = range(1, DRAWS + 1) if setting.dataset.subjects(setting.split) else ()
+        return [CaseId(f"{setting.split}-draw-{number}", (f"draw-{number}",)) for number in draws]
 
-    def subjects_for(self, dataset: Dataset, cases: Sequence[CaseId]) -> list[str]:
-        return [s for split in ("train", *dict.fromkeys(map(_split, cases))) for s in dataset.subjects(split)]
+    def subjects_for(self, setting: Setting, cases: Sequence[CaseId]) -> list[str]:
+        return [s for split in dict.fromkeys(("train", setting.split)) for s in setting.dataset.subjects(split)]
 
-    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
-        reference, spacing = reference_of(dataset.address, dataset.fingerprint, _split(case))
+    def load(self, setting: Setting, case: CaseId) -> Case[GenerationInputs, GenerationReference]:
+        reference, spacing = reference_of(Cohort.of(setting.dataset), setting.split)
         count, *shape = reference.held_out.shape
         inputs = GenerationInputs(count, (shape[0], shape[1]), seed_for(case.id, "generation"), spacing)
         return Case(case.id, case.subjects, inputs, reference, spacing)
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingSlices:
-        further = len(dataset.extra_subjects)
-        return TrainingSlices(slices_of(dataset.address, dataset.fingerprint, "train", further)[0], tracks)
+    def training_examples(  # type: ignore[override]
+        self, dataset: Dataset, tracks: Sequence[Track[Any]]
+    ) -> TrainingSlices:
+        return TrainingSlices(slices_of(Cohort.of(dataset), "train")[0], [track.name for track in tracks])
 
-    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+    def protocol(self, setting: Setting) -> Protocol:
         settings = {
-            "dataset": dataset.name,
+            "dataset": setting.dataset.name,
             "slices": f"{SLICES} axial slices of T1 from the middle of the grid upwards",
             "prediction": "as many slices as are held out, clipped to 0 to 1",
             "features": f"slice-features {sha256_of(WEIGHTS)[:12]}",
@@ -151,7 +155,7 @@ class Generation(Task):
             "ms_ssim": f"4 scales, {MS_SSIM_WINDOW}x{MS_SSIM_WINDOW} Gaussian, random pairs",
             "correlation": "normalised, over the whole slice",
         }
-        return Protocol(f"generation/{track}", version=1, settings=settings)
+        return Protocol(f"generation/{setting.track.name}", version=1, settings=settings)
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
         expected = (case.inputs.count, *case.inputs.shape)
@@ -220,41 +224,49 @@ class Generation(Task):
 _FLIPS: dict[str, tuple[int, ...]] = {"": (), "y": (0,), "x": (1,), "y and x": (0, 1)}
 
 
+@dataclass(frozen=True)
+class Cohort:
+    """A dataset as a key: equal where its subjects are, so that what every draw asks for is made once a process."""
+
+    address: str
+    fingerprint: str
+    extra_subjects: tuple[str, ...]
+    dataset: Dataset = field(compare=False)
+
+    @classmethod
+    def of(cls, dataset: Any) -> Cohort:
+        return cls(dataset.address, dataset.fingerprint, getattr(dataset, "extra_subjects", ()), dataset)
+
+
 @lru_cache(maxsize=4)
-def reference_of(address: str, fingerprint: str, split: str) -> tuple[GenerationReference, tuple[float, float, float]]:
-    """What every draw of a split is compared with, and the spacing; kept, as every draw asks.
+def reference_of(cohort: Cohort, split: str) -> tuple[GenerationReference, tuple[float, float, float]]:
+    """What every draw of a split is compared with, and the spacing.
 
     Raises
     ------
     DataError
         As `slices_of`, or if the train split is on another grid.
     """
-    held_out, spacing = slices_of(address, fingerprint, split)
-    training, _ = slices_of(address, fingerprint, "train")
+    held_out, spacing = slices_of(cohort, split)
+    training, _ = slices_of(cohort, "train")
     if held_out.shape[1:] != training.shape[1:]:
-        name = find_dataset(address, Generation.representation).name
         raise DataError(
-            f"slices of {name} are {training.shape[1:]} pixels in the train "
-            f"split and {held_out.shape[1:]} in {split}; resample them to one grid."
+            f"slices of {cohort.dataset.name} are {training.shape[1:]} pixels in the train split and "
+            f"{held_out.shape[1:]} in {split}; resample them to one grid."
         )
     return GenerationReference(held_out, training), spacing
 
 
 @lru_cache(maxsize=4)
-def slices_of(
-    address: str, fingerprint: str, split: str, further: int = 0
-) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Slices ``(slice, y, x)`` of a split, those of a person in a row, and the spacing; kept, as every draw asks.
-
-    ``further`` is how many simulated people more train (`Dataset.add_extra_subjects`).
+def slices_of(cohort: Cohort, split: str) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Slices ``(slice, y, x)`` of a split, those of a subject in a row, and the spacing.
 
     Raises
     ------
     DataError
         If the split has no subjects, the volumes differ in size, are too small, or have no T1.
     """
-    dataset = find_dataset(address, Generation.representation)
-    dataset.add_extra_subjects(further)
+    dataset = cohort.dataset
     found: list[np.ndarray] = []
     spacing = None
     for name in dataset.subjects(split):
@@ -279,10 +291,6 @@ def slices_of(
     if spacing is None:
         raise DataError(f"{dataset.name} has no subjects in the split '{split}'; generation compares with them.")
     return np.concatenate(found), spacing
-
-
-def _split(case: CaseId) -> str:
-    return case.id.partition("-")[0]
 
 
 def random_pairs(count: int) -> np.ndarray:

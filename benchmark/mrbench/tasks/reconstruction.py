@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -15,12 +15,14 @@ from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.track import Track
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
-from mrbench.metrics.image import image_scores, nmse
+from mrbench.metrics.image import nmse, per_slice, psnr, ssim
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 from mrbench.physics.sampling import calibration_size, centred, true_acceleration
-from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, Track, draw_mask
+from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, Sampling, draw_mask
 
 EVERY = 4
 """Every fourth slice of a simulated slab is reconstructed and scored: 5 slices, 8 mm apart."""
@@ -62,7 +64,7 @@ class ReconstructionReference:
     note: str
 
 
-class Reconstruction(Task):
+class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
     """Image reconstruction from undersampled k-space.
 
     A prediction is the image ``(frame, y, x)``, complex or magnitude, in the units of the k-space given. The harness
@@ -73,7 +75,7 @@ class Reconstruction(Task):
 
     name = "reconstruction"
     representation = "k-space"
-    tracks: Mapping[str, str] = {name: track.what for name, track in TRACKS.items()}
+    tracks = TRACKS
     metrics = (
         Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,
                "Peak signal-to-noise ratio of the volume, peak: its maximum (fastMRI)."),
@@ -91,39 +93,43 @@ class Reconstruction(Task):
         Metric("nmse_slice", "NMSE by slice", "", False, (0, inf), 4, "Mean over slices of each slice's NMSE."),
     )  # fmt: skip
 
-    def track_for(self, dataset: KspaceDataset) -> str:
+    def default_track(self, dataset: KspaceDataset) -> Track[Sampling]:  # type: ignore[override]
         """Return the track of a dataset where the user names none: its own kind of sampling."""
-        return _fitting(dataset)[0]
+        return TRACKS[_fitting(dataset)[0]]
 
-    def cases(self, dataset: KspaceDataset, split: str, track: str) -> list[CaseId]:
-        chosen = TRACKS[track]
-        if not _fits(chosen, dataset):
-            raise RequestError(f"track '{track}' does not suit {dataset.name}; choose {', '.join(_fitting(dataset))}.")
-        subjects = dataset.subjects(split)
-        if chosen.masks == 1:
+    def cases(self, setting: Setting) -> list[CaseId]:
+        dataset: KspaceDataset = setting.dataset  # type: ignore[assignment]
+        if not _fits(setting.track, dataset):
+            fitting = ", ".join(_fitting(dataset))
+            raise RequestError(f"track '{setting.track.name}' does not suit {dataset.name}; choose {fitting}.")
+        subjects, masks = dataset.subjects(setting.split), setting.track.settings.masks
+        if masks == 1:
             return [CaseId(subject, (subject,)) for subject in subjects]
-        return [CaseId(f"{s}_mask{number}", (s,)) for number in range(1, chosen.masks + 1) for s in subjects]
+        return [CaseId(f"{s}_mask{number}", (s,)) for number in range(1, masks + 1) for s in subjects]
 
-    def load(self, dataset: KspaceDataset, case: CaseId, track: str) -> Case:
-        acquisition = dataset.acquisition(case.subjects[0], coils=TRACKS[track].coils)
+    def load(self, setting: Setting, case: CaseId) -> Case[ReconstructionInputs, ReconstructionReference]:
+        dataset: KspaceDataset = setting.dataset  # type: ignore[assignment]
+        track: Track[Sampling] = setting.track
+        acquisition = dataset.acquisition(case.subjects[0], coils=track.settings.coils)
         thin = slice(None, None, EVERY if dataset.simulated and not acquisition.dynamic else 1)
         mask = acquisition.mask
         if mask is None:
-            mask = draw_mask(TRACKS[track], acquisition.kspace.shape, rng_for(case.id, f"mask {track}"))
+            mask = draw_mask(track.settings, acquisition.kspace.shape, rng_for(case.id, f"mask {track.name}"))
         inputs, scale = undersample(acquisition, mask, thin)
         reference = acquisition.reference[thin] / scale if acquisition.reference is not None else None
         foreground = acquisition.foreground[thin] if acquisition.foreground is not None else None
         answer = ReconstructionReference(reference, foreground, acquisition.crop, acquisition.note)
         return Case(case.id, case.subjects, inputs, answer, inputs.spacing)
 
-    def protocol(self, dataset: KspaceDataset, track: str) -> Protocol:
+    def protocol(self, setting: Setting) -> Protocol:
+        dataset: KspaceDataset = setting.dataset  # type: ignore[assignment]
         return Protocol(
-            f"reconstruction/{track}",
+            f"reconstruction/{setting.track.name}",
             version=1,
             settings={
                 "dataset": dataset.name,
                 "slices": f"every {EVERY}th of a simulated slab, all of a measured one",
-                "sampling": TRACKS[track].as_dict(),
+                "sampling": {"what": setting.track.description, **setting.track.facts},
                 "target": "magnitude; of measured coils the root sum of squares",
                 "crop": "centre, to the reconstruction matrix of the header where there is one",
                 "data_range": "maximum of the cropped target volume",
@@ -185,9 +191,17 @@ class Reconstruction(Task):
             details["note"] = case.reference.note
         if target is None:
             return Scores({}, {**details, "scored": False})
-        foreground = mask if mask is not None and mask.any() else None
         top = float(target.max())
-        return Scores(image_scores(target, prediction, data_range=top, mask=foreground, by_slice=True), details)
+        metrics = {
+            "psnr_db": psnr(target, prediction, data_range=top),
+            "ssim": ssim(target, prediction, data_range=top),
+            "nmse": nmse(target, prediction),
+            **per_slice(target, prediction),
+        }
+        if mask is not None and mask.any():
+            metrics["psnr_fg_db"] = psnr(target, prediction, data_range=top, mask=mask)
+            metrics["ssim_fg"] = ssim(target, prediction, data_range=top, mask=mask)
+        return Scores(metrics, details)
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Say the true acceleration, which of a random mask is anything around the nominal one, and what is odd."""
@@ -213,12 +227,15 @@ class Reconstruction(Task):
         names = ("zero-filled, no reference" if target is None else "reference", "zero-filled")
         return Picture(images[0], images[1], images[2], images[2] - images[0], names=names)
 
-    def training_examples(self, dataset: KspaceDataset, tracks: Sequence[str]) -> TrainingScans:
-        chosen = [TRACKS[track] for track in tracks]
-        coils = {track.coils for track in chosen}
-        if len(coils) > 1 or any(not _fits(track, dataset) for track in chosen) or not dataset.full:
+    def training_examples(  # type: ignore[override]
+        self, dataset: KspaceDataset, tracks: Sequence[Track[Sampling]]
+    ) -> TrainingScans:
+        chosen = [track.settings for track in tracks]
+        coils = {sampling.coils for sampling in chosen}
+        names = ", ".join(track.name for track in tracks)
+        if len(coils) > 1 or any(not _fits(track, dataset) for track in tracks) or not dataset.full:
             raise RequestError(
-                f"tracks {', '.join(tracks)} cannot be trained together on {dataset.name}: they need full k-space, "
+                f"tracks {names} cannot be trained together on {dataset.name}: they need full k-space, "
                 "and the same number of coils."
             )
         scans = [dataset.acquisition(subject, coils=chosen[0].coils) for subject in dataset.subjects("train")]
@@ -227,10 +244,10 @@ class Reconstruction(Task):
 
 @dataclass(frozen=True)
 class TrainingScans:
-    """Fully sampled acquisitions of the train split, and the tracks whose masks are drawn for them."""
+    """Fully sampled acquisitions of the train split, and the sampling of the tracks that masks are drawn by."""
 
     scans: Sequence[Acquisition]
-    tracks: Sequence[Track]
+    tracks: Sequence[Sampling]
 
 
 def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tuple[ReconstructionInputs, float]:
@@ -273,8 +290,9 @@ def _fitting(dataset: KspaceDataset) -> list[str]:
     return found
 
 
-def _fits(track: Track, dataset: KspaceDataset) -> bool:
+def _fits(track: Track[Sampling], dataset: KspaceDataset) -> bool:
     if not dataset.full:
-        return track is TRACKS[AS_ACQUIRED]
-    coils = dataset.coils is None or (dataset.coils == 1) == (track.coils == 1)
-    return coils and track is not TRACKS[AS_ACQUIRED] and track.dynamic == dataset.dynamic
+        return track.name == AS_ACQUIRED
+    sampling = track.settings
+    coils = dataset.coils is None or (dataset.coils == 1) == (sampling.coils == 1)
+    return coils and track.name != AS_ACQUIRED and sampling.dynamic == dataset.dynamic

@@ -14,7 +14,9 @@ from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
+from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.deformation import (
     compose,
@@ -25,7 +27,7 @@ from mrbench.metrics.deformation import (
     sd_log_jacobian,
     warp,
 )
-from mrbench.metrics.overlap import LabelOverlap, hd95_per_label, merge_labels
+from mrbench.metrics.overlap import dice_per_label, hd95_per_label, merge_labels
 
 CONTRAST = "T1"
 
@@ -61,7 +63,7 @@ class RegistrationReference:
     displacement: np.ndarray | None
 
 
-class Registration(Task):
+class Registration(Task[RegistrationInputs, RegistrationReference]):
     """Deformable registration between subjects.
 
     A prediction is a displacement field ``(3, z, y, x)``, in voxels of the fixed grid, pull-back:
@@ -71,7 +73,9 @@ class Registration(Task):
     """
 
     name = "registration"
-    tracks: Mapping[str, str] = {"inter-subject": "each brain of the split onto the next, T1 to T1"}
+    tracks = tracks_by_name(
+        Track("inter-subject", "each brain of the split onto the next, T1 to T1", {"pairs": "ring"})
+    )
     breakdown = "dice_by_structure"
     metrics = (
         Metric("dice", "Dice", "", True, (0, 1), 4, "Mean Dice over the major structures, labels warped nearest."),
@@ -90,20 +94,21 @@ class Registration(Task):
                "Mean distance to the true displacement in the brain; simulated cohorts only."),
     )  # fmt: skip
 
-    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
-        ring = dataset.subjects(split)
+    def cases(self, setting: Setting) -> list[CaseId]:
+        ring = setting.dataset.subjects(setting.split)
         if len(ring) < 2:
             return []
         pairs = zip(ring, (*ring[1:], ring[0]), strict=True)
         return [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs]
 
-    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
+    def load(self, setting: Setting, case: CaseId) -> Case[RegistrationInputs, RegistrationReference]:
+        dataset: Dataset = setting.dataset  # type: ignore[assignment]
         moving, fixed = (dataset.load(subject) for subject in case.subjects)
         _check_pair(fixed, moving, dataset.name)
         if fixed.labels is None or moving.labels is None:
             raise DataError(f"case '{case.id}' has no labels; registration cannot be scored on {dataset.name}.")
         groups = list(dataset.structures.values())
-        if not groups or not LabelOverlap.of(fixed.labels, moving.labels).merged(groups).in_both():
+        if not groups or not len(_labels_in_both(*(merge_labels(m, groups) for m in (fixed.labels, moving.labels)))):
             raise DataError(f"case '{case.id}': no structure is in both label maps, so there is nothing to score.")
         inputs = RegistrationInputs(
             fixed.images[CONTRAST], moving.images[CONTRAST], fixed.mask, moving.mask, fixed.spacing
@@ -113,15 +118,16 @@ class Registration(Task):
         )
         return Case(case.id, case.subjects, inputs, reference, fixed.spacing)
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> list[Subject]:
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> list[Subject]:  # type: ignore[override]
         people = [dataset.load(subject) for subject in dataset.subjects("train")]
         for person in people:
             _check_pair(people[0], person, dataset.name)
         return people
 
-    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+    def protocol(self, setting: Setting) -> Protocol:
+        dataset: Dataset = setting.dataset  # type: ignore[assignment]
         return Protocol(
-            f"registration/{track}",
+            f"registration/{setting.track.name}",
             version=1,
             settings={
                 "dataset": dataset.name,
@@ -170,28 +176,32 @@ class Registration(Task):
     def score(self, case: Case, prediction: np.ndarray) -> Scores:
         reference, mask = case.reference, case.inputs.fixed_mask
         warped = warp(reference.moving_labels, prediction, order=0)
-        before, after = (LabelOverlap.of(reference.fixed_labels, m) for m in (reference.moving_labels, warped))
-        dice_all = after.dice(before.in_both())
+        everything = _labels_in_both(reference.fixed_labels, reference.moving_labels)
+        dice_all = dice_per_label(reference.fixed_labels, warped, everything)
 
-        names, groups = list(reference.structures), list(reference.structures.values())
-        present = before.merged(groups).in_both()
-        dice, initial = (overlap.merged(groups).dice(present) for overlap in (after, before))
-        fixed, moved = (merge_labels(m, groups) for m in (reference.fixed_labels, warped))
+        names = list(reference.structures)
+        groups = list(reference.structures.values())
+        fixed, moving, moved = (
+            merge_labels(m, groups) for m in (reference.fixed_labels, reference.moving_labels, warped)
+        )
+        present = _labels_in_both(fixed, moving)
+        dice = dice_per_label(fixed, moved, present)
+        initial = dice_per_label(fixed, moving, present)
         hardest = np.argsort(initial, kind="stable")[: max(1, round(0.3 * len(present)))]
         hd95 = hd95_per_label(fixed, moved, present, spacing=case.spacing)
         # a structure that was warped away is as far off as the image allows, and stays in the mean
         farthest = float(np.linalg.norm(np.multiply(fixed.shape, case.spacing)))
         hd95 = np.where(np.isinf(hd95), farthest, hd95)
 
-        determinant = jacobian_determinant(prediction, mask=mask)
+        determinant = jacobian_determinant(prediction)
         metrics = {
             "dice": float(dice.mean()),
             "dice_all": float(dice_all.mean()),
             "dice30": float(dice[hardest].mean()),
             "hd95_mm": float(hd95.mean()),
-            "folds_percent": folds_percent(determinant),
+            "folds_percent": folds_percent(determinant, mask),
             "ndv_percent": non_diffeomorphic_volume_percent(prediction, mask),
-            "sdlogj": sd_log_jacobian(determinant),
+            "sdlogj": sd_log_jacobian(determinant, mask),
         }
         if reference.displacement is not None:
             metrics["epe_mm"] = endpoint_error_mm(reference.displacement, prediction, mask=mask, spacing=case.spacing)
@@ -225,6 +235,13 @@ def _check_pair(fixed: Subject, moving: Subject, dataset: str) -> None:
             f"'{moving.id}' and '{fixed.id}' lie on different grids, {moving.mask.shape} at {moving.spacing} mm and "
             f"{fixed.mask.shape} at {fixed.spacing} mm; resample {dataset} to one grid."
         )
+
+
+def _labels_in_both(a: np.ndarray, b: np.ndarray) -> list[int]:
+    counts = [np.bincount(labels.ravel(), minlength=256) for labels in (a, b)]
+    size = min(len(count) for count in counts)
+    shared = np.flatnonzero((counts[0][:size] > 0) & (counts[1][:size] > 0))
+    return [int(label) for label in shared if label > 0]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf, isnan, log10
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,15 @@ from mrbench.core.errors import DataError
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset
-from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
+from mrbench.metrics.image import WINDOW, nmse, psnr, ssim_3d, ssim_map
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
+
+HIGHEST_PSNR = 20 * log10(2**24)
+"""dB: what the rounding of float32 leaves of a perfect volume. A row cannot hold infinity, nor a mean survive it."""
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,
               f"Peak signal-to-noise ratio of the volume, peak 1; at most {HIGHEST_PSNR:.0f} dB.")  # fmt: skip
@@ -55,7 +60,7 @@ class TrainingVolumes:
     tracks: Sequence[Any]
 
 
-class Restoration(Task):
+class Restoration(Task[Any, RestorationReference]):
     """A task whose prediction is the true volume ``(z, y, x)`` in the units of its input.
 
     Cases are the subjects of a split.
@@ -64,18 +69,18 @@ class Restoration(Task):
     representation = "volumes"
 
     @abstractmethod
-    def degrade(self, case: CaseId, volume: np.ndarray, track: str, spacing: tuple[float, float, float]) -> Any:
+    def degrade(self, case: CaseId, volume: np.ndarray, track: Track[Any], spacing: tuple[float, float, float]) -> Any:
         """Return the inputs that a method sees of a true volume."""
 
-    def trim(self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: str) -> tuple[slice, ...]:
+    def trim(self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: Track[Any]) -> tuple[slice, ...]:
         """Return the part of a volume that the track works on: all of it."""
         return (slice(None),) * 3
 
-    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
-        return [CaseId(subject, (subject,)) for subject in dataset.subjects(split)]
+    def cases(self, setting: Setting) -> list[CaseId]:
+        return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]
 
-    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
-        subject = dataset.load(case.subjects[0])
+    def load(self, setting: Setting, case: CaseId) -> Case[Any, RestorationReference]:
+        subject, track = setting.dataset.load(case.subjects[0]), setting.track
         volume = next(iter(subject.images.values()))
         foreground = subject.mask if subject.labels is None else subject.labels > 0
         part = self.trim(case, volume, foreground, track)
@@ -83,7 +88,7 @@ class Restoration(Task):
         if not (volume.any() and foreground.any()):
             raise DataError(
                 f"case '{case.id}' has no {'foreground' if volume.any() else 'signal'} in the {len(volume)} slices "
-                f"of the track {track}; check its image, labels and mask."
+                f"of the track {track.name}; check its image, labels and mask."
             )
         if min(volume.shape[1:]) < WINDOW:
             raise DataError(
@@ -93,13 +98,9 @@ class Restoration(Task):
         inputs = self.degrade(case, volume, track, subject.spacing)
         return Case(case.id, case.subjects, inputs, RestorationReference(volume, foreground), subject.spacing)
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingVolumes:
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> TrainingVolumes:  # type: ignore[override]
         subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
-        return TrainingVolumes([next(iter(s.images.values())) for s in subjects], [self.setting(t) for t in tracks])
-
-    @abstractmethod
-    def setting(self, track: str) -> Any:
-        """Return the settings object of a track."""
+        return TrainingVolumes([next(iter(s.images.values())) for s in subjects], [t.settings for t in tracks])
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
         return finite_array(prediction, case.reference.volume.shape, what="the volume", axes="(z, y, x)")
@@ -124,17 +125,21 @@ class Restoration(Task):
 
     def score(self, case: Case, prediction: np.ndarray) -> Scores:
         target, foreground = case.reference.volume, case.reference.foreground
-        pair = (target, prediction)
-        scores = image_scores(*pair, data_range=1, mask=foreground)
-        further: dict[str, Callable[[], float]] = {
+        pair, rim = (target, prediction), WINDOW // 2
+        similarity = ssim_map(*pair, data_range=1)
+        measures: dict[str, Callable[[], float]] = {
+            "psnr_db": lambda: min(psnr(*pair, data_range=1), HIGHEST_PSNR),
+            "ssim": lambda: float(similarity[:, rim:-rim, rim:-rim].mean()),
+            "nmse": lambda: nmse(*pair),
+            "psnr_fg_db": lambda: min(psnr(*pair, data_range=1, mask=foreground), HIGHEST_PSNR),
+            "ssim_fg": lambda: float(similarity[foreground].mean()),
             "ssim_3d": lambda: ssim_3d(*pair, data_range=1),
             "gmsd": lambda: gmsd(*pair, data_range=1),
             "hfen": lambda: hfen(*pair),
             "sharpness": lambda: sharpness_ratio(*pair, mask=foreground),
         }
-        wanted = [metric.name for metric in self.metrics]
-        scores |= {name: further[name]() for name in wanted if name in further}
-        metrics = {name: scores[name] for name in wanted if not isnan(scores[name])}
+        found = {metric.name: measures[metric.name]() for metric in self.metrics}
+        metrics = {name: value for name, value in found.items() if not isnan(value)}
         return Scores(metrics, {"megavoxels": target.size / 1e6})
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
@@ -143,10 +148,10 @@ class Restoration(Task):
         ends = dict.fromkeys(f"{size:.2g}" for size in (sizes[:1] + sizes[-1:]))
         return [f"A case is {' to '.join(ends)} megavoxels."] if sizes else []
 
-    def scoring(self, dataset: Dataset) -> Mapping[str, Any]:
+    def scoring(self, setting: Setting) -> Mapping[str, Any]:
         """The settings of scoring that all restoration shares."""
         return {
-            "dataset": dataset.name,
+            "dataset": setting.dataset.name,
             "normalisation": "volume over its maximum (simulated: 99.5th percentile in the brain, clipped)",
             "data_range": 1,
             "border": "none is cut; SSIM leaves out the 3 voxels of its window",

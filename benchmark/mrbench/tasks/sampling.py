@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from mrbench.core.track import Track, tracks_by_name
 from mrbench.physics.sampling import equispaced_columns, gaussian_columns, poisson_disc, random_columns
 
 Pattern = Literal["random", "equispaced", "gaussian", "poisson", "as acquired"]
 
 
 @dataclass(frozen=True)
-class Track:
-    """One standardized setting.
+class Sampling:
+    """Which samples of k-space a track keeps.
 
     Attributes
     ----------
-    what : str
-        One line for lists.
     coils : int or None
         1, or None for as many as the data have.
     pattern : Pattern
@@ -31,7 +30,6 @@ class Track:
         Masks a subject, each a case of its own.
     """
 
-    what: str
     coils: int | None
     pattern: Pattern
     acceleration: int = 1
@@ -39,36 +37,43 @@ class Track:
     masks: int = 3
     dynamic: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 AS_ACQUIRED = "as-acquired"
 
-TRACKS: dict[str, Track] = {
-    "singlecoil-4x": Track("one coil, random columns, 8 % centre (fastMRI)", 1, "random", 4, 0.08),
-    "singlecoil-8x": Track("one coil, random columns, 4 % centre (fastMRI)", 1, "random", 8, 0.04),
-    "multicoil-4x": Track("all coils, random columns, 8 % centre (fastMRI)", None, "random", 4, 0.08),
-    "multicoil-8x": Track("all coils, random columns, 4 % centre (fastMRI)", None, "random", 8, 0.04),
-    "multicoil-4x-equispaced": Track(
-        "all coils, every 4th column and 8 % centre: what GRAPPA needs", None, "equispaced", 4, 0.08, masks=1
+TRACKS = tracks_by_name(
+    Track("singlecoil-4x", "one coil, random columns, 8 % centre (fastMRI)", Sampling(1, "random", 4, 0.08)),
+    Track("singlecoil-8x", "one coil, random columns, 4 % centre (fastMRI)", Sampling(1, "random", 8, 0.04)),
+    Track("multicoil-4x", "all coils, random columns, 8 % centre (fastMRI)", Sampling(None, "random", 4, 0.08)),
+    Track("multicoil-8x", "all coils, random columns, 4 % centre (fastMRI)", Sampling(None, "random", 8, 0.04)),
+    Track(
+        "multicoil-4x-equispaced",
+        "all coils, every 4th column and 8 % centre: what GRAPPA needs",
+        Sampling(None, "equispaced", 4, 0.08, masks=1),
     ),
-    "multicoil-8x-poisson": Track(
-        "all coils, Poisson disc over both axes, 12 % x 12 % centre", None, "poisson", 8, 0.12
+    Track(
+        "multicoil-8x-poisson",
+        "all coils, Poisson disc over both axes, 12 % x 12 % centre",
+        Sampling(None, "poisson", 8, 0.12),
     ),
-    "cine-8x": Track(
-        "one coil, cine, Gaussian columns by frame, 3 % centre (Schlemper)", 1, "gaussian", 8, 0.03125, dynamic=True
+    Track(
+        "cine-8x",
+        "one coil, cine, Gaussian columns by frame, 3 % centre (Schlemper)",
+        Sampling(1, "gaussian", 8, 0.03125, dynamic=True),
     ),
-    AS_ACQUIRED: Track("data that came undersampled, with their own mask: no scores", None, "as acquired", masks=1),
-}
+    Track(
+        AS_ACQUIRED,
+        "data that came undersampled, with their own mask: no scores",
+        Sampling(None, "as acquired", masks=1),
+    ),
+)
 
 
-def draw_mask(track: Track, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def draw_mask(sampling: Sampling, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Draw the mask of one acquisition.
 
     Parameters
     ----------
-    track : Track
+    sampling : Sampling
     shape : tuple of int
         Of the k-space, ``(frame, coil, y, x)``; columns run along x.
     rng : Generator
@@ -76,19 +81,19 @@ def draw_mask(track: Track, shape: tuple[int, ...], rng: np.random.Generator) ->
     Returns
     -------
     ndarray of bool, shape ``(frame, y, x)``
-        The same for all frames, unless the track is dynamic. Read-only.
+        The same for all frames, unless the sampling is dynamic. Read-only.
     """
     frames, _, rows, columns = shape
-    acceleration, fraction = track.acceleration, track.centre_fraction
-    if track.pattern == "random":
+    acceleration, fraction = sampling.acceleration, sampling.centre_fraction
+    if sampling.pattern == "random":
         mask = random_columns(columns, acceleration, fraction, rng)
-    elif track.pattern == "equispaced":
+    elif sampling.pattern == "equispaced":
         mask = equispaced_columns(columns, acceleration, fraction, rng)
-    elif track.pattern == "gaussian":
+    elif sampling.pattern == "gaussian":
         mask = gaussian_columns(frames, columns, acceleration, round(columns * fraction), rng)[:, None]
-    elif track.pattern == "poisson":
+    elif sampling.pattern == "poisson":
         side = round(min(rows, columns) * fraction)
         mask = poisson_disc((rows, columns), acceleration, side, int(rng.integers(2**31)))
     else:
-        raise ValueError(f"no mask is drawn for data sampled {track.pattern}")
+        raise ValueError(f"no mask is drawn for data sampled {sampling.pattern}")
     return np.broadcast_to(mask, (frames, rows, columns))

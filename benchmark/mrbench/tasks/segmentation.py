@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
@@ -14,7 +14,9 @@ from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
+from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.overlap import dice, hd95_mm
 
@@ -95,7 +97,7 @@ class TrainingTumours:
     tracks: Sequence[str]
 
 
-class Segmentation(Task):
+class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     """Segmentation of tumours; cases are the subjects of a split.
 
     A prediction is a map of integers ``(z, y, x)``: 0 nothing, 1 necrotic core, 2 oedema, 3 enhancing tumour.
@@ -103,23 +105,27 @@ class Segmentation(Task):
 
     name = "segmentation"
     representation = "tumours"
-    tracks: Mapping[str, str] = {"glioma": "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour"}
+    tracks = tracks_by_name(
+        Track("glioma", "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour", {"contrasts": CONTRASTS})
+    )
     metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT)
 
-    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
-        return [CaseId(subject, (subject,)) for subject in dataset.subjects(split)]
+    def cases(self, setting: Setting) -> list[CaseId]:
+        return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]
 
-    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
-        example = example_of(dataset.load(case.subjects[0]))
+    def load(self, setting: Setting, case: CaseId) -> Case[SegmentationInputs, SegmentationReference]:
+        example = example_of(setting.dataset.load(case.subjects[0]))
         reference = SegmentationReference(example.labels)
         return Case(case.id, case.subjects, example.inputs, reference, example.inputs.spacing)
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingTumours:
-        return TrainingTumours(TumourExamples(dataset, dataset.subjects("train")), tracks)
+    def training_examples(  # type: ignore[override]
+        self, dataset: Dataset, tracks: Sequence[Track[Any]]
+    ) -> TrainingTumours:
+        return TrainingTumours(TumourExamples(dataset, dataset.subjects("train")), [track.name for track in tracks])
 
-    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+    def protocol(self, setting: Setting) -> Protocol:
         settings = {
-            "dataset": dataset.name,
+            "dataset": setting.dataset.name,
             "normalisation": "each contrast to mean 0 and SD 1 in the brain",
             "regions": {name: list(labels) for name, labels in REGIONS.items()},
             "empty_dice": "1 where both are empty, 0 where one is",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +10,8 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
-from mrbench.datasets.dataset import Dataset
+from mrbench.core.setting import Setting
+from mrbench.core.track import Track, tracks_by_name
 from mrbench.physics.noise import complex_noise
 from mrbench.physics.resolution import Degradation, spline
 from mrbench.tasks.restoration import GMSD, HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_3D, SSIM_FG, Restoration
@@ -22,30 +21,36 @@ from mrbench.tasks.restoration import GMSD, HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS
 class SuperResolutionTrack:
     """One standardized setting: how resolution is lost, and the SD of complex noise, of a maximum of 1."""
 
-    what: str
     degradation: Degradation
     noise: float = 0.0
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-TRACKS: dict[str, SuperResolutionTrack] = {
-    "3d-x2": SuperResolutionTrack("k-space truncation, half along each axis", Degradation("truncation", (2, 2, 2))),
-    "2d-x2": SuperResolutionTrack("k-space truncation, half in the axial plane", Degradation("truncation", (1, 2, 2))),
-    "2d-x4": SuperResolutionTrack(
-        "k-space truncation, a quarter in the axial plane", Degradation("truncation", (1, 4, 4))
-    ),
-    "through-plane-x4": SuperResolutionTrack(
-        "contiguous axial slices four times as thick, Gaussian profile", Degradation("slices", (4, 1, 1))
-    ),
-    "3d-x2-blur": SuperResolutionTrack(
-        "Gaussian blur of 1 voxel, then every second voxel (SRGAN papers)", Degradation("blur", (2, 2, 2))
-    ),
-    "3d-x2-noise": SuperResolutionTrack(
-        "k-space truncation along each axis, with 2 % complex noise", Degradation("truncation", (2, 2, 2)), 0.02
-    ),
-}
+TRACKS = tracks_by_name(
+    *(
+        Track(name, description, SuperResolutionTrack(*loss))
+        for name, description, *loss in (
+            ("3d-x2", "k-space truncation, half along each axis", Degradation("truncation", (2, 2, 2))),
+            ("2d-x2", "k-space truncation, half in the axial plane", Degradation("truncation", (1, 2, 2))),
+            ("2d-x4", "k-space truncation, a quarter in the axial plane", Degradation("truncation", (1, 4, 4))),
+            (
+                "through-plane-x4",
+                "contiguous axial slices four times as thick, Gaussian profile",
+                Degradation("slices", (4, 1, 1)),
+            ),
+            (
+                "3d-x2-blur",
+                "Gaussian blur of 1 voxel, then every second voxel (SRGAN papers)",
+                Degradation("blur", (2, 2, 2)),
+            ),
+            (
+                "3d-x2-noise",
+                "k-space truncation along each axis, with 2 % complex noise",
+                Degradation("truncation", (2, 2, 2)),
+                0.02,
+            ),
+        )
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -91,34 +96,34 @@ class SuperResolution(Restoration):
     """
 
     name = "super-resolution"
-    tracks: Mapping[str, str] = {name: track.what for name, track in TRACKS.items()}
+    tracks = TRACKS
     metrics = (PSNR, SSIM, NMSE, PSNR_FG, SSIM_FG, SSIM_3D, GMSD, HFEN, SHARPNESS)
 
-    def setting(self, track: str) -> SuperResolutionTrack:
-        return TRACKS[track]
-
-    def trim(self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: str) -> tuple[slice, ...]:
-        factors = TRACKS[track].degradation.factors
+    def trim(
+        self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: Track[SuperResolutionTrack]
+    ) -> tuple[slice, ...]:
+        factors = track.settings.degradation.factors
         short = [n for n, factor in enumerate(factors) if factor > 1 and volume.shape[n] < 2 * factor]
         if short:
             mend = "choose a track that leaves z alone, such as 2d-x2" if short == [0] else "use larger images"
             raise DataError(
-                f"case '{case.id}' of {volume.shape} voxels is too small for the track {track}, which divides it by "
-                f"{factors}; {mend}."
+                f"case '{case.id}' of {volume.shape} voxels is too small for the track {track.name}, which divides "
+                f"it by {factors}; {mend}."
             )
         return tuple(slice(0, size - size % factor) for size, factor in zip(volume.shape, factors, strict=True))
 
     def degrade(
-        self, case: CaseId, volume: np.ndarray, track: str, spacing: tuple[float, float, float]
+        self, case: CaseId, volume: np.ndarray, track: Track[SuperResolutionTrack], spacing: tuple[float, float, float]
     ) -> SuperResolutionInputs:
-        setting = TRACKS[track]
-        low = low_resolution(setting, volume, rng_for(case.id, f"noise {track}"))
+        setting = track.settings
+        low = low_resolution(setting, volume, rng_for(case.id, f"noise {track.name}"))
         wide = tuple(mm * factor for mm, factor in zip(spacing, setting.degradation.factors, strict=True))
         return SuperResolutionInputs(low, setting.degradation, setting.noise, wide)  # type: ignore[arg-type]
 
-    def protocol(self, dataset: Dataset, track: str) -> Protocol:
-        settings = {**self.scoring(dataset), "low_resolution": TRACKS[track].as_dict(), "grid": "cut to a multiple"}
-        return Protocol(f"super-resolution/{track}", version=1, settings=settings)
+    def protocol(self, setting: Setting) -> Protocol:
+        loss = {"what": setting.track.description, **setting.track.facts}
+        settings = {**self.scoring(setting), "low_resolution": loss, "grid": "cut to a multiple"}
+        return Protocol(f"super-resolution/{setting.track.name}", version=1, settings=settings)
 
     def plane(self, case: Case) -> int:
         return 1 if case.inputs.degradation.kind == "slices" else 0

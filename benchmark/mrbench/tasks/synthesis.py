@@ -15,18 +15,13 @@ from mrbench.core.errors import DataError
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
+from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
-from mrbench.metrics.image import (
-    WINDOW,
-    mae,
-    mutual_information,
-    nmse,
-    psnr,
-    shifted_mutual_information,
-    volume_ssim,
-)
+from mrbench.metrics.image import WINDOW, mae, mutual_information, nmse, psnr, ssim_3d
 from mrbench.metrics.overlap import dice_per_label
+from mrbench.tasks.restoration import HIGHEST_PSNR
 
 CEILING = 1.5
 """Highest intensity, of the 99.5th percentile of the contrast in the brain; what is brighter is clipped."""
@@ -53,7 +48,8 @@ CYCLE = Metric("cycle_mae", "cycle MAE", "", False, (0, inf), 4,
                "Of the input made again from the prediction, in the brain: small without being right.",
                ranked=False)  # fmt: skip
 
-TRACKS: dict[str, tuple[str, str]] = {"t1-to-t2": ("T1", "T2"), "t2-to-t1": ("T2", "T1")}
+TRACKS = tracks_by_name(Track("t1-to-t2", "T2 from T1", ("T1", "T2")), Track("t2-to-t1", "T1 from T2", ("T2", "T1")))
+"""Settings: the source and the target contrast."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ class TrainingScans:
     tracks: Sequence[tuple[str, str]]
 
 
-class Synthesis(Task):
+class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     """Synthesis of a contrast; cases are the subjects of a split.
 
     A prediction is the target contrast ``(z, y, x)``, the 99.5th percentile in the brain 1 and zero outside; or that
@@ -114,29 +110,31 @@ class Synthesis(Task):
 
     name = "synthesis"
     representation = "contrasts"
-    tracks: Mapping[str, str] = {name: f"{target} from {source}" for name, (source, target) in TRACKS.items()}
+    tracks = TRACKS
     tracks_apart = True
     metrics = (PSNR, SSIM, MAE, NMSE, INFORMATION, TISSUES, PSNR_WHOLE, SSIM_WHOLE, MAE_WHOLE, CYCLE)
 
-    def cases(self, dataset: Dataset, split: str, track: str) -> list[CaseId]:
-        return [CaseId(subject, (subject,)) for subject in dataset.subjects(split)]
+    def cases(self, setting: Setting) -> list[CaseId]:
+        return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]
 
-    def load(self, dataset: Dataset, case: CaseId, track: str) -> Case:
-        source, target = TRACKS[track]
-        scan = scan_of(dataset.load(case.subjects[0]), (source, target), track)
+    def load(self, setting: Setting, case: CaseId) -> Case[SynthesisInputs, SynthesisReference]:
+        source, target = setting.track.settings
+        scan = scan_of(setting.dataset.load(case.subjects[0]), (source, target), setting.track.name)
         inputs = SynthesisInputs(scan.images[source], scan.mask, source, target, scan.spacing)
         return Case(case.id, case.subjects, inputs, SynthesisReference(scan.images[target], scan.mask), scan.spacing)
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[str]) -> TrainingScans:
-        pairs = [TRACKS[track] for track in tracks]
+    def training_examples(  # type: ignore[override]
+        self, dataset: Dataset, tracks: Sequence[Track[tuple[str, str]]]
+    ) -> TrainingScans:
+        pairs = [track.settings for track in tracks]
         names = sorted({name for pair in pairs for name in pair})
-        scans = [scan_of(dataset.load(subject), names, tracks[0]) for subject in dataset.subjects("train")]
+        scans = [scan_of(dataset.load(subject), names, tracks[0].name) for subject in dataset.subjects("train")]
         return TrainingScans(scans, pairs)
 
-    def protocol(self, dataset: Dataset, track: str) -> Protocol:
+    def protocol(self, setting: Setting) -> Protocol:
         settings = {
-            "dataset": dataset.name,
-            "contrasts": list(TRACKS[track]),
+            "dataset": setting.dataset.name,
+            "contrasts": list(setting.track.settings),
             "normalisation": f"each contrast over its 99.5th percentile in the brain, 0 to {CEILING}, 0 outside",
             "prediction": f"clipped to 0 to {CEILING}",
             "data_range": 1,
@@ -144,7 +142,7 @@ class Synthesis(Task):
             "mutual_information": "64 bins",
             "tissues": f"multi-Otsu, {CLASSES} classes in the brain, thresholds of each image its own",
         }
-        return Protocol(f"synthesis/{track}", version=1, settings=settings)
+        return Protocol(f"synthesis/{setting.track.name}", version=1, settings=settings)
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
         shape = case.reference.image.shape
@@ -164,16 +162,15 @@ class Synthesis(Task):
         target, mask = case.reference.image, case.reference.mask
         made = np.clip(_made(prediction), 0, CEILING)
         pair = (target, made)
-        ssim_whole, ssim_brain = volume_ssim(*pair, data_range=1, mask=mask)
         metrics = {
-            "psnr_db": psnr(*pair, data_range=1, mask=mask),
-            "ssim": ssim_brain,
+            "psnr_db": min(psnr(*pair, data_range=1, mask=mask), HIGHEST_PSNR),
+            "ssim": ssim_3d(*pair, data_range=1, mask=mask),
             "mae": mae(*pair, mask=mask),
             "nmse": nmse(*pair, mask=mask),
             "mutual_information_bits": mutual_information(*pair, data_range=CEILING, mask=mask),
             "dice_tissue": tissue_dice(target, made, mask),
-            "psnr_whole_db": psnr(*pair, data_range=1),
-            "ssim_whole": ssim_whole,
+            "psnr_whole_db": min(psnr(*pair, data_range=1), HIGHEST_PSNR),
+            "ssim_whole": ssim_3d(*pair, data_range=1),
             "mae_whole": mae(*pair),
         }
         if prediction.ndim == 4:
@@ -221,18 +218,18 @@ def misalignment(
     spacing: tuple[float, float, float],
 ) -> str | None:  # fmt: skip
     """Say by how much two contrasts fit better when one is moved by up to two voxels along an axis, or None."""
-    moves = list(product(range(3), (-2, -1, 1, 2)))
-    shifts = np.zeros((1 + len(moves), 3), int)
-    for shift, (axis, step) in zip(shifts[1:], moves, strict=True):
-        shift[axis] = step
-    own, *moved = shifted_mutual_information(source, target, data_range=CEILING, mask=mask, shifts=shifts)
-    best = int(np.argmax(moved))
-    if moved[best] < MISALIGNED * own:
+
+    def information(axis: int, step: int) -> float:
+        return mutual_information(source, np.roll(target, step, axis), data_range=CEILING, mask=mask)
+
+    own = information(0, 0)
+    moved = {(axis, step): information(axis, step) for axis, step in product(range(3), (-2, -1, 1, 2))}
+    axis, step = max(moved, key=moved.__getitem__)
+    if moved[axis, step] < MISALIGNED * own:
         return None
-    axis, step = moves[best]
     return (
         f"{target_name} fits {source_name} better when moved by {step:+d} voxel along {'zyx'[axis]} "
-        f"({step * spacing[axis]:+.3g} mm): {moved[best]:.3f} bits of mutual information instead of {own:.3f}; "
+        f"({step * spacing[axis]:+.3g} mm): {moved[axis, step]:.3f} bits of mutual information instead of {own:.3f}; "
         "register the contrasts first."
     )
 

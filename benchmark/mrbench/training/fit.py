@@ -16,12 +16,15 @@ import numpy as np
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
-from mrbench.core.registry import MethodSpec
+from mrbench.core.setting import Setting
+from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Task
+from mrbench.core.track import Track
+from mrbench.core.weights import manifest_path, weights_name
 from mrbench.datasets.dataset import Dataset
 from mrbench.io.files import sha256_of
 from mrbench.training.loop import Report, Schedule, train
-from mrbench.training.weights import load_weights, manifest_path, save_weights, weights_name
+from mrbench.training.weights import load_weights, save_weights
 
 
 def fit(
@@ -29,7 +32,7 @@ def fit(
     spec: MethodSpec,
     task: Task,
     dataset: Dataset,
-    tracks: Sequence[str],
+    tracks: Sequence[Track[Any]],
     schedule: Schedule,
     *,
     out: Path,
@@ -46,7 +49,7 @@ def fit(
     ----------
     method, spec
         The learner, and how it was asked for: the manifest's command.
-    tracks : sequence of str
+    tracks : sequence of Track
         One set of weights serves them all; each is trained on in turn and validated on alike.
     resources : Resources, optional
         Threads, and the device to train on.
@@ -66,8 +69,10 @@ def fit(
     torch.set_num_threads(method.resources.threads)
     for track in tracks:
         if reason := method.skip_reason(track):
-            raise RequestError(f"{spec} cannot be trained for {track}: {reason}.")
-    cases = [(track, case) for track in tracks for case in task.cases(dataset, "validation", track)[:validation_limit]]
+            raise RequestError(f"{spec} cannot be trained for {track.name}: {reason}.")
+    names = [track.name for track in tracks]
+    settings_of = [Setting(task, dataset, track, "validation") for track in tracks]
+    cases = [(setting, case) for setting in settings_of for case in setting.cases(validation_limit)]
     if not cases or len(dataset.subjects("train")) < 2:
         raise RequestError(
             f"{dataset.name} cannot train {spec}: it needs two train subjects and a validation case at the least."
@@ -80,7 +85,7 @@ def fit(
             raise RequestError(
                 f"{start_from} holds weights of another network than {method.network}; give weights of the same."
             ) from None
-    name = f"{method.network}.{weights_name(task, dataset.name, tracks)}"
+    name = f"{method.network}.{weights_name(task, dataset.name, names)}"
     settings = {
         "method": str(spec),
         "seed": seed,
@@ -88,21 +93,21 @@ def fit(
         "recipe": dict(recipe.settings),
         "validation_limit": validation_limit,
         "start_from": sha256_of(start_from) if start_from else None,
-        "data": [dataset.fingerprint, *tracks, len(dataset.extra_subjects)],
+        "data": [dataset.fingerprint, *names, len(dataset.extra_subjects)],
     }
     earlier = _earlier(start_from) if start_from else None
     best, progress = train(
         recipe,
         schedule,
         settings=settings,
-        validate=_validation(method, task, dataset, cases),
+        validate=_validation(method, cases),
         checkpoint=checkpoints / f"{name}.pt",
         seed=seed,
         report=report,
     )
     options = {
         "--task": task.name,
-        "--track": "+".join(tracks),
+        "--track": "+".join(names),
         "--method": str(spec),
         "--dataset": dataset.address,
         "--steps": schedule.steps,
@@ -119,13 +124,13 @@ def fit(
     manifest = {
         "network": method.network,
         "task": task.name,
-        "tracks": list(tracks),
+        "tracks": names,
         "dataset": dataset.name,
         "split": "train",
         "extra_subjects": len(dataset.extra_subjects),
         "dataset_fingerprint": dataset.fingerprint,
-        "spacing_mm": list(task.load(dataset, cases[0][1], cases[0][0]).spacing),
-        "protocols": [task.protocol(dataset, track).hash for track in tracks],
+        "spacing_mm": list(cases[0][0].load(cases[0][1]).spacing),
+        "protocols": [setting.protocol.hash for setting in settings_of],
         "command": command,
         "started_from": earlier,
         "seed": seed,
@@ -162,18 +167,15 @@ def _earlier(weights: Path) -> dict[str, Any]:
     return {"file": weights.name, **{key: manifest.get(key) for key in told}}
 
 
-def _validation(
-    method: LearnedMethod, task: Task, dataset: Dataset, cases: Sequence[tuple[str, CaseId]]
-) -> Callable[[], float]:
+def _validation(method: LearnedMethod, cases: Sequence[tuple[Setting, CaseId]]) -> Callable[[], float]:
     """Mean primary metric over the validation cases, scored exactly as in a run."""
 
     def validate() -> float:
         values = []
-        for track, case_id in cases:
-            case = task.load(dataset, case_id, track)
+        for setting, case_id in cases:
+            task, case = setting.task, setting.load(case_id)
             prediction = task.check(case, method.predict(case.inputs))
             values.append(task.score(case, prediction).metrics[task.primary.name])
-        score = float(np.mean(values))
-        return task.primary.sign * score
+        return cases[0][0].task.primary.sign * float(np.mean(values))
 
     return validate

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mrbench.core.random import rng_for
-from mrbench.datasets.catalog import find_dataset
+from mrbench.core.registry import find_dataset
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.slice_features import WEIGHTS
 from mrbench.metrics.slice_network import SliceNetwork

@@ -15,11 +15,10 @@ import numpy as np
 from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
-from mrbench.core.registry import MethodSpec, built
-from mrbench.core.task import Task
-from mrbench.datasets.dataset import Dataset
+from mrbench.core.setting import Setting
+from mrbench.core.specification import MethodSpec, built
+from mrbench.core.tuned import manifest_name
 from mrbench.io.files import write_atomically
-from mrbench.training.tuned import manifest_name
 
 Report = Callable[[Mapping[str, float], float], None]
 FARTHEST = 6
@@ -32,9 +31,7 @@ WORTH = 1e-3
 def tune(
     method: type[Method],
     spec: MethodSpec,
-    task: Task,
-    dataset: Dataset,
-    track: str,
+    setting: Setting,
     *,
     out: Path,
     limit: int | None = None,
@@ -58,13 +55,14 @@ def tune(
     """
     if not method.tunable:
         raise RequestError(f"method '{spec}' has nothing to tune; choose one that `mrbench list methods` says has.")
-    cases = task.cases(dataset, "validation", track)[:limit]
+    task, dataset, track = setting.task, setting.dataset, setting.track
+    cases = setting.cases(limit)
     if not cases:
         raise RequestError(f"{dataset.name} has no validation cases to tune on; add subjects to that split.")
     started = time.monotonic()
     tried: dict[tuple[float, ...], float] = {}
     names = list(method.tunable)
-    examples = task.training_examples(dataset, [track]) if issubclass(method, FittedMethod) else None
+    examples = task.training_examples(dataset, [track]) if method.fitted else None
     sign = task.primary.sign
 
     def score(values: tuple[float, ...]) -> float:
@@ -79,7 +77,7 @@ def tune(
                 instance.fit(examples)
             scores = []
             for identity in cases:
-                case = task.load(dataset, identity, track)
+                case = setting.load(identity)
                 seed_everything(seed_for(identity.id, str(spec)))
                 try:
                     prediction = task.check(case, instance.predict(case.inputs))
@@ -95,17 +93,17 @@ def tune(
         return sign * tried[values]
 
     best = search(score, [method.tunable[name] for name in names])
-    command = ["mrbench", "tune", "--task", task.name, "--track", track, "--dataset", dataset.address, "--method",
+    command = ["mrbench", "tune", "--task", task.name, "--track", track.name, "--dataset", dataset.address, "--method",
                str(spec), *(["--limit", str(limit)] if limit else [])]  # fmt: skip
     manifest: dict[str, Any] = {
         "method": str(spec),
         "task": task.name,
-        "track": track,
+        "track": track.name,
         "dataset": dataset.name,
         "split": "validation",
         "cases": [case.id for case in cases],
         "dataset_fingerprint": dataset.fingerprint,
-        "protocol": task.protocol(dataset, track).hash,
+        "protocol": setting.protocol.hash,
         "metric": task.primary.name,
         "chosen": dict(zip(names, best, strict=True)),
         "tried": [
@@ -116,7 +114,7 @@ def tune(
         "seconds": round(time.monotonic() - started),
         "date": time.strftime("%Y-%m-%d"),
     }
-    path = out / manifest_name(method, spec, dataset.name, track)
+    path = out / manifest_name(method, spec, dataset.name, track.name)
     with write_atomically(path) as file:
         file.write(json.dumps(manifest, indent=1).encode() + b"\n")
     return path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mrbench.core.track import Track
 from mrbench.tasks.generation import Generation, GenerationInputs, TrainingSlices
 from mrbench_methods.tracks import TrackedNetwork
 
@@ -50,7 +51,7 @@ class DCGAN(TrackedNetwork):
     def network(self) -> str:
         return f"dcgan-z{self.latent}f{self.base}"
 
-    def fallback_weights(self, track: str) -> str | None:
+    def fallback_weights(self, track: Track[Any]) -> str | None:
         return None  # slices of other people's scanner are no answer to how these look
 
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mrbench.tasks.sampling import TRACKS
+from mrbench.core.track import Track
 from mrbench_methods.reconstruction.learned import LearnedReconstruction
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class DynamicCascadeCNN(LearnedReconstruction):
         self.hard = hard
         self.weights = weights
 
-    def skip_reason(self, track: str) -> str | None:
-        return None if TRACKS[track].dynamic else "frames of this track are slices, not time points"
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        return None if track.settings.dynamic else "frames of this track are slices, not time points"
 
     @property
     def network(self) -> str:

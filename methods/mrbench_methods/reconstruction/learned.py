@@ -11,11 +11,13 @@ import numpy as np
 
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import LearnedMethod, Resources
+from mrbench.core.track import Track
+from mrbench.core.weights import resolve_weights
 from mrbench.physics.fourier import centre_crop, to_image, to_kspace
 from mrbench.physics.sampling import calibration_size
 from mrbench.tasks.reconstruction import ReconstructionInputs, TrainingScans
-from mrbench.tasks.sampling import TRACKS, draw_mask
-from mrbench.training.weights import load_weights, resolve_weights
+from mrbench.tasks.sampling import draw_mask
+from mrbench.training.weights import load_weights
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
@@ -38,9 +40,9 @@ class LearnedReconstruction(LearnedMethod):
     def weights_path(self) -> Path:
         return resolve_weights(Path(__file__).parent / "weights", self.network, self.weights)
 
-    def fallback_weights(self, track: str) -> str | None:
+    def fallback_weights(self, track: Track[Any]) -> str | None:
         """The weights of real heads: one coil or an array, 4x or 8x; 8x for data as acquired."""
-        chosen = TRACKS[track]
+        chosen = track.settings
         if chosen.dynamic:
             return "cine-sim.cine-8x"
         coils = "singlecoil" if chosen.coils == 1 else "multicoil"

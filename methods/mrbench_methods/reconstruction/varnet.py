@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mrbench.tasks.sampling import TRACKS
+from mrbench.core.track import Track
 from mrbench_methods.reconstruction.learned import LearnedReconstruction
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class VarNet(LearnedReconstruction):
         self.map_features = map_features
         self.weights = weights
 
-    def skip_reason(self, track: str) -> str | None:
-        return "one coil has no sensitivities to estimate" if TRACKS[track].coils == 1 else None
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        return "one coil has no sensitivities to estimate" if track.settings.coils == 1 else None
 
     @property
     def network(self) -> str:

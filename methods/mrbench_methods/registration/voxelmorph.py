@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mrbench.core.method import LearnedMethod, Resources
+from mrbench.core.weights import resolve_weights
 from mrbench.datasets.dataset import Subject
 from mrbench.tasks.registration import CONTRAST, RegistrationInputs
-from mrbench.training.weights import load_weights, resolve_weights
+from mrbench.training.weights import load_weights
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class VoxelMorph(LearnedMethod):
     reference = (
         "Balakrishnan et al., VoxelMorph, IEEE TMI 2019; diffeomorphic form: Dalca et al., Med. Image Anal. 2019"
     )
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = (
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {},
         {"instance_steps": 40},
         {"diffeomorphic": True},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mrbench.core.track import Track
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, Segmentation, SegmentationInputs, TrainingTumours
 from mrbench_methods.tracks import TrackedNetwork
 
@@ -36,7 +37,7 @@ class Vox2Vox(TrackedNetwork):
     task = "segmentation"
     reference = "Cirillo et al., Vox2Vox: 3D-GAN for brain tumour segmentation, BrainLes 2020"
     settings: Mapping[str, Any] = Segmentation.tracks
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
 
     def __init__(self, *, adversarial: float = 1.0, base: int = 12, bottleneck: int = 2, weights: str = "auto") -> None:
         self.adversarial = float(adversarial)
@@ -49,7 +50,7 @@ class Vox2Vox(TrackedNetwork):
         kind = f"vox2vox-a{self.adversarial:g}" if self.adversarial else "vox2vox-unet"
         return f"{kind}-f{self.base}b{self.bottleneck}"
 
-    def fallback_weights(self, track: str) -> str | None:
+    def fallback_weights(self, track: Track[Any]) -> str | None:
         return "icbm-sim"
 
     def new_network(self, tracks: Sequence[Any]) -> UNet:

@@ -49,7 +49,7 @@ class MultiScaleFusion(LearnedSuperResolution):
         Name (``ixi-hh-2mm.3d-x2``), path, or ``auto``: those trained for the data set and track.
     """
 
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"consistency": False})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"consistency": False})
     reference = "Liu et al., Fusing multi-scale information in convolution network for MR SR, BioMed. Eng. OnLine 2018"
 
     def __init__(

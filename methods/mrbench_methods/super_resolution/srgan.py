@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.track import Track
 from mrbench.physics.resolution import upsampled
 from mrbench.tasks.restoration import TrainingVolumes
-from mrbench.tasks.super_resolution import TRACKS, SuperResolutionInputs, SuperResolutionTrack
+from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutionTrack
 from mrbench_methods.super_resolution.learned import LearnedSuperResolution, pairs
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SRGAN(LearnedSuperResolution):
     """
 
     reference = "Sanchez and Vilaplana, Brain MRI super-resolution using 3D GANs, MIDL 2018"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = (
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"adversarial": 0.0},
         {},
         {"dimensions": 2, "adversarial": 0.0},
@@ -76,8 +77,8 @@ class SRGAN(LearnedSuperResolution):
         self.blocks = blocks
         self.weights = weights
 
-    def skip_reason(self, track: str) -> str | None:
-        if self.dimensions == 2 and TRACKS[track].degradation.factors[0] > 1:
+    def skip_reason(self, track: Track[Any]) -> str | None:
+        if self.dimensions == 2 and track.settings.degradation.factors[0] > 1:
             return "slices are lost on this track, and 2-D convolutions cannot make any"
         return None
 

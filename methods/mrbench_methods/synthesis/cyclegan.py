@@ -46,7 +46,7 @@ class CycleGAN(TrackedNetwork):
     reference = "Welander et al., Generative adversarial networks for image-to-image translation on MR, arXiv 2018"
     settings = TRACKS
     foreign = "icbm-sim"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"there_and_back": True})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"there_and_back": True})
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class CycleGAN(TrackedNetwork):
 
         from mrbench_methods.synthesis.translation_network import Generator, InverseGenerator, initialise
 
-        targets = sorted({target for pair in TRACKS.values() for target in pair})
+        targets = sorted({target for track in TRACKS.values() for target in track.settings})
         kind = InverseGenerator if self.skips else Generator
         return nn.ModuleDict({target: initialise(kind(self.base, self.blocks)) for target in targets})
 

@@ -48,7 +48,7 @@ class Pix2Pix(TrackedNetwork):
     reference = "Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017"
     settings = TRACKS
     foreign = "icbm-sim"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class UNIT(TrackedNetwork):
     )
     settings = TRACKS
     foreign = "open-ms"
-    board: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
     def __init__(self, *, base: int = 16, blocks: int = 1, inverse: bool = True, weights: str = "auto") -> None:
         self.base = base
@@ -58,7 +58,7 @@ class UNIT(TrackedNetwork):
         from mrbench_methods.synthesis.translation_network import initialise
         from mrbench_methods.synthesis.unit_network import Unit
 
-        targets = sorted({target for pair in TRACKS.values() for target in pair})
+        targets = sorted({target for track in TRACKS.values() for target in track.settings})
         return initialise(Unit(targets, self.base, self.blocks, ("T2",) if self.inverse else ()))  # type: ignore[return-value]
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:

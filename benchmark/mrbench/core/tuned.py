@@ -9,7 +9,8 @@ from typing import Any
 
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Method
-from mrbench.core.registry import MethodSpec, module_file
+from mrbench.core.registry import module_file
+from mrbench.core.specification import MethodSpec
 
 TUNED = "tuned"
 

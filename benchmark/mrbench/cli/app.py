@@ -1,0 +1,66 @@
+"""The command ``mrbench`` and its exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from mrbench.cli import data, lists, results, running, training
+from mrbench.core.errors import MrbenchError
+
+app = typer.Typer(
+    name="mrbench",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="""Benchmark and evaluate methods for MRI beyond segmentation, classical and learned.
+
+    [bold]Start here:[/]
+
+      mrbench run --task registration --quick          a leaderboard in two minutes, on simulated brains
+
+      mrbench run --task registration --method elastix --method mine.py:register
+
+      mrbench run --task reconstruction --dataset folder:path/to/kspace     your own raw data
+
+      mrbench list methods --task registration         what there is, and how to cite it
+
+    Exit codes: 0 all rows are fine, 1 some rows failed (the table says which), 2 the request was wrong.
+    """,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from mrbench import __version__
+
+        typer.echo(f"mrbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+running.add_to(app)
+training.add_to(app)
+results.add_to(app)
+app.add_typer(lists.app, name="list")
+app.add_typer(data.app, name="data")
+
+
+def main() -> NoReturn:
+    """Entry point: faults that the user can mend are one sentence and exit code 2."""
+    try:
+        app()
+    except MrbenchError as error:
+        typer.secho(f"mrbench: {error}", fg="red", err=True)
+        sys.exit(2)
+    sys.exit(0)

@@ -1,0 +1,73 @@
+"""`mrbench list`: tasks, tracks, datasets, methods and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import typer
+
+from mrbench.cli.options import Task
+
+app = typer.Typer(no_args_is_help=True, help="List tasks, tracks, datasets, methods and metrics.")
+
+
+@app.command("tasks")
+def list_tasks() -> None:
+    """Tasks and their tracks."""
+    from mrbench.core.registry import find_task, task_names
+
+    tasks = [find_task(name) for name in task_names()]
+    print_table(
+        ["task", "track", "what"],
+        [(task.name, track.name, track.description) for task in tasks for track in task.tracks.values()],
+    )
+
+
+@app.command("datasets")
+def list_datasets() -> None:
+    """Datasets, their licence and citation."""
+    from mrbench.core.case import SPLITS
+    from mrbench.core.registry import dataset_names, find_dataset
+
+    rows = []
+    for name, representations in dataset_names().items():
+        data = find_dataset(name)
+        sizes = "/".join(str(len(data.subjects(split))) for split in SPLITS)
+        rows.append((name, data.title, ", ".join(representations), sizes, data.licence, data.citation))
+    print_table(["dataset", "what", "comes as", "train/val/test", "licence", "cite"], rows)
+
+
+@app.command("methods")
+def list_methods(task: Task) -> None:
+    """Methods of a task: parameters with their defaults, citation, and what is missing here."""
+    from mrbench.core.registry import find_method, find_task, method_names
+
+    rows = []
+    for name in method_names(find_task(task).name):
+        method = find_method(name, task)
+        parameters = ", ".join(f"{key}={value}" for key, value in method.parameters().items())
+        rows.append((name, method.kind, parameters, method.reference, method.unavailable_reason() or "ready"))
+    print_table(["method", "kind", "parameters", "cite", "here"], rows)
+
+
+@app.command("metrics")
+def list_metrics(task: Task) -> None:
+    """Metrics of a task: unit, direction and definition."""
+    from mrbench.core.registry import find_task
+
+    rows = [(metric.name, metric.unit, metric.arrow, metric.description) for metric in find_task(task).metrics]
+    print_table(["metric", "unit", "better", "what"], rows)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headings; long cells are folded."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    Console().print(table)

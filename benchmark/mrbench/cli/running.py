@@ -1,0 +1,72 @@
+"""`mrbench run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrbench.cli.options import Dataset, Device, Out, Split, Task, Threads, Track, check_device
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(
+        epilog="Example: mrbench run -t registration -d ixi-hh-2mm -m voxelmorph -m elastix:grid_mm=10 --timeout 600"
+    )(run)
+
+
+def run(
+    task: Task,
+    track: Track = None,
+    dataset: Dataset = "icbm-sim",
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            "-m",
+            help="name, name\\[param=value], name:param=value or file.py:function; Alias=... names it; repeat. "
+            "Default: all.",
+        ),
+    ] = None,
+    split: Split = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases; every table says so.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Five cases, the quick setting of each family.")] = False,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cases side by side; times are then marked contended. Default: 1.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.001, help="Kill a case after this many seconds.")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Run failed rows again.")] = False,
+    all_weights: Annotated[
+        bool, typer.Option("--all-weights", help="Run learned methods with foreign weights, too: do they generalise?")
+    ] = False,
+    out: Out = Path("mrbench-results"),
+) -> None:
+    """Run what is missing of a board, then show its leaderboard and where the files are."""
+    from rich.console import Console
+
+    from mrbench import api
+    from mrbench.cli.progress import progress
+    from mrbench.cli.results import show
+    from mrbench.core.method import Resources
+    from mrbench.engine.run import Options
+
+    check_device(device)
+    options = Options(Resources(threads, device), workers or (api.quick_workers() if quick else 1), timeout, retry)
+    console = Console()
+    with progress(console) as listener:
+        board = api.run(
+            task, dataset=dataset, track=track, methods=method or [], split=split, limit=limit, quick=quick,
+            all_weights=all_weights, options=options, out=out, progress=listener,
+        )  # fmt: skip
+    if board.interrupted:
+        console.print("[yellow]interrupted: the same command runs what is missing.[/]")
+    show(console, board)
+    if quick and not board.interrupted:
+        console.print(
+            f"A full run, without --quick, adds every setting of every method and all cases; {task} then takes hours."
+        )
+    raise typer.Exit(code=130 if board.interrupted else int(board.failed))

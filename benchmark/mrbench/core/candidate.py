@@ -1,0 +1,235 @@
+"""Candidate: a method with its parameters, resolved for a setting: what runs, under which key, or why it is skipped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mrbench.core.case import CaseId
+from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.core.method import TUNED, LearnedMethod, Method
+from mrbench.core.registry import find_method, method_names
+from mrbench.core.setting import Setting
+from mrbench.core.source import source_hash
+from mrbench.core.specification import MethodSpec, built, parse_spec
+from mrbench.core.tuned import tuned_parameters
+from mrbench.core.weights import shipped_weights, tracks_of, weights_folder, weights_name
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One method of a board.
+
+    Attributes
+    ----------
+    setting : Setting
+    spec : MethodSpec
+        As shown: what was asked for.
+    resolved : MethodSpec
+        As built: ``weights=auto`` and parameters that are ``tuned`` replaced by what they stand for here.
+    method : type of Method
+    source : str
+        Hash of its code.
+    weights : str or None
+        sha256 of its weights.
+    skipped : str or None
+        Why it cannot run here.
+    """
+
+    setting: Setting
+    spec: MethodSpec
+    resolved: MethodSpec
+    method: type[Method]
+    source: str
+    weights: str | None
+    skipped: str | None
+
+    @property
+    def name(self) -> str:
+        """What rows and tables call it."""
+        return self.spec.label
+
+    def prediction_key(self, case: CaseId) -> str:
+        """Hash of all that a prediction depends on, and nothing else."""
+        setting = self.setting
+        learned_from = setting.dataset.subjects("train") if self.method.fitted else ()
+        subjects = [*setting.task.subjects_for(setting, [case]), *learned_from]
+        return _hash(
+            setting.task.name, setting.task.version, setting.track.name, setting.track.facts, case.id, setting.seed,
+            [setting.dataset.content_key(subject) for subject in subjects],
+            self.method.__qualname__, sorted(self.resolved.parameters.items()),
+            _contents(self.resolved.parameters), self.source, self.weights,
+        )  # fmt: skip
+
+    def row_key(self, case: CaseId) -> str:
+        """Hash of all that a row depends on: its prediction, the split and the protocol."""
+        return _hash(self.prediction_key(case), self.setting.split, self.setting.protocol.hash)
+
+
+def _hash(*facts: Any) -> str:
+    canonical = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+
+
+def _contents(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The sha256 of each file that a parameter names."""
+    paths = {name: Path(value).expanduser() for name, value in parameters.items() if isinstance(value, str) and value}
+    return {name: sha256_of(path) for name, path in paths.items() if _is_file(path)}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or with a null byte
+        return False
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes; a file that has not changed since is not read again."""
+    status = path.stat()
+    return _digest(path.resolve(), status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, size: int, modified: int, inode: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def candidates(
+    setting: Setting, requested: Sequence[str] = (), *, quick: bool = False, all_weights: bool = False
+) -> list[Candidate]:
+    """Resolve the requested methods, or every method of the task with its presets.
+
+    Parameters
+    ----------
+    setting : Setting
+    requested : sequence of str
+        As `parse_spec` reads them.
+    quick : bool
+        Without a request: the quick presets alone.
+    all_weights : bool
+        Add each learned method again with every other set of weights that it ships: how well they generalise.
+
+    Raises
+    ------
+    RequestError
+        If a name or a parameter is wrong, or a method was asked for twice.
+    """
+    if requested:
+        resolved = [_resolve(setting, parse_spec(text)) for text in requested]
+    else:
+        resolved = [_resolve(setting, spec, default=True) for spec in presets(setting.task.name, quick=quick)]
+    kept = _without_twins(resolved)
+    if all_weights:
+        known = {(candidate.name, candidate.weights) for candidate in kept}
+        others = [_resolve(setting, spec) for candidate in list(kept) for spec in _other_weights(candidate)]
+        kept += [other for other in others if (other.name, other.weights) not in known and not other.skipped]
+    return kept
+
+
+def presets(task: str, *, quick: bool = False) -> list[MethodSpec]:
+    """What a run without ``--method`` shows, of every installed method of a task."""
+    methods = {name: find_method(name, task) for name in method_names(task)}
+    return [
+        MethodSpec(name, parameters)
+        for name, method in methods.items()
+        for parameters in (method.quick_presets if quick else method.presets)
+    ]
+
+
+def _without_twins(resolved: list[Candidate]) -> list[Candidate]:
+    """Leave out what tuning found and was asked for already; refuse a method that was asked for twice."""
+    kept: list[Candidate] = []
+    for candidate in resolved:
+        twin = next((other for other in kept if _same(other, candidate)), None)
+        if twin is None:
+            kept.append(candidate)
+        elif TUNED not in candidate.spec.parameters.values():
+            raise RequestError(f"method '{candidate.spec}' was asked for twice (as '{twin.spec}'); name it once.")
+    names = [candidate.name for candidate in kept]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise RequestError(f"two methods are called '{repeated}'; give one of them another alias: NAME=method.")
+    return kept
+
+
+def _same(first: Candidate, second: Candidate) -> bool:
+    one, two = first.resolved, second.resolved
+    return (one.name, one.parameters, first.spec.alias) == (two.name, two.parameters, second.spec.alias)
+
+
+def resolve(setting: Setting, text: str) -> Candidate:
+    """One method for a setting, as `parse_spec` reads it; a `RequestError` as of `candidates`."""
+    return _resolve(setting, parse_spec(text))
+
+
+def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Candidate:
+    """The one place where a method meets a setting: its weights, its tuned values, and why it cannot run."""
+    method = find_method(spec.name, setting.task.name)
+    if default:
+        spec = _with_fallback(setting, method, spec)
+    parameters, reasons = dict(_with_weights(setting, method, spec).parameters), [method.unavailable_reason()]
+    try:
+        tuned = tuned_parameters(method, spec, setting.dataset.name, setting.track.name)
+    except MethodSkipped as reason:
+        tuned = dict.fromkeys(method.tunable, 1.0)
+        reasons.append(str(reason))
+    parameters = {name: tuned[name] if value == TUNED else value for name, value in parameters.items()}
+    resolved = replace(spec, parameters=parameters)
+    instance, weights = built(method, resolved), None
+    reasons.insert(0, instance.skip_reason(setting.track))
+    if method.fitted and not setting.dataset.subjects("train"):
+        reasons.append(f"{setting.dataset.name} has no train subjects to fit it on")
+    try:
+        path = instance.weights_file()
+        weights = sha256_of(path) if path else None
+    except MethodSkipped as reason:
+        reasons.append(str(reason))
+    except OSError:
+        raise RequestError(f"method '{spec}': {path} is not there; check the path.") from None
+    skipped = next((reason for reason in reasons if reason), None)
+    return Candidate(setting, spec, resolved, method, source_hash(method), weights, skipped)
+
+
+def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:
+    """Replace ``weights=auto`` of a learned method by the name of those trained for the dataset and track."""
+    if not method.takes_weights or spec.parameters.get("weights", "auto") != "auto":
+        return spec
+    name = weights_name(setting.task, setting.dataset.name, [setting.track.name])
+    return replace(spec, parameters={**spec.parameters, "weights": name})
+
+
+def _with_fallback(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:
+    """Where nobody trained for the dataset and track, show a learned method with named weights of other data."""
+    instance = built(method, _with_weights(setting, method, spec))
+    name = instance.fallback_weights(setting.track)
+    if name is None or instance.skip_reason(setting.track) or _has_weights(instance):
+        return spec
+    other = replace(spec, parameters={**spec.parameters, "weights": name})
+    stranger = setting.dataset.address != setting.dataset.name
+    return other if stranger or _has_weights(built(method, other)) else spec
+
+
+def _has_weights(method: Method) -> bool:
+    try:
+        path = method.weights_file()
+    except MethodSkipped:
+        return False
+    return path is not None and path.is_file()
+
+
+def _other_weights(candidate: Candidate) -> list[MethodSpec]:
+    """A learned method with each set of weights that it ships, of this track where tracks are apart."""
+    setting, spec, method = candidate.setting, candidate.spec, candidate.method
+    if not issubclass(method, LearnedMethod) or spec.parameters.get("weights", "auto") != "auto":
+        return []
+    network = built(method, candidate.resolved).network  # type: ignore[attr-defined]
+    names = shipped_weights(weights_folder(method), network)
+    if setting.task.tracks_apart:
+        names = [name for name in names if setting.track.name in tracks_of(name)]
+    return [replace(spec, parameters={**spec.parameters, "weights": name}) for name in names]

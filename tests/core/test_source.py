@@ -1,0 +1,138 @@
+"""What counts as a change of a method's code: all that it reaches, and nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mrbench.core import source
+from mrbench.core.registry import find_method
+from mrbench.core.source import source_hash
+
+METHOD = """
+import numpy as np
+from mrbench import method
+
+SIZE = 3
+
+def unused(x):
+    return x
+
+@method(task="registration")
+def still(inputs, gain=1.0):
+    \"""Docstring.\"""
+    return np.zeros((SIZE, *inputs.fixed.shape), np.float32) * gain
+"""
+
+
+def hash_of(path: Path, text: str) -> str:
+    path.write_text(text)
+    return source_hash(find_method(f"{path}:still", "registration"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import numpy", "# why\nimport numpy"),
+        ("Docstring", "Other words"),
+        ("gain=1.0", "gain = 1.0"),
+        ("import numpy as np", "import os\nimport numpy as np"),
+        ("def still(inputs, gain=1.0)", "def still(inputs: object, gain: float = 1.0) -> np.ndarray"),
+        ("return x", "return 2 * x"),
+    ],
+)
+def test_what_changes_nothing_runs_nothing_again(tmp_path: Path, old: str, new: str) -> None:
+    assert hash_of(tmp_path / "a.py", METHOD) == hash_of(tmp_path / "b.py", METHOD.replace(old, new))
+
+
+@pytest.mark.parametrize(("old", "new"), [("zeros", "ones"), ("SIZE = 3", "SIZE = 4"), ("gain=1.0", "gain=2.0")])
+def test_code_constants_and_defaults_count(tmp_path: Path, old: str, new: str) -> None:
+    assert hash_of(tmp_path / "a.py", METHOD) != hash_of(tmp_path / "b.py", METHOD.replace(old, new))
+
+
+PACKAGE = (
+    "{how}\n\nfrom mrbench import Method\n\n\nclass Mine(Method):\n    def predict(self, inputs):\n        {use}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("how", "use"),
+    [
+        ("from .parts import f", "return f(1)"),
+        ("from .parts import f as g", "return g(1)"),
+        ("from . import parts", "return parts.f(1)"),
+        ("import plugged_in.parts", "return plugged_in.parts.f(1)"),
+        ("from plugged_in import handed_on", "return handed_on(1)"),
+        ("", "from plugged_in.parts import f; return f(1)"),
+    ],
+)
+def test_every_form_of_import_is_followed(how: str, use: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "plugged_in"
+    package.mkdir()
+    (package / "__init__.py").write_text("from plugged_in.parts import f as handed_on\n")
+    (package / "parts.py").write_text("def g(x):\n    return x\n\ndef f(x):\n    return g(x)\n")
+    (package / "main.py").write_text(PACKAGE.format(how=how, use=use))
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("plugged_in", "plugged_in.parts", "plugged_in.main"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    source._folders.cache_clear()
+    source._followed.cache_clear()
+    method = importlib.import_module("plugged_in.main").Mine
+    before = source_hash(method)
+    (package / "parts.py").write_text("def g(x):\n    return 2 * x\n\ndef f(x):\n    return g(x)\n")
+    assert source_hash(method) != before
+
+
+def test_a_module_that_moves_runs_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    hashes = []
+    for name in ("room_one", "room_two"):
+        (tmp_path / f"{name}.py").write_text("def f(x):\n    return x + 1\n")
+        use = f"from {name} import f\nfrom mrbench import method\n\n"
+        hashes.append(
+            hash_of(tmp_path / f"of_{name}.py", f"{use}@method(task='registration')\ndef still(i):\n    return f(i)\n")
+        )
+    assert hashes[0] == hashes[1]
+
+
+def test_versions_of_packages_that_are_used_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hash_of(tmp_path / "a.py", METHOD)
+    newer = {**source._versions(), "numpy": ["numpy 99"]}
+    monkeypatch.setattr(source, "_versions", lambda: newer)
+    assert hash_of(tmp_path / "a.py", METHOD) != before
+    assert source._versioned("os") == ""
+
+
+CANONICAL = """
+import ast, pathlib, sys
+exec(compile(pathlib.Path(sys.argv[1]).read_text(), "source", "exec"))
+print(_canonical(ast.parse(pathlib.Path(sys.argv[2]).read_text())))
+"""
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_python_versions_agree(version: str, tmp_path: Path) -> None:
+    """Definitions are written out alike, so that 3.11, 3.12 and 3.13 share rows."""
+    python = shutil.which(f"python{version}")
+    if python is None or subprocess.run([python, "-c", ""], capture_output=True).returncode:
+        pytest.skip(f"there is no Python {version} here")
+    file = tmp_path / "method.py"
+    file.write_text(METHOD + "\\nWORDS = [f'{x!r:>{3}}' for x in (1, 2) if x > 1]\\n")
+    environment = {**os.environ, "PYTHONPATH": ""}
+    texts = {
+        subprocess.run(
+            [name, "-c", CANONICAL, source.__file__, str(file)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=True,
+        ).stdout
+        for name in (sys.executable, python)
+    }
+    assert len(texts) == 1 and next(iter(texts))
