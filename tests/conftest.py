@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import nibabel as nib
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from mrbench.datasets.folder import Folder
 from mrbench.engine.timing import thread_environment
 from mrbench.tasks.registration import Registration, RegistrationInputs, RegistrationReference
 
+hypothesis.settings.register_profile("mrbench", deadline=None)  # the first call of a kernel compiles it
+hypothesis.settings.load_profile("mrbench")
 os.environ.update(thread_environment(1))  # as in a run: some tools give other digits on two threads
 
 

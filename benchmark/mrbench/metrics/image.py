@@ -1,128 +1,406 @@
-"""Image similarity as the fastMRI leaderboard measures it, and its per-slice and foreground variants.
+"""Similarity of images, as the fastMRI leaderboard measures it, its variants by slice and in a foreground, and in 3-D.
 
-Every function takes ``(target, prediction, *, data_range, mask=None)``: stacks of 2-D slices ``(slice, y, x)`` and the
-range of intensities, which has no default: its choice moves PSNR and SSIM more than most methods do.
+Every function takes ``(target, prediction, *, data_range, mask=None)``. The range of intensities has no default: its
+choice moves PSNR and SSIM more than most methods do. Sums are in double precision, whatever the images are in.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite, log10
 
 import numpy as np
 
 WINDOW = 7
 """Side in pixels of the uniform SSIM window, skimage's default, which fastMRI uses."""
 
+RIM = WINDOW // 2
+
+HIGHEST_PSNR = 20 * log10(2**24)
+"""dB, 144.5: what the rounding of float32 leaves of a perfect image. No row holds infinity, and no mean survives it."""
+
+_NO_MASK = np.empty((0, 0, 0), np.uint8)
+_NO_MAP = np.empty((0, 0, 0))
+_NO_RANGES = np.empty(0)
+
 
 def nmse(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None = None) -> float:
-    """Squared error over the squared norm of the target, over the whole volume at once.
+    """Squared error over the squared norm of the target, ``|x - y|^2 / |x|^2``, over the whole volume at once.
+
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, same shape
+    mask : ndarray of bool, the same shape, optional
+        Voxels that count; all by default.
+
+    Returns
+    -------
+    float
+        0 is best; 1 is what zeros everywhere reach.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the mask is empty, or the target is zero wherever it counts.
 
     References
     ----------
     ``nmse`` of fastmri/evaluate.py (Zbontar et al., arXiv:1811.08839).
     """
-    target, prediction = _inside(target, mask), _inside(prediction, mask)
-    return float(((target - prediction) ** 2).sum() / (target**2).sum())
+    _, error, energy, _ = _errors(target, prediction, mask)
+    return _ratio(error, energy)
 
 
 def psnr(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None) -> float:
-    """Peak signal-to-noise ratio in dB of the whole volume's mean squared error; infinite for a perfect one.
+    """Peak signal-to-noise ratio, ``10 log10(data_range^2 / mean((x - y)^2))``, of the whole volume at once.
+
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, same shape
+    data_range : float
+        The peak; fastMRI's is ``target.max()`` of the volume.
+    mask : ndarray of bool, the same shape, optional
+        Voxels whose error counts; all by default.
+
+    Returns
+    -------
+    float
+        dB; at most `HIGHEST_PSNR`, which is that of a perfect image.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the mask is empty, or ``data_range`` is not a positive number.
 
     References
     ----------
-    ``psnr`` of fastmri/evaluate.py with ``data_range = target.max()``.
+    ``psnr`` of fastmri/evaluate.py.
     """
-    error = float(((_inside(target, mask) - _inside(prediction, mask)) ** 2).mean())
-    return float(10 * np.log10(data_range**2 / error)) if error > 0 else float("inf")
+    _, error, _, count = _errors(target, prediction, mask)
+    return _psnr(error / count, _checked(data_range))
+
+
+def mae(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None = None) -> float:
+    """Mean absolute error, in the unit of the images.
+
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, same shape
+    mask : ndarray of bool, the same shape, optional
+        Voxels that count; all by default.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or the mask is empty.
+    """
+    absolute, _, _, count = _errors(target, prediction, mask)
+    return absolute / count
 
 
 def ssim_map(target: np.ndarray, prediction: np.ndarray, *, data_range: float) -> np.ndarray:
     """Structural similarity of each slice: uniform 7x7 window, sample covariance, K1 .01, K2 .03 (scikit-image).
 
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, shape ``(slice, y, x)``
+    data_range : float
+
     Returns
     -------
     ndarray of float64, the shape of ``target``
-        Its rim of 3 pixels is not in fastMRI's mean.
+        Its rim of 3 pixels, where images are mirrored, is not in fastMRI's mean.
 
     Raises
     ------
     ValueError
-        If a slice is smaller than the window.
+        If a slice is smaller than the window, shapes differ, or ``data_range`` is not a positive number.
     """
-    from skimage.metrics import structural_similarity
+    from mrbench.metrics.kernels.similarity import slice_sums
 
-    pairs = zip(target.astype(np.float64), prediction.astype(np.float64), strict=True)
-    return np.stack([structural_similarity(a, b, data_range=data_range, full=True)[1] for a, b in pairs])
+    x, y, _ = _stacks(target, prediction, None)
+    similarity = np.empty(x.shape)
+    slice_sums(x, y, _NO_MASK, _checked(data_range), _NO_RANGES, similarity)
+    return similarity
 
 
 def ssim(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None) -> float:
-    """Mean structural similarity over slices; with a mask, over its voxels.
+    """Mean structural similarity over slices: uniform 7x7 window, sample covariance, K1 .01, K2 .03.
+
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, shape ``(slice, y, x)``
+    data_range : float
+        fastMRI's is ``target.max()`` of the volume, the same for each slice.
+    mask : ndarray of bool, the same shape, optional
+        Pixels of `ssim_map` to average, its rim included; by default all but the rim.
+
+    Raises
+    ------
+    ValueError
+        As `ssim_map`, or if the mask is empty.
 
     References
     ----------
-    Wang et al., IEEE TIP 2004; ``ssim`` of fastmri/evaluate.py with ``data_range = target.max()`` of the volume.
+    Wang et al., IEEE TIP 2004; ``ssim`` of fastmri/evaluate.py.
     """
-    similarity = ssim_map(target, prediction, data_range=data_range)
+    from mrbench.metrics.kernels import similarity as kernel
+
+    x, y, inside = _stacks(target, prediction, mask)
+    sums = kernel.slice_sums(x, y, inside, _checked(data_range), _NO_RANGES, _NO_MAP).sum(axis=0)
     if mask is not None:
-        return float(similarity[mask].mean())
-    rim = (WINDOW - 1) // 2
-    return float(similarity[:, rim:-rim, rim:-rim].mean())
+        return float(sums[kernel.SIMILARITY_MASKED] / np.count_nonzero(mask))
+    return float(sums[kernel.SIMILARITY] / _inner(x.shape))
+
+
+def image_scores(
+    target: np.ndarray,
+    prediction: np.ndarray,
+    *,
+    data_range: float,
+    mask: np.ndarray | None = None,
+    by_slice: bool = False,
+) -> dict[str, float]:
+    """PSNR, SSIM and NMSE of a stack, of its foreground and of its slices, from one pass over the images.
+
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, shape ``(slice, y, x)``
+    data_range : float
+        Of the volume and of the foreground.
+    mask : ndarray of bool, the same shape, optional
+        The foreground.
+    by_slice : bool
+        Whether to score each slice by its own maximum, too: the other convention in print, decibels apart on the same
+        images. Slices of ``target`` without a positive pixel are left out.
+
+    Returns
+    -------
+    dict of str to float
+        ``psnr_db``, ``ssim``, ``nmse`` as `psnr`, `ssim` and `nmse` give them; with a mask ``psnr_fg_db`` and
+        ``ssim_fg``; by slice the means ``psnr_slice_db``, ``ssim_slice`` and ``nmse_slice``.
+
+    Raises
+    ------
+    ValueError
+        As `ssim` and `nmse`, or if all slices are left out.
+    """
+    from mrbench.metrics.kernels import similarity as kernel
+
+    x, y, inside = _stacks(target, prediction, mask)
+    tops = x.max(axis=(1, 2)).astype(np.float64) if by_slice else _NO_RANGES
+    sums = kernel.slice_sums(x, y, inside, _checked(data_range), tops, _NO_MAP)
+    inner, pixels = _inner(x.shape) / len(x), x[0].size
+    whole = sums.sum(axis=0)
+    scores = {
+        "psnr_db": _psnr(whole[kernel.ERROR] / x.size, data_range),
+        "ssim": float(whole[kernel.SIMILARITY] / _inner(x.shape)),
+        "nmse": _ratio(whole[kernel.ERROR], whole[kernel.ENERGY]),
+    }
+    if mask is not None:
+        count = np.count_nonzero(mask)
+        scores["psnr_fg_db"] = _psnr(whole[kernel.ERROR_MASKED] / count, data_range)
+        scores["ssim_fg"] = float(whole[kernel.SIMILARITY_MASKED] / count)
+    if by_slice:
+        lit = sums[tops > 0]
+        if not len(lit):
+            raise ValueError("no slice of the target has a positive pixel; nothing can be scored by slice.")
+        errors = zip(lit[:, kernel.ERROR], tops[tops > 0], strict=True)
+        scores["psnr_slice_db"] = float(np.mean([_psnr(error / pixels, top) for error, top in errors]))
+        scores["ssim_slice"] = float((lit[:, kernel.SIMILARITY_BY_SLICE] / inner).mean())
+        scores["nmse_slice"] = float((lit[:, kernel.ERROR] / lit[:, kernel.ENERGY]).mean())
+    return scores
 
 
 def ssim_3d(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None) -> float:
-    """Structural similarity of the volume with a 7x7x7 uniform window; NaN where a side is shorter than that.
+    """Structural similarity of the volume with a 7x7x7 uniform window, sample covariance, K1 .01, K2 .03.
 
-    With a mask, the mean of the map over its voxels, rim included.
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, shape ``(z, y, x)``
+    data_range : float
+    mask : ndarray of bool, the same shape, optional
+        Voxels of the map to average, its rim included; by default all but the rim of 3 voxels.
+
+    Returns
+    -------
+    float
+        NaN where a side is shorter than the window.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the mask is empty, or ``data_range`` is not a positive number.
 
     References
     ----------
     scikit-image's ``structural_similarity`` of a 3-D array; in a mask as SynthRAD2023 does.
     """
-    from skimage.metrics import structural_similarity
-
-    if min(target.shape) < WINDOW:
-        return float("nan")
-    pair = (target.astype(np.float64), prediction.astype(np.float64))
-    mean, similarity = structural_similarity(*pair, data_range=data_range, full=True)
-    return float(mean if mask is None else similarity[mask].mean())
+    return volume_ssim(target, prediction, data_range=data_range, mask=mask)[0 if mask is None else 1]
 
 
-def mae(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None = None) -> float:
-    """Mean absolute error."""
-    return float(np.abs(_inside(target, mask) - _inside(prediction, mask)).mean())
+def volume_ssim(
+    target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None
+) -> tuple[float, float]:
+    """`ssim_3d` of the volume without its rim and of a mask, from one map; NaN for the mask where there is none."""
+    from mrbench.metrics.kernels.similarity import volume_sums
+
+    x, y, inside = _pair(target, prediction, mask)
+    if x.ndim != 3 or min(x.shape) < WINDOW:
+        return float("nan"), float("nan")
+    whole, masked = volume_sums(x, y, _NO_MASK if inside is None else inside, _checked(data_range), _NO_MAP)
+    count = np.count_nonzero(mask) if mask is not None else 0
+    return whole / np.prod([side - 2 * RIM for side in x.shape]), masked / count if count else float("nan")
 
 
 def mutual_information(
     target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None, bins: int = 64
 ) -> float:
-    """Mutual information in bits of a joint histogram of ``bins`` equal steps over 0 to ``data_range``, clipped there.
+    """Mutual information of a joint histogram of ``bins`` equal steps over 0 to ``data_range``, clipped there.
+
+    ``sum p(a, b) log2(p(a, b) / (p(a) p(b)))``.
+
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, same shape
+    data_range : float
+    mask : ndarray of bool, the same shape, optional
+        Voxels that count; all by default.
+    bins : int
+
+    Returns
+    -------
+    float
+        Bits; depends on the bins and on the number of voxels.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the mask is empty, or ``data_range`` is not a positive number.
 
     References
     ----------
-    Wells et al., Medical Image Analysis 1996; values depend on the bins and on the number of voxels.
+    Wells et al., Medical Image Analysis 1996.
     """
-    first, second = (np.clip(_inside(image, mask).ravel(), 0, data_range) for image in (target, prediction))
-    joint = np.histogram2d(first, second, bins=bins, range=[(0, data_range)] * 2)[0]
-    joint /= joint.sum()
+    from mrbench.metrics.kernels.histogram import joint_counts
+
+    x, y, inside = _pair(target, prediction, mask)
+    edges = np.linspace(0, _checked(data_range), bins + 1)
+    return _information(joint_counts(x.ravel(), y.ravel(), _line(inside), edges))
+
+
+def shifted_mutual_information(
+    target: np.ndarray,
+    prediction: np.ndarray,
+    *,
+    data_range: float,
+    mask: np.ndarray,
+    shifts: np.ndarray | Sequence[tuple[int, int, int]],
+    bins: int = 64,
+) -> np.ndarray:
+    """`mutual_information` with the prediction rolled by each of some shifts, as ``numpy.roll`` does.
+
+    Parameters
+    ----------
+    target, prediction : ndarray of real numbers, shape ``(z, y, x)``
+    data_range : float
+    mask : ndarray of bool, the same shape
+        Voxels of the target that count.
+    shifts : array of int, shape ``(shift, 3)``
+        Voxels along z, y and x.
+    bins : int
+        At most 256.
+
+    Returns
+    -------
+    ndarray of float64, one value a shift
+        Bits.
+
+    Raises
+    ------
+    ValueError
+        As `mutual_information`, or for more than 256 bins.
+    """
+    from mrbench.metrics.kernels.histogram import bin_values, shifted_counts
+
+    if bins > 256:
+        raise ValueError(f"{bins} bins are asked for; 256 is the most.")
+    x, y, inside = _pair(target, prediction, mask)
+    edges = np.linspace(0, _checked(data_range), bins + 1)
+    binned = np.empty((2, *x.shape), np.uint8)
+    for image, out in zip((x, y), binned, strict=True):
+        bin_values(image.ravel(), edges, out.reshape(-1))
+    return np.array(
+        [_information(shifted_counts(binned[0], binned[1], inside, np.array(shift), bins)) for shift in shifts]
+    )
+
+
+def _information(counts: np.ndarray) -> float:
+    joint = counts / counts.sum()
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     filled = joint > 0
     return float((joint[filled] * np.log2(joint[filled] / independent[filled])).sum())
 
 
-def per_slice(target: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """PSNR, SSIM and NMSE of each slice by its own maximum, averaged: the other convention in print.
-
-    Slices that are zero everywhere are left out. On the same images, these differ from the volume's by
-    decibels.
-    """
-    from skimage.metrics import structural_similarity
-
-    scores: dict[str, list[float]] = {"psnr_slice_db": [], "ssim_slice": [], "nmse_slice": []}
-    for a, b in zip(target.astype(np.float64), prediction.astype(np.float64), strict=True):
-        if top := float(a.max()):
-            scores["psnr_slice_db"].append(psnr(a, b, data_range=top))
-            scores["ssim_slice"].append(float(structural_similarity(a, b, data_range=top)))
-            scores["nmse_slice"].append(nmse(a, b))
-    return {name: float(np.mean(values)) for name, values in scores.items()}
+def _psnr(mean_square: float, data_range: float) -> float:
+    """dB, capped: the one place where a perfect image gets a number."""
+    lowest = data_range**2 / 10 ** (HIGHEST_PSNR / 10)
+    return float(10 * np.log10(data_range**2 / max(mean_square, lowest)))
 
 
-def _inside(array: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    return (array if mask is None else array[mask]).astype(np.float64)
+def _ratio(error: float, energy: float) -> float:
+    if energy == 0:
+        raise ValueError("the target is zero everywhere it counts; an error relative to it is not defined.")
+    return float(error / energy)
+
+
+def _errors(target: np.ndarray, prediction: np.ndarray, mask: np.ndarray | None) -> tuple[float, float, float, int]:
+    """Sums of the absolute error, the squared error and the squared target, and the number of voxels."""
+    from mrbench.metrics.kernels.similarity import error_sums, error_sums_masked
+
+    x, y, inside = _pair(target, prediction, mask)
+    if mask is None:
+        return *error_sums(x.ravel(), y.ravel()), x.size
+    return *error_sums_masked(x.ravel(), y.ravel(), _line(inside)), int(np.count_nonzero(mask))
+
+
+def _checked(data_range: float) -> float:
+    if not (isfinite(data_range) and data_range > 0):
+        raise ValueError(f"the data range is {data_range}; give the positive width of the range of intensities.")
+    return float(data_range)
+
+
+def _stacks(
+    target: np.ndarray, prediction: np.ndarray, mask: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    x, y, inside = _pair(target, prediction, mask)
+    if x.ndim != 3 or min(x.shape[1:]) < WINDOW:
+        raise ValueError(f"images have shape {x.shape}; slices (slice, y, x) of {WINDOW} pixels each way are needed.")
+    return x, y, _NO_MASK if inside is None else inside
+
+
+def _inner(shape: tuple[int, ...]) -> int:
+    """Number of pixels of a stack without the rim of its slices."""
+    return shape[0] * (shape[1] - 2 * RIM) * (shape[2] - 2 * RIM)
+
+
+def _line(mask: np.ndarray | None) -> np.ndarray:
+    return np.empty(0, np.uint8) if mask is None else mask.ravel()
+
+
+def _pair(
+    target: np.ndarray, prediction: np.ndarray, mask: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Images of one floating type and a mask of bytes, as kernels take them."""
+    for image, name in ((target, "target"), (prediction, "prediction")):
+        if np.iscomplexobj(image):
+            raise ValueError(f"the {name} is complex; take its magnitude first.")
+    if target.shape != prediction.shape or not target.size:
+        raise ValueError(f"target has shape {target.shape}, prediction {prediction.shape}; one shape is needed.")
+    single = target.dtype == prediction.dtype == np.float32
+    x, y = (np.ascontiguousarray(image, np.float32 if single else np.float64) for image in (target, prediction))
+    if mask is None:
+        return x, y, None
+    if mask.shape != target.shape or not mask.any():
+        raise ValueError(f"the mask has shape {mask.shape} and {np.count_nonzero(mask)} voxels; images {target.shape}.")
+    return x, y, np.ascontiguousarray(mask, bool).view(np.uint8)

@@ -6,7 +6,6 @@ Functions take stacks of 2-D slices ``(slice, y, x)``.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 LOG_SD = 1.5
 LOG_RADIUS = 7
@@ -71,6 +70,8 @@ def sharpness_ratio(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndar
 
 def _laplacian(image: np.ndarray) -> np.ndarray:
     """Laplacian of Gaussian of each slice."""
+    from scipy import ndimage
+
     point = np.zeros((1, LOG_SIDE, LOG_SIDE))
     point[0, LOG_RADIUS, LOG_RADIUS] = 1
     # cut off at its radius the kernel has a small sum, so that a flat image would have edges
@@ -79,6 +80,8 @@ def _laplacian(image: np.ndarray) -> np.ndarray:
 
 
 def _curvature(image: np.ndarray) -> np.ndarray:
+    from scipy import ndimage
+
     rows, columns = (
         ndimage.gaussian_filter(image, (0, LOG_SD, LOG_SD), order, truncate=LOG_RADIUS / LOG_SD)
         for order in ((0, 2, 0), (0, 0, 2))
@@ -94,5 +97,7 @@ def _halve(image: np.ndarray) -> np.ndarray:
 
 def _prewitt(image: np.ndarray) -> np.ndarray:
     """Gradient magnitude with Prewitt's 3x3 kernels over 3, zero beyond the border."""
+    from scipy import ndimage
+
     kernel = np.array([[1, 0, -1]] * 3) / 3
     return np.hypot(*(ndimage.convolve(image, k, mode="constant") for k in (kernel, kernel.T)))

@@ -19,7 +19,7 @@ from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
 from mrbench.core.track import Track
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
-from mrbench.metrics.image import nmse, per_slice, psnr, ssim
+from mrbench.metrics.image import image_scores, nmse
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 from mrbench.physics.sampling import calibration_size, centred, true_acceleration
 from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, Sampling, draw_mask
@@ -191,17 +191,9 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
             details["note"] = case.reference.note
         if target is None:
             return Scores({}, {**details, "scored": False})
+        foreground = mask if mask is not None and mask.any() else None
         top = float(target.max())
-        metrics = {
-            "psnr_db": psnr(target, prediction, data_range=top),
-            "ssim": ssim(target, prediction, data_range=top),
-            "nmse": nmse(target, prediction),
-            **per_slice(target, prediction),
-        }
-        if mask is not None and mask.any():
-            metrics["psnr_fg_db"] = psnr(target, prediction, data_range=top, mask=mask)
-            metrics["ssim_fg"] = ssim(target, prediction, data_range=top, mask=mask)
-        return Scores(metrics, details)
+        return Scores(image_scores(target, prediction, data_range=top, mask=foreground, by_slice=True), details)
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Say the true acceleration, which of a random mask is anything around the nominal one, and what is odd."""

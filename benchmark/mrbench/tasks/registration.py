@@ -27,7 +27,7 @@ from mrbench.metrics.deformation import (
     sd_log_jacobian,
     warp,
 )
-from mrbench.metrics.overlap import dice_per_label, hd95_per_label, merge_labels
+from mrbench.metrics.overlap import LabelOverlap, hd95_per_label, merge_labels
 
 CONTRAST = "T1"
 
@@ -108,7 +108,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         if fixed.labels is None or moving.labels is None:
             raise DataError(f"case '{case.id}' has no labels; registration cannot be scored on {dataset.name}.")
         groups = list(dataset.structures.values())
-        if not groups or not len(_labels_in_both(*(merge_labels(m, groups) for m in (fixed.labels, moving.labels)))):
+        if not groups or not LabelOverlap.of(fixed.labels, moving.labels).merged(groups).in_both():
             raise DataError(f"case '{case.id}': no structure is in both label maps, so there is nothing to score.")
         inputs = RegistrationInputs(
             fixed.images[CONTRAST], moving.images[CONTRAST], fixed.mask, moving.mask, fixed.spacing
@@ -176,32 +176,28 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     def score(self, case: Case, prediction: np.ndarray) -> Scores:
         reference, mask = case.reference, case.inputs.fixed_mask
         warped = warp(reference.moving_labels, prediction, order=0)
-        everything = _labels_in_both(reference.fixed_labels, reference.moving_labels)
-        dice_all = dice_per_label(reference.fixed_labels, warped, everything)
+        before, after = (LabelOverlap.of(reference.fixed_labels, m) for m in (reference.moving_labels, warped))
+        dice_all = after.dice(before.in_both())
 
-        names = list(reference.structures)
-        groups = list(reference.structures.values())
-        fixed, moving, moved = (
-            merge_labels(m, groups) for m in (reference.fixed_labels, reference.moving_labels, warped)
-        )
-        present = _labels_in_both(fixed, moving)
-        dice = dice_per_label(fixed, moved, present)
-        initial = dice_per_label(fixed, moving, present)
+        names, groups = list(reference.structures), list(reference.structures.values())
+        present = before.merged(groups).in_both()
+        dice, initial = (overlap.merged(groups).dice(present) for overlap in (after, before))
+        fixed, moved = (merge_labels(m, groups) for m in (reference.fixed_labels, warped))
         hardest = np.argsort(initial, kind="stable")[: max(1, round(0.3 * len(present)))]
         hd95 = hd95_per_label(fixed, moved, present, spacing=case.spacing)
         # a structure that was warped away is as far off as the image allows, and stays in the mean
         farthest = float(np.linalg.norm(np.multiply(fixed.shape, case.spacing)))
         hd95 = np.where(np.isinf(hd95), farthest, hd95)
 
-        determinant = jacobian_determinant(prediction)
+        determinant = jacobian_determinant(prediction, mask=mask)
         metrics = {
             "dice": float(dice.mean()),
             "dice_all": float(dice_all.mean()),
             "dice30": float(dice[hardest].mean()),
             "hd95_mm": float(hd95.mean()),
-            "folds_percent": folds_percent(determinant, mask),
+            "folds_percent": folds_percent(determinant),
             "ndv_percent": non_diffeomorphic_volume_percent(prediction, mask),
-            "sdlogj": sd_log_jacobian(determinant, mask),
+            "sdlogj": sd_log_jacobian(determinant),
         }
         if reference.displacement is not None:
             metrics["epe_mm"] = endpoint_error_mm(reference.displacement, prediction, mask=mask, spacing=case.spacing)
@@ -235,13 +231,6 @@ def _check_pair(fixed: Subject, moving: Subject, dataset: str) -> None:
             f"'{moving.id}' and '{fixed.id}' lie on different grids, {moving.mask.shape} at {moving.spacing} mm and "
             f"{fixed.mask.shape} at {fixed.spacing} mm; resample {dataset} to one grid."
         )
-
-
-def _labels_in_both(a: np.ndarray, b: np.ndarray) -> list[int]:
-    counts = [np.bincount(labels.ravel(), minlength=256) for labels in (a, b)]
-    size = min(len(count) for count in counts)
-    shared = np.flatnonzero((counts[0][:size] > 0) & (counts[1][:size] > 0))
-    return [int(label) for label in shared if label > 0]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan, log10
+from math import inf, isnan
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,8 @@ from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
 from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset
-from mrbench.metrics.image import WINDOW, nmse, psnr, ssim_3d, ssim_map
+from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
-
-HIGHEST_PSNR = 20 * log10(2**24)
-"""dB: what the rounding of float32 leaves of a perfect volume. A row cannot hold infinity, nor a mean survive it."""
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,
               f"Peak signal-to-noise ratio of the volume, peak 1; at most {HIGHEST_PSNR:.0f} dB.")  # fmt: skip
@@ -125,21 +122,17 @@ class Restoration(Task[Any, RestorationReference]):
 
     def score(self, case: Case, prediction: np.ndarray) -> Scores:
         target, foreground = case.reference.volume, case.reference.foreground
-        pair, rim = (target, prediction), WINDOW // 2
-        similarity = ssim_map(*pair, data_range=1)
-        measures: dict[str, Callable[[], float]] = {
-            "psnr_db": lambda: min(psnr(*pair, data_range=1), HIGHEST_PSNR),
-            "ssim": lambda: float(similarity[:, rim:-rim, rim:-rim].mean()),
-            "nmse": lambda: nmse(*pair),
-            "psnr_fg_db": lambda: min(psnr(*pair, data_range=1, mask=foreground), HIGHEST_PSNR),
-            "ssim_fg": lambda: float(similarity[foreground].mean()),
+        pair = (target, prediction)
+        scores = image_scores(*pair, data_range=1, mask=foreground)
+        further: dict[str, Callable[[], float]] = {
             "ssim_3d": lambda: ssim_3d(*pair, data_range=1),
             "gmsd": lambda: gmsd(*pair, data_range=1),
             "hfen": lambda: hfen(*pair),
             "sharpness": lambda: sharpness_ratio(*pair, mask=foreground),
         }
-        found = {metric.name: measures[metric.name]() for metric in self.metrics}
-        metrics = {name: value for name, value in found.items() if not isnan(value)}
+        wanted = [metric.name for metric in self.metrics]
+        scores |= {name: further[name]() for name in wanted if name in further}
+        metrics = {name: scores[name] for name in wanted if not isnan(scores[name])}
         return Scores(metrics, {"megavoxels": target.size / 1e6})
 
     def notes(self, rows: Sequence[Row]) -> list[str]:

@@ -19,9 +19,16 @@ from mrbench.core.setting import Setting
 from mrbench.core.task import Picture, Scores, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
-from mrbench.metrics.image import WINDOW, mae, mutual_information, nmse, psnr, ssim_3d
+from mrbench.metrics.image import (
+    WINDOW,
+    mae,
+    mutual_information,
+    nmse,
+    psnr,
+    shifted_mutual_information,
+    volume_ssim,
+)
 from mrbench.metrics.overlap import dice_per_label
-from mrbench.tasks.restoration import HIGHEST_PSNR
 
 CEILING = 1.5
 """Highest intensity, of the 99.5th percentile of the contrast in the brain; what is brighter is clipped."""
@@ -162,15 +169,16 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         target, mask = case.reference.image, case.reference.mask
         made = np.clip(_made(prediction), 0, CEILING)
         pair = (target, made)
+        ssim_whole, ssim_brain = volume_ssim(*pair, data_range=1, mask=mask)
         metrics = {
-            "psnr_db": min(psnr(*pair, data_range=1, mask=mask), HIGHEST_PSNR),
-            "ssim": ssim_3d(*pair, data_range=1, mask=mask),
+            "psnr_db": psnr(*pair, data_range=1, mask=mask),
+            "ssim": ssim_brain,
             "mae": mae(*pair, mask=mask),
             "nmse": nmse(*pair, mask=mask),
             "mutual_information_bits": mutual_information(*pair, data_range=CEILING, mask=mask),
             "dice_tissue": tissue_dice(target, made, mask),
-            "psnr_whole_db": min(psnr(*pair, data_range=1), HIGHEST_PSNR),
-            "ssim_whole": ssim_3d(*pair, data_range=1),
+            "psnr_whole_db": psnr(*pair, data_range=1),
+            "ssim_whole": ssim_whole,
             "mae_whole": mae(*pair),
         }
         if prediction.ndim == 4:
@@ -218,18 +226,18 @@ def misalignment(
     spacing: tuple[float, float, float],
 ) -> str | None:  # fmt: skip
     """Say by how much two contrasts fit better when one is moved by up to two voxels along an axis, or None."""
-
-    def information(axis: int, step: int) -> float:
-        return mutual_information(source, np.roll(target, step, axis), data_range=CEILING, mask=mask)
-
-    own = information(0, 0)
-    moved = {(axis, step): information(axis, step) for axis, step in product(range(3), (-2, -1, 1, 2))}
-    axis, step = max(moved, key=moved.__getitem__)
-    if moved[axis, step] < MISALIGNED * own:
+    moves = list(product(range(3), (-2, -1, 1, 2)))
+    shifts = np.zeros((1 + len(moves), 3), int)
+    for shift, (axis, step) in zip(shifts[1:], moves, strict=True):
+        shift[axis] = step
+    own, *moved = shifted_mutual_information(source, target, data_range=CEILING, mask=mask, shifts=shifts)
+    best = int(np.argmax(moved))
+    if moved[best] < MISALIGNED * own:
         return None
+    axis, step = moves[best]
     return (
         f"{target_name} fits {source_name} better when moved by {step:+d} voxel along {'zyx'[axis]} "
-        f"({step * spacing[axis]:+.3g} mm): {moved[axis, step]:.3f} bits of mutual information instead of {own:.3f}; "
+        f"({step * spacing[axis]:+.3g} mm): {moved[best]:.3f} bits of mutual information instead of {own:.3f}; "
         "register the contrasts first."
     )
 
