@@ -1,9 +1,11 @@
-"""Metric: what a number means, so that tables, plots and rankings need not be told again."""
+"""Metric: what a number means and how it is computed, in one place."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Metric:
         One sentence for `mrbench list metrics`, with its source.
     ranked : bool
         False for a number that is shown but that no test should call better or worse.
+    compute : callable
+        From what the task's `evaluate` returns to the value; None or NaN where the case has no truth for it. None for
+        metrics of a task that overrides `score`.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Metric:
     decimals: int = 3
     description: str = ""
     ranked: bool = True
+    compute: Callable[[Any], float | None] | None = field(default=None, compare=False, repr=False)
 
     @property
     def sign(self) -> int:

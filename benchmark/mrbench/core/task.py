@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -35,6 +36,22 @@ class Scores:
 
     metrics: Mapping[str, float]
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluation(Generic[Inputs, Reference]):
+    """A case and a prediction of it; tasks whose metrics share work derive from it."""
+
+    case: Case[Inputs, Reference]
+    prediction: np.ndarray
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.case.inputs
+
+    @property
+    def reference(self) -> Reference:
+        return self.case.reference
 
 
 @dataclass(frozen=True)
@@ -143,9 +160,20 @@ class Task(ABC, Generic[Inputs, Reference]):
         """Return a warning where the prediction looks like a convention mix-up, else None."""
         return None
 
-    @abstractmethod
+    def evaluate(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Any:
+        """Return what the metrics compute from: whatever several of them share is made there once."""
+        return Evaluation(case, prediction)
+
+    def details(self, evaluation: Any) -> Mapping[str, Any]:
+        """Return finer numbers for figures and notes. JSON values."""
+        return {}
+
     def score(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Scores:
-        """Score one checked prediction."""
+        """Score one checked prediction: every metric, where the case has a truth for it."""
+        evaluation = self.evaluate(case, prediction)
+        values = {metric.name: metric.compute(evaluation) for metric in self.metrics if metric.compute is not None}
+        known = {name: float(value) for name, value in values.items() if value is not None and not isnan(value)}
+        return Scores(known, self.details(evaluation))
 
     @abstractmethod
     def picture(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Picture:

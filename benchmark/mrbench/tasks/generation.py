@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import inf
@@ -18,7 +18,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for, seed_for
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
-from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset
 from mrbench.io.files import sha256_of
@@ -43,21 +43,6 @@ SMALLEST = MS_SSIM_WINDOW * 3**2
 
 SHOWN = 3
 """Samples in a panel, and training slices beside each."""
-
-FRECHET = Metric("frechet", "Fréchet distance", "", False, (0, inf), 2,
-                 "Of Gaussians fitted to mrbench's own features of made and real held-out slices. No FID.")  # fmt: skip
-MMD = Metric("mmd", "kernel MMD", "", False, (-inf, inf), 3,
-             "Squared, unbiased, cubic kernel, of the same features; 0 on average for equal sets.")  # fmt: skip
-PRECISION = Metric("precision", "precision", "", True, (0, 1), 3, "Share of made slices among the real (k = 3).")
-RECALL = Metric("recall", "recall", "", True, (0, 1), 3, "Share of real slices among the made (k = 3).")
-LIKENESS = Metric("pair_ms_ssim", "MS-SSIM of pairs", "", False, (-1, 1), 3,
-                  "Mean of random pairs of made slices: above that of real pairs, variety is missing.",
-                  ranked=False)  # fmt: skip
-NEAREST = Metric("nearest_ncc", "NCC, nearest training slice", "", False, (-1, 1), 3,
-                 "Median over made slices of the highest normalised cross-correlation with a training slice.",
-                 ranked=False)  # fmt: skip
-COPIED = Metric("copied", "share copied", "", False, (0, 1), 3,
-                "Share of made slices nearer to a training slice (NCC) than any real held-out slice is.")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,6 +88,105 @@ class GenerationReference:
     @cached_property
     def likeness(self) -> float:
         return pair_ms_ssim(self.held_out, random_pairs(len(self.held_out)))
+
+
+@dataclass(frozen=True)
+class GenerationEvaluation(Evaluation[GenerationInputs, GenerationReference]):
+    """What the metrics of generation share: features of both sets, and the nearest training slice of each new one."""
+
+    @cached_property
+    def slices(self) -> np.ndarray:
+        """The new slices in the range of the protocol."""
+        return np.clip(self.prediction, 0, 1)
+
+    @cached_property
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the real held-out slices and of the new ones."""
+        return self.reference.features, slice_features(self.slices)
+
+    @cached_property
+    def coverage(self) -> tuple[float, float]:
+        """Precision and recall."""
+        return precision_recall(*self.features)
+
+    @cached_property
+    def nearest(self) -> np.ndarray:
+        """Highest correlation of each new slice with a training slice."""
+        return nearest_correlations(self.slices, self.reference.training, nearest=1)[1][:, 0]
+
+
+FRECHET = Metric(
+    "frechet",
+    "Fréchet distance",
+    "",
+    False,
+    (0, inf),
+    2,
+    "Of Gaussians fitted to mrbench's own features of made and real held-out slices. No FID.",
+    compute=lambda e: frechet_distance(*e.features),
+)
+MMD = Metric(
+    "mmd",
+    "kernel MMD",
+    "",
+    False,
+    (-inf, inf),
+    3,
+    "Squared, unbiased, cubic kernel, of the same features; 0 on average for equal sets.",
+    compute=lambda e: kernel_mmd(*e.features),
+)
+PRECISION = Metric(
+    "precision",
+    "precision",
+    "",
+    True,
+    (0, 1),
+    3,
+    "Share of made slices among the real (k = 3).",
+    compute=lambda e: e.coverage[0],
+)
+RECALL = Metric(
+    "recall",
+    "recall",
+    "",
+    True,
+    (0, 1),
+    3,
+    "Share of real slices among the made (k = 3).",
+    compute=lambda e: e.coverage[1],
+)
+LIKENESS = Metric(
+    "pair_ms_ssim",
+    "MS-SSIM of pairs",
+    "",
+    False,
+    (-1, 1),
+    3,
+    "Mean of random pairs of made slices: above that of real pairs, variety is missing.",
+    ranked=False,
+    compute=lambda e: pair_ms_ssim(e.slices, random_pairs(len(e.slices))),
+)
+NEAREST = Metric(
+    "nearest_ncc",
+    "NCC, nearest training slice",
+    "",
+    False,
+    (-1, 1),
+    3,
+    "Median over made slices of the highest normalised cross-correlation with a training slice.",
+    ranked=False,
+    compute=lambda e: np.median(e.nearest),
+)
+COPIED = Metric(
+    "copied",
+    "share copied",
+    "",
+    False,
+    (0, 1),
+    3,
+    "Share of made slices nearer to a training slice (NCC) than any real held-out slice is.",
+    compute=lambda e: (e.nearest > e.reference.nearest.max()).mean(),
+)
 
 
 @dataclass(frozen=True)
@@ -176,27 +260,18 @@ class Generation(Task[GenerationInputs, GenerationReference]):
             return f"the mean slice fits better mirrored along {best}; axes are (slice, y, x), anterior and right last."
         return None
 
-    def score(self, case: Case, prediction: np.ndarray) -> Scores:
-        reference: GenerationReference = case.reference
-        made = np.clip(prediction, 0, 1)
-        features = reference.features, slice_features(made)
-        nearest = nearest_correlations(made, reference.training, nearest=1)[1][:, 0]
-        precision, recall = precision_recall(*features)
-        metrics = {
-            "frechet": frechet_distance(*features),
-            "mmd": kernel_mmd(*features),
-            "precision": precision,
-            "recall": recall,
-            "pair_ms_ssim": pair_ms_ssim(made, random_pairs(len(made))),
-            "nearest_ncc": float(np.median(nearest)),
-            "copied": float((nearest > reference.nearest.max()).mean()),
-        }
-        details = {
-            "nearest_ncc": [round(float(value), 4) for value in nearest],
+    def evaluate(
+        self, case: Case[GenerationInputs, GenerationReference], prediction: np.ndarray
+    ) -> GenerationEvaluation:
+        return GenerationEvaluation(case, prediction)
+
+    def details(self, evaluation: GenerationEvaluation) -> Mapping[str, Any]:
+        reference = evaluation.reference
+        return {
+            "nearest_ncc": [round(float(value), 4) for value in evaluation.nearest],
             "nearest_ncc_real": [round(float(value), 4) for value in reference.nearest],
             "pair_ms_ssim_real": reference.likeness,
         }
-        return Scores(metrics, details)
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         known = next((row.details for row in rows if "nearest_ncc_real" in row.details), None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -16,7 +17,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
-from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.metrics.image import image_scores, nmse
@@ -64,6 +65,47 @@ class ReconstructionReference:
     note: str
 
 
+@dataclass(frozen=True)
+class ReconstructionEvaluation(Evaluation[ReconstructionInputs, ReconstructionReference]):
+    """Volume, slice and foreground scores share their moments."""
+
+    @cached_property
+    def scores(self) -> Mapping[str, float]:
+        """All image scores by the names of the metrics; empty where nobody knows the true image."""
+        target, mask = self.reference.magnitude, self.reference.foreground
+        if target is None:
+            return {}
+        foreground = mask if mask is not None and mask.any() else None
+        return image_scores(target, self.prediction, data_range=float(target.max()), mask=foreground, by_slice=True)
+
+
+def _score(name: str) -> Callable[[ReconstructionEvaluation], float | None]:
+    return lambda evaluation: evaluation.scores.get(name)
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,
+           "Peak signal-to-noise ratio of the volume, peak: its maximum (fastMRI).", compute=_score("psnr_db")),
+    Metric("ssim", "SSIM", "", True, (-1, 1), 4,
+           "Mean over slices, 7x7 uniform window, data range: the volume's maximum (fastMRI).",
+           compute=_score("ssim")),
+    Metric("nmse", "NMSE", "", False, (0, inf), 4, "Squared error over squared norm of the volume (fastMRI).",
+           compute=_score("nmse")),
+    Metric("psnr_fg_db", "PSNR, foreground", "dB", True, (-inf, inf), 2,
+           "The same peak, mean squared error over the voxels of the foreground alone.",
+           compute=_score("psnr_fg_db")),
+    Metric("ssim_fg", "SSIM, foreground", "", True, (-1, 1), 4,
+           "The same SSIM map, averaged over the voxels of the foreground alone.", compute=_score("ssim_fg")),
+    Metric("psnr_slice_db", "PSNR by slice", "dB", True, (-inf, inf), 2,
+           "Mean over slices, peak: the slice's maximum. Not fastMRI's; decibels apart from it.",
+           compute=_score("psnr_slice_db")),
+    Metric("ssim_slice", "SSIM by slice", "", True, (-1, 1), 4,
+           "Mean over slices, data range: the slice's maximum. Not fastMRI's.", compute=_score("ssim_slice")),
+    Metric("nmse_slice", "NMSE by slice", "", False, (0, inf), 4, "Mean over slices of each slice's NMSE.",
+           compute=_score("nmse_slice")),
+)  # fmt: skip
+
+
 class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
     """Image reconstruction from undersampled k-space.
 
@@ -76,22 +118,7 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
     name = "reconstruction"
     representation = "k-space"
     tracks = TRACKS
-    metrics = (
-        Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,
-               "Peak signal-to-noise ratio of the volume, peak: its maximum (fastMRI)."),
-        Metric("ssim", "SSIM", "", True, (-1, 1), 4,
-               "Mean over slices, 7x7 uniform window, data range: the volume's maximum (fastMRI)."),
-        Metric("nmse", "NMSE", "", False, (0, inf), 4, "Squared error over squared norm of the volume (fastMRI)."),
-        Metric("psnr_fg_db", "PSNR, foreground", "dB", True, (-inf, inf), 2,
-               "The same peak, mean squared error over the voxels of the foreground alone."),
-        Metric("ssim_fg", "SSIM, foreground", "", True, (-1, 1), 4,
-               "The same SSIM map, averaged over the voxels of the foreground alone."),
-        Metric("psnr_slice_db", "PSNR by slice", "dB", True, (-inf, inf), 2,
-               "Mean over slices, peak: the slice's maximum. Not fastMRI's; decibels apart from it."),
-        Metric("ssim_slice", "SSIM by slice", "", True, (-1, 1), 4,
-               "Mean over slices, data range: the slice's maximum. Not fastMRI's."),
-        Metric("nmse_slice", "NMSE by slice", "", False, (0, inf), 4, "Mean over slices of each slice's NMSE."),
-    )  # fmt: skip
+    metrics = METRICS
 
     def default_track(self, dataset: KspaceDataset) -> Track[Sampling]:  # type: ignore[override]
         """Return the track of a dataset where the user names none: its own kind of sampling."""
@@ -181,19 +208,20 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
             return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
         return None
 
-    def score(self, case: Case, prediction: np.ndarray) -> Scores:
-        target, mask = case.reference.magnitude, case.reference.foreground
+    def evaluate(
+        self, case: Case[ReconstructionInputs, ReconstructionReference], prediction: np.ndarray
+    ) -> ReconstructionEvaluation:
+        return ReconstructionEvaluation(case, prediction)
+
+    def details(self, evaluation: ReconstructionEvaluation) -> Mapping[str, Any]:
+        reference = evaluation.reference
         details: dict[str, Any] = {
-            "frames": len(prediction),
-            "true_acceleration": round(true_acceleration(case.inputs.mask), 3),
+            "frames": len(evaluation.prediction),
+            "true_acceleration": round(true_acceleration(evaluation.inputs.mask), 3),
         }
-        if case.reference.note:
-            details["note"] = case.reference.note
-        if target is None:
-            return Scores({}, {**details, "scored": False})
-        foreground = mask if mask is not None and mask.any() else None
-        top = float(target.max())
-        return Scores(image_scores(target, prediction, data_range=top, mask=foreground, by_slice=True), details)
+        if reference.note:
+            details["note"] = reference.note
+        return details if reference.magnitude is not None else {**details, "scored": False}
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Say the true acceleration, which of a random mask is anything around the nominal one, and what is odd."""

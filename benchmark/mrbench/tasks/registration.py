@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -15,7 +16,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.setting import Setting
-from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.deformation import (
@@ -63,6 +64,94 @@ class RegistrationReference:
     displacement: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class RegistrationEvaluation(Evaluation[RegistrationInputs, RegistrationReference]):
+    """What the metrics of registration share: warped labels, overlaps, distances, Jacobian determinant."""
+
+    @cached_property
+    def warped(self) -> np.ndarray:
+        """The moving labels on the fixed grid, nearest neighbour."""
+        return warp(self.reference.moving_labels, self.prediction, order=0)
+
+    @cached_property
+    def before(self) -> LabelOverlap:
+        return LabelOverlap.of(self.reference.fixed_labels, self.reference.moving_labels)
+
+    @cached_property
+    def after(self) -> LabelOverlap:
+        return LabelOverlap.of(self.reference.fixed_labels, self.warped)
+
+    @cached_property
+    def groups(self) -> list[tuple[int, ...]]:
+        return list(self.reference.structures.values())
+
+    @cached_property
+    def present(self) -> list[int]:
+        """Numbers, from 1, of the structures that both images have."""
+        return self.before.merged(self.groups).in_both()
+
+    @cached_property
+    def dice(self) -> np.ndarray:
+        return self.after.merged(self.groups).dice(self.present)
+
+    @cached_property
+    def dice_by_structure(self) -> dict[str, float]:
+        names = list(self.reference.structures)
+        return {names[number - 1]: float(value) for number, value in zip(self.present, self.dice, strict=True)}
+
+    @property
+    def dice_of_hardest(self) -> float:
+        initial = self.before.merged(self.groups).dice(self.present)
+        return float(self.dice[np.argsort(initial, kind="stable")[: max(1, round(0.3 * len(self.present)))]].mean())
+
+    @property
+    def hd95_mm(self) -> float:
+        fixed, moved = (merge_labels(labels, self.groups) for labels in (self.reference.fixed_labels, self.warped))
+        distances = hd95_per_label(fixed, moved, self.present, spacing=self.case.spacing)
+        # a structure that was warped away is as far off as the image allows, and stays in the mean
+        farthest = float(np.linalg.norm(np.multiply(fixed.shape, self.case.spacing)))
+        return float(np.where(np.isinf(distances), farthest, distances).mean())
+
+    @cached_property
+    def determinant(self) -> np.ndarray:
+        """Of the Jacobian, at the voxels of the mask."""
+        return jacobian_determinant(self.prediction, mask=self.inputs.fixed_mask)
+
+    @property
+    def endpoint_error_mm(self) -> float | None:
+        if self.reference.displacement is None:
+            return None
+        return endpoint_error_mm(
+            self.reference.displacement, self.prediction, mask=self.inputs.fixed_mask, spacing=self.case.spacing
+        )
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("dice", "Dice", "", True, (0, 1), 4, "Mean Dice over the major structures, labels warped nearest.",
+           compute=lambda e: e.dice.mean()),
+    Metric("dice_all", "Dice, all labels", "", True, (0, 1), 4, "Mean Dice over every label in both images.",
+           compute=lambda e: e.after.dice(e.before.in_both()).mean()),
+    Metric("dice30", "Dice30", "", True, (0, 1), 4,
+           "Mean Dice over the 30 % of structures that overlap least before registration.",
+           compute=lambda e: e.dice_of_hardest),
+    Metric("hd95_mm", "HD95", "mm", False, (0, inf), 2,
+           "95 % Hausdorff distance, mean over the major structures: larger directed 95th percentile.",
+           compute=lambda e: e.hd95_mm),
+    Metric("folds_percent", "|J| ≤ 0", "%", False, (0, 100), 3,
+           "Brain voxels with a non-positive Jacobian determinant: central differences, no shift.",
+           compute=lambda e: folds_percent(e.determinant)),
+    Metric("ndv_percent", "NDV", "%", False, (0, inf), 3,
+           "Non-diffeomorphic volume in percent of the brain (Liu et al., IJCV 2024).",
+           compute=lambda e: non_diffeomorphic_volume_percent(e.prediction, e.inputs.fixed_mask)),
+    Metric("sdlogj", "SD log|J|", "", False, (0, inf), 3,
+           "Standard deviation of the log Jacobian determinant in the brain; floor 1e-9, no shift.",
+           compute=lambda e: sd_log_jacobian(e.determinant)),
+    Metric("epe_mm", "EPE", "mm", False, (0, inf), 2,
+           "Mean distance to the true displacement in the brain; simulated cohorts only.",
+           compute=lambda e: e.endpoint_error_mm),
+)  # fmt: skip
+
+
 class Registration(Task[RegistrationInputs, RegistrationReference]):
     """Deformable registration between subjects.
 
@@ -77,22 +166,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         Track("inter-subject", "each brain of the split onto the next, T1 to T1", {"pairs": "ring"})
     )
     breakdown = "dice_by_structure"
-    metrics = (
-        Metric("dice", "Dice", "", True, (0, 1), 4, "Mean Dice over the major structures, labels warped nearest."),
-        Metric("dice_all", "Dice, all labels", "", True, (0, 1), 4, "Mean Dice over every label in both images."),
-        Metric("dice30", "Dice30", "", True, (0, 1), 4,
-               "Mean Dice over the 30 % of structures that overlap least before registration."),
-        Metric("hd95_mm", "HD95", "mm", False, (0, inf), 2,
-               "95 % Hausdorff distance, mean over the major structures: larger directed 95th percentile."),
-        Metric("folds_percent", "|J| ≤ 0", "%", False, (0, 100), 3,
-               "Brain voxels with a non-positive Jacobian determinant: central differences, no shift."),
-        Metric("ndv_percent", "NDV", "%", False, (0, inf), 3,
-               "Non-diffeomorphic volume in percent of the brain (Liu et al., IJCV 2024)."),
-        Metric("sdlogj", "SD log|J|", "", False, (0, inf), 3,
-               "Standard deviation of the log Jacobian determinant in the brain; floor 1e-9, no shift."),
-        Metric("epe_mm", "EPE", "mm", False, (0, inf), 2,
-               "Mean distance to the true displacement in the brain; simulated cohorts only."),
-    )  # fmt: skip
+    metrics = METRICS
 
     def cases(self, setting: Setting) -> list[CaseId]:
         ring = setting.dataset.subjects(setting.split)
@@ -173,36 +247,13 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
             return f"the field fits better {best}: {share}"
         return None
 
-    def score(self, case: Case, prediction: np.ndarray) -> Scores:
-        reference, mask = case.reference, case.inputs.fixed_mask
-        warped = warp(reference.moving_labels, prediction, order=0)
-        before, after = (LabelOverlap.of(reference.fixed_labels, m) for m in (reference.moving_labels, warped))
-        dice_all = after.dice(before.in_both())
+    def evaluate(
+        self, case: Case[RegistrationInputs, RegistrationReference], prediction: np.ndarray
+    ) -> RegistrationEvaluation:
+        return RegistrationEvaluation(case, prediction)
 
-        names, groups = list(reference.structures), list(reference.structures.values())
-        present = before.merged(groups).in_both()
-        dice, initial = (overlap.merged(groups).dice(present) for overlap in (after, before))
-        fixed, moved = (merge_labels(m, groups) for m in (reference.fixed_labels, warped))
-        hardest = np.argsort(initial, kind="stable")[: max(1, round(0.3 * len(present)))]
-        hd95 = hd95_per_label(fixed, moved, present, spacing=case.spacing)
-        # a structure that was warped away is as far off as the image allows, and stays in the mean
-        farthest = float(np.linalg.norm(np.multiply(fixed.shape, case.spacing)))
-        hd95 = np.where(np.isinf(hd95), farthest, hd95)
-
-        determinant = jacobian_determinant(prediction, mask=mask)
-        metrics = {
-            "dice": float(dice.mean()),
-            "dice_all": float(dice_all.mean()),
-            "dice30": float(dice[hardest].mean()),
-            "hd95_mm": float(hd95.mean()),
-            "folds_percent": folds_percent(determinant),
-            "ndv_percent": non_diffeomorphic_volume_percent(prediction, mask),
-            "sdlogj": sd_log_jacobian(determinant),
-        }
-        if reference.displacement is not None:
-            metrics["epe_mm"] = endpoint_error_mm(reference.displacement, prediction, mask=mask, spacing=case.spacing)
-        by_structure = {names[label - 1]: float(value) for label, value in zip(present, dice, strict=True)}
-        return Scores(metrics, {"dice_by_structure": by_structure})
+    def details(self, evaluation: RegistrationEvaluation) -> Mapping[str, Any]:
+        return {"dice_by_structure": evaluation.dice_by_structure}
 
     def picture(self, case: Case, prediction: np.ndarray) -> Picture:
         middle = case.inputs.fixed.shape[0] // 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,26 +17,11 @@ from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
-from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
-
-PSNR = Metric("psnr_db", "PSNR", "dB", True, (-inf, inf), 2,
-              f"Peak signal-to-noise ratio of the volume, peak 1; at most {HIGHEST_PSNR:.0f} dB.")  # fmt: skip
-SSIM = Metric("ssim", "SSIM", "", True, (-1, 1), 4, "Mean over axial slices, 7x7 uniform window, data range 1.")
-SSIM_3D = Metric("ssim_3d", "SSIM 3-D", "", True, (-1, 1), 4, "7x7x7 uniform window, data range 1.")
-NMSE = Metric("nmse", "NMSE", "", False, (0, inf), 4, "Squared error over squared norm of the volume.")
-PSNR_FG = Metric("psnr_fg_db", "PSNR, foreground", "dB", True, (-inf, inf), 2,
-                 "Peak 1, mean squared error over the foreground alone: the brain where labels know it.")  # fmt: skip
-SSIM_FG = Metric("ssim_fg", "SSIM, foreground", "", True, (-1, 1), 4, "The slice-wise SSIM map over the foreground.")
-GMSD = Metric("gmsd", "GMSD", "", False, (0, inf), 4, "Gradient-magnitude similarity deviation (Xue et al. 2014).")
-HFEN = Metric("hfen", "HFEN", "", False, (0, inf), 3,
-              "High-frequency error norm: relative error of the Laplacian of Gaussian (Ravishankar 2011).")  # fmt: skip
-SHARPNESS = Metric("sharpness", "sharpness", "", True, (0, inf), 3,
-                   "Mean in-plane gradient of the foreground over the reference's: 1 is as sharp; more may be noise.",
-                   ranked=False)  # fmt: skip
 
 LOWEST_GAIN = 0.6
 """Of a volume in the units of its input; Rician noise of 20 % that nothing was done about brightens 1.3 times."""
@@ -47,6 +33,110 @@ class RestorationReference:
 
     volume: np.ndarray
     foreground: np.ndarray
+
+
+@dataclass(frozen=True)
+class RestorationEvaluation(Evaluation[Any, RestorationReference]):
+    """What the metrics of restoration share."""
+
+    @property
+    def target(self) -> np.ndarray:
+        return self.reference.volume
+
+    @cached_property
+    def scores(self) -> Mapping[str, float]:
+        """PSNR, SSIM and NMSE of the volume and its foreground, from one pass."""
+        return image_scores(self.target, self.prediction, data_range=1, mask=self.reference.foreground)
+
+
+def _score(name: str) -> Callable[[RestorationEvaluation], float]:
+    return lambda evaluation: evaluation.scores[name]
+
+
+PSNR = Metric(
+    "psnr_db",
+    "PSNR",
+    "dB",
+    True,
+    (-inf, inf),
+    2,
+    f"Peak signal-to-noise ratio of the volume, peak 1; at most {HIGHEST_PSNR:.0f} dB.",
+    compute=_score("psnr_db"),
+)
+SSIM = Metric(
+    "ssim",
+    "SSIM",
+    "",
+    True,
+    (-1, 1),
+    4,
+    "Mean over axial slices, 7x7 uniform window, data range 1.",
+    compute=_score("ssim"),
+)
+SSIM_3D = Metric(
+    "ssim_3d",
+    "SSIM 3-D",
+    "",
+    True,
+    (-1, 1),
+    4,
+    "7x7x7 uniform window, data range 1.",
+    compute=lambda e: ssim_3d(e.target, e.prediction, data_range=1),
+)
+NMSE = Metric(
+    "nmse", "NMSE", "", False, (0, inf), 4, "Squared error over squared norm of the volume.", compute=_score("nmse")
+)
+PSNR_FG = Metric(
+    "psnr_fg_db",
+    "PSNR, foreground",
+    "dB",
+    True,
+    (-inf, inf),
+    2,
+    "Peak 1, mean squared error over the foreground alone: the brain where labels know it.",
+    compute=_score("psnr_fg_db"),
+)
+SSIM_FG = Metric(
+    "ssim_fg",
+    "SSIM, foreground",
+    "",
+    True,
+    (-1, 1),
+    4,
+    "The slice-wise SSIM map over the foreground.",
+    compute=_score("ssim_fg"),
+)
+GMSD = Metric(
+    "gmsd",
+    "GMSD",
+    "",
+    False,
+    (0, inf),
+    4,
+    "Gradient-magnitude similarity deviation (Xue et al. 2014).",
+    compute=lambda e: gmsd(e.target, e.prediction, data_range=1),
+)
+HFEN = Metric(
+    "hfen",
+    "HFEN",
+    "",
+    False,
+    (0, inf),
+    3,
+    "High-frequency error norm: relative error of the Laplacian of Gaussian (Ravishankar 2011).",
+    compute=lambda e: hfen(e.target, e.prediction),
+)
+SHARPNESS = Metric(
+    "sharpness",
+    "sharpness",
+    "",
+    True,
+    (0, inf),
+    3,
+    "Mean in-plane gradient of the foreground over the reference's: 1 is as sharp; more may be noise.",
+    ranked=False,
+    compute=lambda e: sharpness_ratio(e.target, e.prediction, mask=e.reference.foreground),
+)
 
 
 @dataclass(frozen=True)
@@ -120,20 +210,11 @@ class Restoration(Task[Any, RestorationReference]):
             return None
         return f"the volume is {gain:.3g} times as bright as the reference; keep the units of the input."
 
-    def score(self, case: Case, prediction: np.ndarray) -> Scores:
-        target, foreground = case.reference.volume, case.reference.foreground
-        pair = (target, prediction)
-        scores = image_scores(*pair, data_range=1, mask=foreground)
-        further: dict[str, Callable[[], float]] = {
-            "ssim_3d": lambda: ssim_3d(*pair, data_range=1),
-            "gmsd": lambda: gmsd(*pair, data_range=1),
-            "hfen": lambda: hfen(*pair),
-            "sharpness": lambda: sharpness_ratio(*pair, mask=foreground),
-        }
-        wanted = [metric.name for metric in self.metrics]
-        scores |= {name: further[name]() for name in wanted if name in further}
-        metrics = {name: scores[name] for name in wanted if not isnan(scores[name])}
-        return Scores(metrics, {"megavoxels": target.size / 1e6})
+    def evaluate(self, case: Case[Any, RestorationReference], prediction: np.ndarray) -> RestorationEvaluation:
+        return RestorationEvaluation(case, prediction)
+
+    def details(self, evaluation: RestorationEvaluation) -> Mapping[str, Any]:
+        return {"megavoxels": evaluation.target.size / 1e6}
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Say the size that seconds and memory by megavoxel refer to."""

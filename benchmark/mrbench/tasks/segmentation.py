@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, isfinite
 from typing import Any
 
@@ -15,7 +16,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
-from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.overlap import dice, hd95_mm
@@ -28,20 +29,6 @@ REGIONS: dict[str, tuple[int, ...]] = {"whole": (1, 2, 3), "core": (1, 3), "enha
 
 MISSED_MM = 373.13
 """HD95 of BraTS where one of the two masks is empty: the diagonal of its volumes, whatever the grid here."""
-
-DICE = {
-    region: Metric(f"dice_{region}", f"Dice, {name}", "", True, (0, 1), 3,
-                   f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).")
-    for (region, labels), name in zip(REGIONS.items(), ("whole tumour", "core", "enhancing"), strict=True)
-}  # fmt: skip
-MEAN = Metric("dice", "Dice, mean of regions", "", True, (0, 1), 3, "Of whole tumour, core and enhancing tumour.")
-PRESENT = Metric("dice_enhancing_present", "Dice, enhancing where there is any", "", True, (0, 1), 3,
-                 "The other convention: cases whose reference has no enhancing tumour are left out.")  # fmt: skip
-HD95 = {
-    region: Metric(f"hd95_{region}_mm", f"HD95, {region}", "mm", False, (0, inf), 1,
-                   f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS).")
-    for region in REGIONS
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,6 +55,58 @@ class SegmentationReference:
     """What only the scorer sees: the label map."""
 
     labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class SegmentationEvaluation(Evaluation[SegmentationInputs, SegmentationReference]):
+    """What the metrics of segmentation share: the regions of both label maps."""
+
+    @cached_property
+    def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Each region in the reference and in the prediction, as bool."""
+        labels = self.reference.labels
+        return {name: (np.isin(labels, own), np.isin(self.prediction, own)) for name, own in REGIONS.items()}
+
+    @cached_property
+    def dice(self) -> dict[str, float]:
+        return {name: dice(*pair) for name, pair in self.regions.items()}
+
+    def hd95_mm(self, region: str) -> float:
+        target, prediction = self.regions[region]
+        if not (target.any() or prediction.any()):
+            return 0.0
+        distance = hd95_mm(target, prediction, spacing=self.case.spacing)
+        return distance if isfinite(distance) else MISSED_MM
+
+    @property
+    def dice_where_enhancing(self) -> float | None:
+        return self.dice["enhancing"] if self.regions["enhancing"][0].any() else None
+
+
+def _dice(region: str) -> Callable[[SegmentationEvaluation], float]:
+    return lambda evaluation: evaluation.dice[region]
+
+
+def _hd95(region: str) -> Callable[[SegmentationEvaluation], float]:
+    return lambda evaluation: evaluation.hd95_mm(region)
+
+
+DICE = {
+    region: Metric(f"dice_{region}", f"Dice, {name}", "", True, (0, 1), 3,
+                   f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).", compute=_dice(region))
+    for (region, labels), name in zip(REGIONS.items(), ("whole tumour", "core", "enhancing"), strict=True)
+}  # fmt: skip
+MEAN = Metric("dice", "Dice, mean of regions", "", True, (0, 1), 3, "Of whole tumour, core and enhancing tumour.",
+              compute=lambda e: np.mean([*e.dice.values()]))  # fmt: skip
+PRESENT = Metric("dice_enhancing_present", "Dice, enhancing where there is any", "", True, (0, 1), 3,
+                 "The other convention: cases whose reference has no enhancing tumour are left out.",
+                 compute=lambda e: e.dice_where_enhancing)  # fmt: skip
+HD95 = {
+    region: Metric(f"hd95_{region}_mm", f"HD95, {region}", "mm", False, (0, inf), 1,
+                   f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS).",
+                   compute=_hd95(region))
+    for region in REGIONS
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -158,18 +197,13 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
             return f"the label map fits better mirrored along {best}: Dice {mirrored[best]:.3f} instead of {own:.3f}."
         return None
 
-    def score(self, case: Case, prediction: np.ndarray) -> Scores:
-        metrics: dict[str, float] = {}
-        for region, labels in REGIONS.items():
-            target, made = (np.isin(image, labels) for image in (case.reference.labels, prediction))
-            metrics[f"dice_{region}"] = dice(target, made)
-            distance = hd95_mm(target, made, spacing=case.spacing)
-            found = target.any() or made.any()
-            metrics[f"hd95_{region}_mm"] = (distance if isfinite(distance) else MISSED_MM) if found else 0.0
-            if region == "enhancing" and target.any():
-                metrics[PRESENT.name] = metrics["dice_enhancing"]
-        metrics[MEAN.name] = float(np.mean([metrics[f"dice_{region}"] for region in REGIONS]))
-        return Scores(metrics, {"megavoxels": prediction.size / 1e6})
+    def evaluate(
+        self, case: Case[SegmentationInputs, SegmentationReference], prediction: np.ndarray
+    ) -> SegmentationEvaluation:
+        return SegmentationEvaluation(case, prediction)
+
+    def details(self, evaluation: SegmentationEvaluation) -> Mapping[str, Any]:
+        return {"megavoxels": evaluation.prediction.size / 1e6}
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Medians beside the means of the table: both are in print, and HD95 makes them differ by a factor."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import inf
 from typing import Any
@@ -16,7 +17,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.setting import Setting
-from mrbench.core.task import Picture, Scores, Task
+from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.image import (
@@ -38,22 +39,6 @@ CLASSES = 3
 
 MISALIGNED = 1.02
 """Mutual information of the contrasts, one of them moved, over that of the two as they are: more is a warning."""
-
-PSNR = Metric("psnr_db", "PSNR, brain", "dB", True, (-inf, inf), 2, "Data range 1, over the brain mask.")
-SSIM = Metric("ssim", "SSIM, brain", "", True, (-1, 1), 4,
-              "Mean over the brain of the 3-D map, 7x7x7 uniform window, data range 1.")  # fmt: skip
-MAE = Metric("mae", "MAE, brain", "", False, (0, inf), 4, "Mean absolute error over the brain mask.")
-NMSE = Metric("nmse", "NMSE, brain", "", False, (0, inf), 4, "Squared error over squared norm, in the brain mask.")
-INFORMATION = Metric("mutual_information_bits", "mutual information", "bits", True, (0, inf), 3,
-                     "Of the true and the made contrast in the brain; 64 bins over the range 0 to 1.5.")  # fmt: skip
-TISSUES = Metric("dice_tissue", "Dice, tissues", "", True, (0, 1), 3,
-                 "Downstream check: mean Dice of three multi-Otsu classes of true and made contrast.")  # fmt: skip
-PSNR_WHOLE = Metric("psnr_whole_db", "PSNR, whole", "dB", True, (-inf, inf), 2, "Data range 1, over the volume.")
-SSIM_WHOLE = Metric("ssim_whole", "SSIM, whole", "", True, (-1, 1), 4, "The 3-D map over the volume without its rim.")
-MAE_WHOLE = Metric("mae_whole", "MAE, whole", "", False, (0, inf), 4, "Mean absolute error over the volume.")
-CYCLE = Metric("cycle_mae", "cycle MAE", "", False, (0, inf), 4,
-               "Of the input made again from the prediction, in the brain: small without being right.",
-               ranked=False)  # fmt: skip
 
 TRACKS = tracks_by_name(Track("t1-to-t2", "T2 from T1", ("T1", "T2")), Track("t2-to-t1", "T1 from T2", ("T2", "T1")))
 """Settings: the source and the target contrast."""
@@ -108,6 +93,138 @@ class TrainingScans:
     tracks: Sequence[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class SynthesisEvaluation(Evaluation[SynthesisInputs, SynthesisReference]):
+    """What the metrics of synthesis share: the prediction in the range of the protocol, one map of SSIM."""
+
+    @property
+    def target(self) -> np.ndarray:
+        return self.reference.image
+
+    @property
+    def mask(self) -> np.ndarray:
+        return self.reference.mask
+
+    @cached_property
+    def pair(self) -> tuple[np.ndarray, np.ndarray]:
+        """True and synthesised contrast."""
+        return self.target, np.clip(_synthesised(self.prediction), 0, CEILING)
+
+    @cached_property
+    def ssim(self) -> tuple[float, float]:
+        """3-D SSIM of the volume and of the brain, from one map."""
+        return volume_ssim(*self.pair, data_range=1, mask=self.mask)
+
+    @property
+    def cycle_mae(self) -> float | None:
+        if self.prediction.ndim != 4:
+            return None
+        return mae(self.inputs.image, np.clip(self.prediction[1], 0, CEILING), mask=self.mask)
+
+
+PSNR = Metric(
+    "psnr_db",
+    "PSNR, brain",
+    "dB",
+    True,
+    (-inf, inf),
+    2,
+    "Data range 1, over the brain mask.",
+    compute=lambda e: psnr(*e.pair, data_range=1, mask=e.mask),
+)
+SSIM = Metric(
+    "ssim",
+    "SSIM, brain",
+    "",
+    True,
+    (-1, 1),
+    4,
+    "Mean over the brain of the 3-D map, 7x7x7 uniform window, data range 1.",
+    compute=lambda e: e.ssim[1],
+)
+MAE = Metric(
+    "mae",
+    "MAE, brain",
+    "",
+    False,
+    (0, inf),
+    4,
+    "Mean absolute error over the brain mask.",
+    compute=lambda e: mae(*e.pair, mask=e.mask),
+)
+NMSE = Metric(
+    "nmse",
+    "NMSE, brain",
+    "",
+    False,
+    (0, inf),
+    4,
+    "Squared error over squared norm, in the brain mask.",
+    compute=lambda e: nmse(*e.pair, mask=e.mask),
+)
+INFORMATION = Metric(
+    "mutual_information_bits",
+    "mutual information",
+    "bits",
+    True,
+    (0, inf),
+    3,
+    "Of the true and the made contrast in the brain; 64 bins over the range 0 to 1.5.",
+    compute=lambda e: mutual_information(*e.pair, data_range=CEILING, mask=e.mask),
+)
+TISSUES = Metric(
+    "dice_tissue",
+    "Dice, tissues",
+    "",
+    True,
+    (0, 1),
+    3,
+    "Downstream check: mean Dice of three multi-Otsu classes of true and made contrast.",
+    compute=lambda e: tissue_dice(e.target, e.pair[1], e.mask),
+)
+PSNR_WHOLE = Metric(
+    "psnr_whole_db",
+    "PSNR, whole",
+    "dB",
+    True,
+    (-inf, inf),
+    2,
+    "Data range 1, over the volume.",
+    compute=lambda e: psnr(*e.pair, data_range=1),
+)
+SSIM_WHOLE = Metric(
+    "ssim_whole",
+    "SSIM, whole",
+    "",
+    True,
+    (-1, 1),
+    4,
+    "The 3-D map over the volume without its rim.",
+    compute=lambda e: e.ssim[0],
+)
+MAE_WHOLE = Metric(
+    "mae_whole",
+    "MAE, whole",
+    "",
+    False,
+    (0, inf),
+    4,
+    "Mean absolute error over the volume.",
+    compute=lambda e: mae(*e.pair),
+)
+CYCLE = Metric(
+    "cycle_mae",
+    "cycle MAE",
+    "",
+    False,
+    (0, inf),
+    4,
+    "Of the input made again from the prediction, in the brain: small without being right.",
+    ranked=False,
+    compute=lambda e: e.cycle_mae,
+)
+
+
 class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     """Synthesis of a contrast; cases are the subjects of a split.
 
@@ -157,7 +274,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn of contrasts that are not aligned, and of a prediction in other units."""
-        inputs, target, made = case.inputs, case.reference.image, _made(prediction)
+        inputs, target, made = case.inputs, case.reference.image, _synthesised(prediction)
         if warning := misalignment(inputs.image, target, inputs.mask, inputs.source, inputs.target, inputs.spacing):
             return warning
         ratio = float(np.percentile(made[inputs.mask], 99.5))  # the target's is 1
@@ -165,30 +282,17 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
             return f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
         return None
 
-    def score(self, case: Case, prediction: np.ndarray) -> Scores:
-        target, mask = case.reference.image, case.reference.mask
-        made = np.clip(_made(prediction), 0, CEILING)
-        pair = (target, made)
-        ssim_whole, ssim_brain = volume_ssim(*pair, data_range=1, mask=mask)
-        metrics = {
-            "psnr_db": psnr(*pair, data_range=1, mask=mask),
-            "ssim": ssim_brain,
-            "mae": mae(*pair, mask=mask),
-            "nmse": nmse(*pair, mask=mask),
-            "mutual_information_bits": mutual_information(*pair, data_range=CEILING, mask=mask),
-            "dice_tissue": tissue_dice(target, made, mask),
-            "psnr_whole_db": psnr(*pair, data_range=1),
-            "ssim_whole": ssim_whole,
-            "mae_whole": mae(*pair),
-        }
-        if prediction.ndim == 4:
-            metrics["cycle_mae"] = mae(case.inputs.image, np.clip(prediction[1], 0, CEILING), mask=mask)
-        return Scores(metrics, {"megavoxels": target.size / 1e6})
+    def evaluate(self, case: Case[SynthesisInputs, SynthesisReference], prediction: np.ndarray) -> SynthesisEvaluation:
+        return SynthesisEvaluation(case, prediction)
+
+    def details(self, evaluation: SynthesisEvaluation) -> Mapping[str, Any]:
+        return {"megavoxels": evaluation.target.size / 1e6}
 
     def picture(self, case: Case, prediction: np.ndarray) -> Picture:
         middle = len(case.reference.image) // 2
         reference, source, made = (
-            np.minimum(image[middle], 1) for image in (case.reference.image, case.inputs.image, _made(prediction))
+            np.minimum(image[middle], 1)
+            for image in (case.reference.image, case.inputs.image, _synthesised(prediction))
         )
         return Picture(reference, source, made, made - reference, names=(case.inputs.target, case.inputs.source))
 
@@ -258,5 +362,5 @@ def _classes(values: np.ndarray) -> np.ndarray:
     return (1 + np.digitize(values, thresholds)).astype(np.uint8)
 
 
-def _made(prediction: np.ndarray) -> np.ndarray:
+def _synthesised(prediction: np.ndarray) -> np.ndarray:
     return prediction[0] if prediction.ndim == 4 else prediction
