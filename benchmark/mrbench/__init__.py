@@ -1,7 +1,51 @@
-"""mrbench: a benchmark and evaluation harness for MRI deep learning beyond segmentation."""
+"""mrbench: a benchmark and evaluation harness for MRI deep learning beyond segmentation.
 
-from mrbench.core.method import Method, method
+>>> import mrbench
+>>> board = mrbench.run("registration", methods=["identity", "demons"], limit=5)  # doctest: +SKIP
+>>> rows = mrbench.load(board.folder)  # doctest: +SKIP
+"""
 
-__version__ = "0.1.0"
+from __future__ import annotations
 
-__all__ = ["Method", "__version__", "method"]
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
+
+if TYPE_CHECKING:
+    from mrbench.api import compare, dataset, leaderboard, load, report, run, train, tune
+    from mrbench.core.setting import bind
+
+try:
+    __version__ = version("mrbench")
+except PackageNotFoundError:  # a checkout that is on the path and not installed
+    __version__ = "0"
+
+_LAZY = {
+    **dict.fromkeys(("compare", "dataset", "leaderboard", "load", "report", "run", "train", "tune"), "mrbench.api"),
+    "bind": "mrbench.core.setting",
+}
+
+__all__ = [
+    "FittedMethod",
+    "LearnedMethod",
+    "Method",
+    "__version__",
+    "bind",
+    "compare",
+    "dataset",
+    "leaderboard",
+    "load",
+    "method",
+    "report",
+    "run",
+    "train",
+    "tune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'mrbench' has no attribute '{name}'")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pandas as pd
+
 from mrbench.core.candidate import Candidate, candidates
 from mrbench.core.case import SPLITS, CaseId
 from mrbench.core.errors import RequestError
@@ -31,8 +33,6 @@ from mrbench.stats.leaderboard import leaderboard as ranked
 from mrbench.stats.side_by_side import SideBySide, side_by_side
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mrbench.datasets.dataset import Dataset
     from mrbench.training.loop import Progress as TrainingProgress
     from mrbench.training.loop import Schedule
@@ -283,6 +283,37 @@ def load(folder: Path | str) -> pd.DataFrame:
         If there are none.
     """
     return frame(rows_below(Path(folder)))
+
+
+def leaderboard(board: Path | str | pd.DataFrame) -> Leaderboard:
+    """Rank the methods of a board: of its folder, or of rows as `load` returns them.
+
+    Raises
+    ------
+    RequestError
+        If the rows are of several boards.
+    """
+    rows = board if isinstance(board, pd.DataFrame) else load(board)
+    return ranked(rows, find_task(str(rows["task"].iloc[0])).metrics)
+
+
+def dataset(name: str, representation: str | None = None) -> Any:
+    """The dataset of that name, to use its subjects in code of your own.
+
+    Parameters
+    ----------
+    name : str
+        As on the command line: ``ixi-hh-2mm``, ``folder:PATH``, ``file.py:Name``.
+    representation : str, optional
+        ``images``, ``k-space``, ``volumes``, ``contrasts`` or ``tumours``; default: the first that it comes in.
+
+    Examples
+    --------
+    >>> cohort = dataset("icbm-sim")
+    >>> [cohort.load(subject).images["T1"].shape for subject in cohort.subjects("test")[:1]]  # doctest: +SKIP
+    [(96, 112, 96)]
+    """
+    return find_dataset(name, representation)
 
 
 def rows_below(folder: Path) -> list[Row]:

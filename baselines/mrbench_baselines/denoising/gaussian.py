@@ -21,6 +21,7 @@ class Gaussian(Smoother):
     reference = "textbook"
     tunable = {"strength": (0.6, 0.8, 1.0)}
     presets = TUNED
+    quick_presets = ({},)
 
     def __init__(self, *, strength: float = 0.8, bias: str = "corrected") -> None:
         super().__init__(bias=bias)

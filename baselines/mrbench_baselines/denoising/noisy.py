@@ -16,5 +16,7 @@ class Noisy(Smoother):
     bias : {"corrected", "kept"}
     """
 
+    quick_presets = ({},)
+
     def smooth(self, inputs: DenoisingInputs) -> np.ndarray:
         return inputs.image

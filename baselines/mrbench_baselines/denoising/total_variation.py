@@ -21,6 +21,7 @@ class TotalVariation(Smoother):
     reference = "Rudin et al., Physica D 1992; Chambolle, J. Math. Imaging Vis. 2004; solver: scikit-image"
     tunable = {"strength": (0.35, 0.5, 0.6, 0.7, 1.0)}
     presets = TUNED
+    quick_presets = ({},)
 
     def __init__(self, *, strength: float = 0.6, bias: str = "corrected") -> None:
         super().__init__(bias=bias)

@@ -13,6 +13,7 @@ class Bootstrap(FittedMethod):
 
     task = "generation"
     reference = "none"
+    quick_presets = ({},)
 
     def fit(self, examples: TrainingSlices) -> None:
         self.images_ = examples.images

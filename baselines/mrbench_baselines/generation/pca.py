@@ -24,6 +24,7 @@ class PCA(FittedMethod):
     reference = "Cootes et al., Active appearance models, PAMI 2001 (appearance alone)"
     tunable = {"components": (8, 16, 32, 64, 128)}
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"components": "tuned"})
+    quick_presets = ({},)
 
     def __init__(self, *, components: int = 32) -> None:
         self.components = components

@@ -49,6 +49,7 @@ class TotalVariation(Method):
     reference = "Block et al., Magn. Reson. Med. 2007; solver: sigpy"
     tunable = {"strength": (0.001, 0.003, 0.01)}
     presets = ({}, {"strength": "tuned"})
+    quick_presets = ({},)
 
     def __init__(self, *, strength: float = 0.005, iterations: int = 200) -> None:
         self.strength = float(strength)

@@ -14,6 +14,7 @@ class ZeroFilled(Method):
 
     task = "reconstruction"
     reference = "Roemer et al., Magn. Reson. Med. 1990 (root sum of squares)"
+    quick_presets = ({},)
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         return root_sum_of_squares(to_image(inputs.kspace))

@@ -15,6 +15,7 @@ class Affine(Method):
 
     task = "registration"
     reference = "Lowekamp et al., The design of SimpleITK, Front. Neuroinform. 2013"
+    quick_presets = ({},)
 
     def setup(self, resources: Resources) -> None:
         super().setup(resources)

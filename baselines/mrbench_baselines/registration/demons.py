@@ -36,6 +36,7 @@ class Demons(Method):
     task = "registration"
     reference = "Vercauteren et al., Diffeomorphic demons, NeuroImage 2009"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"forces": "fast-symmetric"})
+    quick_presets = ({"forces": "fast-symmetric"},)
 
     def __init__(self, *, forces: str = "diffeomorphic", smooth_voxels: float = 1.0, step_voxels: float = 2.0) -> None:
         if forces not in FILTERS:

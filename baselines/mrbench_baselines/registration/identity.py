@@ -13,6 +13,7 @@ class Identity(Method):
 
     task = "registration"
     reference = "none: the data set's own affine alignment"
+    quick_presets = ({},)
 
     def predict(self, inputs: RegistrationInputs) -> np.ndarray:
         return np.zeros((3, *inputs.fixed.shape), np.float32)

@@ -40,6 +40,7 @@ class Threshold(Method):
         {},
         {"flair": "tuned", "gain": "tuned", "necrosis": "tuned"},
     )
+    quick_presets = ({},)
 
     def __init__(self, *, flair: float | str = 1.6, gain: float = 1.0, necrosis: float = 1.0) -> None:
         self.flair = flair if flair == "otsu" else float(flair)

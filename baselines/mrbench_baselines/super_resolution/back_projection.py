@@ -27,6 +27,7 @@ class BackProjection(Method):
     reference = "Irani and Peleg, CVGIP 1991"
     tunable = {"strength": (0.001, 0.01, 0.1)}
     presets = ({}, {"strength": "tuned"})
+    quick_presets = ({},)
 
     def __init__(self, *, strength: float = 0.0, iterations: int = 20) -> None:
         self.strength = float(strength)

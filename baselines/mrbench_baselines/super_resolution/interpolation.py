@@ -38,6 +38,7 @@ class Interpolation(Method):
     task = "super-resolution"
     reference = "Lehmann et al., Survey: interpolation methods in medical image processing, IEEE TMI 1999"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = tuple({"kernel": kernel} for kernel in KERNELS)
+    quick_presets = ({"kernel": "cubic"}, {"kernel": "sinc"})
 
     def __init__(self, *, kernel: str = "cubic") -> None:
         if kernel not in KERNELS:

@@ -22,6 +22,7 @@ class Identity(Method):
     task = "synthesis"
     reference = "none"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"invert": True})
+    quick_presets = ({},)
 
     def __init__(self, *, invert: bool = False) -> None:
         self.invert = invert

@@ -24,6 +24,7 @@ class HistogramMatching(FittedMethod):
 
     task = "synthesis"
     reference = "Nyul and Udupa, On standardizing the MR image intensity scale, MRM 1999"
+    quick_presets = ({},)
 
     def __init__(self, *, invert: bool = True) -> None:
         self.invert = invert

@@ -46,6 +46,7 @@ class SkipAutoencoder(TrackedNetwork):
     reference = "Bermudez et al., Learning implicit brain MRI manifolds with deep learning, SPIE Med. Imaging 2018"
     settings = TRACKS
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({"blind": True},)
+    quick_presets = ({"blind": True},)
 
     def __init__(
         self, *, blind: bool = False, width: int = 32, context: int = 2, planes: str = "all", weights: str = "auto"

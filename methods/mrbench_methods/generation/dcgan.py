@@ -41,6 +41,7 @@ class DCGAN(TrackedNetwork):
         "SPIE Medical Imaging 2018"
     )
     settings: Mapping[str, Any] = Generation.tracks
+    quick_presets = ({},)
 
     def __init__(self, *, latent: int = 100, base: int = 16, weights: str = "auto") -> None:
         self.latent = latent

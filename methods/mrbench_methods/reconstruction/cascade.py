@@ -30,6 +30,7 @@ class CascadeCNN(LearnedReconstruction):
     """
 
     reference = REFERENCE
+    quick_presets = ({},)
     batch = 4
     coil_by_coil = True
 

@@ -26,6 +26,7 @@ class UNet(LearnedReconstruction):
     """
 
     reference = "Zbontar et al., fastMRI, arXiv:1811.08839"
+    quick_presets = ({},)
     batch = 4
 
     def __init__(self, *, features: int = 12, pools: int = 4, weights: str = "auto") -> None:

@@ -58,6 +58,7 @@ class VoxelMorph(LearnedMethod):
         {"diffeomorphic": True},
         {"diffeomorphic": True, "instance_steps": 40},
     )
+    quick_presets = ({}, {"instance_steps": 20})
 
     def __init__(
         self,

@@ -38,6 +38,7 @@ class Vox2Vox(TrackedNetwork):
     reference = "Cirillo et al., Vox2Vox: 3D-GAN for brain tumour segmentation, BrainLes 2020"
     settings: Mapping[str, Any] = Segmentation.tracks
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
+    quick_presets = ({},)
 
     def __init__(self, *, adversarial: float = 1.0, base: int = 12, bottleneck: int = 2, weights: str = "auto") -> None:
         self.adversarial = float(adversarial)

@@ -50,6 +50,7 @@ class MultiScaleFusion(LearnedSuperResolution):
     """
 
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"consistency": False})
+    quick_presets = ({},)
     reference = "Liu et al., Fusing multi-scale information in convolution network for MR SR, BioMed. Eng. OnLine 2018"
 
     def __init__(

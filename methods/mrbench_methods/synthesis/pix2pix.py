@@ -49,6 +49,7 @@ class Pix2Pix(TrackedNetwork):
     settings = TRACKS
     foreign = "icbm-sim"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
+    quick_presets = ({"adversarial": 0.0},)
 
     def __init__(
         self,
