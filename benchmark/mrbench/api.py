@@ -15,7 +15,7 @@ from mrbench.core.candidate import Candidate, candidates
 from mrbench.core.case import SPLITS, CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
-from mrbench.core.registry import FOLDER, dataset_names, find_dataset, find_method, find_task, method_names
+from mrbench.core.registry import FOLDER, dataset_names, find_dataset, find_method, find_task, is_file, method_names
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting, bind
 from mrbench.core.specification import MethodSpec, built, parse_spec
@@ -349,7 +349,12 @@ def report(folder: Path | str) -> Board:
     if not rows:
         raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board.")
     last = rows[-1]
-    setting = bind(last.task, _recorded_dataset(folder, last), last.track, last.split, last.seed)
+    address = runs_of(folder).get(last.run, {})
+    task, dataset = str(address.get("task", last.task)), _recorded_dataset(folder, last)
+    for name in (task, dataset):  # a file of results must not choose what is imported
+        if is_file(name):
+            raise RequestError(f"{folder} is of {name}, a Python file, which only `mrbench run` imports; run it again.")
+    setting = bind(task, dataset, last.track, last.split, last.seed)
     return publish(setting, of_one_protocol(rows), folder, force=True)
 
 

@@ -54,7 +54,7 @@ def find_method(name: str, task: str) -> type[Method]:
     RequestError
         If there is none, with a suggestion; or if a file has no such method for this task.
     """
-    if _is_file(name):
+    if is_file(name):
         method = _from_file(name, Method, "method", lambda method: getattr(method, "task", task) == task)
     elif name in (names := method_names(task)):
         method = _load(_installed(METHODS)[f"{task}.{name}"], "method")
@@ -80,7 +80,7 @@ def find_task(name: str) -> Task[Any, Any]:
     RequestError
         If there is none, with a suggestion.
     """
-    if _is_file(name):
+    if is_file(name):
         return _from_file(name, Task, "task")()
     if name not in _installed(TASKS):
         raise unknown_name("task", name, _installed(TASKS))
@@ -110,7 +110,7 @@ def find_dataset(name: str, representation: str | None = None) -> Any:
     RequestError
         With a suggestion, if there is none, or if the dataset does not come in that representation.
     """
-    if _is_file(name):
+    if is_file(name):
         dataset = _from_file(name, object, "dataset", lambda cls: hasattr(cls, "subjects") and hasattr(cls, "make"))()
         dataset.address = name
         return _fitting(dataset, representation)
@@ -148,7 +148,8 @@ def _fitting(dataset: Any, representation: str | None) -> Any:
     return dataset
 
 
-def _is_file(name: str) -> bool:
+def is_file(name: str) -> bool:
+    """Whether a name is that of a Python file, or of something in one."""
     return name.endswith(".py") or ".py:" in name
 
 
