@@ -1,0 +1,30 @@
+"""What the verbs do, as functions that return objects and print nothing; `mrbench.cli` prints."""
+
+from mrbench.api.boards import RESULTS, ROWS, Board, leaderboard, load, report
+from mrbench.api.comparing import compare, transfer_table
+from mrbench.api.data import dataset, fetch, prepare_dataset, verify
+from mrbench.api.progress import Progress, Silent
+from mrbench.api.running import QUICK_CASES, quick_workers, run
+from mrbench.api.training import train, tune
+
+__all__ = [
+    "QUICK_CASES",
+    "RESULTS",
+    "ROWS",
+    "Board",
+    "Progress",
+    "Silent",
+    "compare",
+    "dataset",
+    "fetch",
+    "leaderboard",
+    "load",
+    "prepare_dataset",
+    "quick_workers",
+    "report",
+    "run",
+    "train",
+    "transfer_table",
+    "tune",
+    "verify",
+]

@@ -1,0 +1,81 @@
+"""Boards side by side, and what learned methods keep of their lead elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mrbench.core.errors import RequestError
+from mrbench.core.registry import dataset_names, find_dataset, find_method, find_task, method_names
+from mrbench.core.task import Task
+from mrbench.core.weights import weights_folder
+from mrbench.engine.store import RowStore
+from mrbench.report.generalisation import write_generalisation
+from mrbench.stats.frame import frame
+from mrbench.stats.generalisation import Training, transfers
+from mrbench.stats.side_by_side import SideBySide, side_by_side
+
+if TYPE_CHECKING:
+    pass
+from mrbench.api.boards import ROWS, of_one_protocol
+
+
+def compare(first: Path | str, second: Path | str) -> tuple[SideBySide, pd.DataFrame, pd.DataFrame]:
+    """Set two boards of one task side by side.
+
+    Raises
+    ------
+    RequestError
+        If a folder is no board, or the two are of different tasks.
+    """
+    boards = []
+    for folder in map(Path, (first, second)):
+        rows = RowStore(folder / ROWS).read()
+        if not rows:
+            raise RequestError(f"{folder} has no {ROWS} with rows; give the folders of two boards.")
+        boards.append(frame(of_one_protocol(rows)))
+    tasks = [str(rows["task"].iloc[0]) for rows in boards]
+    if tasks[0] != tasks[1]:
+        raise RequestError(f"boards of different tasks ({tasks[0]}, {tasks[1]}) cannot be compared.")
+    return side_by_side(boards[0], boards[1], find_task(tasks[0]).primary), boards[0], boards[1]
+
+
+def transfer_table(folder: Path | str) -> Path:
+    """Write the train on / test on table of the learned methods of a task's boards; returns its path.
+
+    Raises
+    ------
+    RequestError
+        If the folder has no such rows, or boards of several tasks.
+    """
+    folder = Path(folder)
+    rows = [row for path in sorted(folder.glob(f"*/*/{ROWS}")) for row in of_one_protocol(RowStore(path).read())]
+    if not rows:
+        raise RequestError(f"{folder} has no boards; give the folder of a board, or of a task's boards.")
+    if len({row.task for row in rows}) > 1:
+        raise RequestError(f"{folder} holds boards of several tasks; give the folder of one.")
+    task = find_task(rows[0].task)
+    simulations = {
+        name: find_dataset(name, task.representation).simulation
+        for name, representations in dataset_names().items()
+        if task.representation in representations
+    }
+    table = transfers(frame(rows), _trainings(task), task.primary, simulations).table
+    if table.empty:
+        raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
+    return write_generalisation(folder, task.name, task.primary, table)
+
+
+def _trainings(task: Task[Any, Any]) -> dict[str, Training]:
+    """What the shipped weights of a task were trained on, by their sha256."""
+    known = {}
+    for name in method_names(task.name):
+        method = find_method(name, task.name)
+        if method.takes_weights:
+            for path in weights_folder(method).glob("*.json"):
+                manifest = json.loads(path.read_text())
+                known[manifest["sha256"]] = Training(manifest["dataset"], tuple(manifest["tracks"]))
+    return known

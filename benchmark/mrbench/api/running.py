@@ -1,0 +1,129 @@
+"""Run what is missing of a board."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mrbench.core.candidate import Candidate, candidates
+from mrbench.core.case import CaseId
+from mrbench.core.errors import RequestError
+from mrbench.core.registry import FOLDER
+from mrbench.core.row import Row
+from mrbench.core.setting import Setting, bind
+from mrbench.engine.run import Options, missing, run_board
+from mrbench.engine.store import RowStore
+
+if TYPE_CHECKING:
+    pass
+from mrbench.api.boards import RESULTS, ROWS, Board, publish, recorded_dataset, shown_rows
+from mrbench.api.data import prepare
+from mrbench.api.progress import SILENT, Progress
+
+QUICK_CASES = 5
+"""Cases of a quick run: the fewest that have an interval."""
+
+OPTIONS = Options()
+
+
+def quick_workers() -> int:
+    """Cases side by side of a quick run: one for each core that this process may use, four at the most."""
+    return min(4, len(os.sched_getaffinity(0)))
+
+
+def run(
+    task: str,
+    *,
+    dataset: str = "icbm-sim",
+    track: str | None = None,
+    methods: Sequence[str] = (),
+    split: str = "test",
+    limit: int | None = None,
+    quick: bool = False,
+    all_weights: bool = False,
+    options: Options = OPTIONS,
+    out: Path | str = RESULTS,
+    progress: Progress = SILENT,
+) -> Board:
+    """Run what is missing of a board and return it.
+
+    Parameters
+    ----------
+    task, dataset, track, split
+        As `mrbench.core.setting.bind` resolves them.
+    methods : sequence of str
+        ``name``, ``name[param=value]``, ``file.py:name`` or ``Alias=...``; default: every installed method.
+    limit : int, optional
+        Only the first cases; every table says so.
+    quick : bool
+        The quick setting of each family on `QUICK_CASES` cases.
+    all_weights : bool
+        Learned methods with foreign weights, too.
+    options : Options
+        Threads, device, workers, limits: what never changes a score.
+    out : Path
+    progress : Progress
+
+    Raises
+    ------
+    RequestError
+        If a name, a parameter or the folder is wrong; nothing was computed then.
+    DataError
+        If a data file is bad or the disk is full; what was computed stays.
+    """
+    setting = bind(task, dataset, track, split)
+    limit = QUICK_CASES if quick and limit is None else limit
+    wanted = candidates(setting, methods, quick=quick, all_weights=all_weights)
+    folder = Path(out) / setting.folder
+    cases = setting.cases(limit)
+    if not cases:
+        raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
+    rows = {row.key: row for row in RowStore(folder / ROWS).read()}
+    _refuse_another_folder(folder, setting, list(rows.values()))
+    interrupted = False
+    if todo := sum(len(missing(candidate, cases, rows, retry=options.retry)) for candidate in wanted):
+        learned_from = setting.dataset.subjects("train") if _any_fitted(wanted) else ()
+        prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
+        try:
+            _run(setting, wanted, folder, limit, options, todo, progress)
+        except KeyboardInterrupt:
+            interrupted = True
+    return _board(setting, wanted, folder, limit, interrupted=interrupted)
+
+
+def _any_fitted(wanted: Sequence[Candidate]) -> bool:
+    return any(candidate.method.fitted and not candidate.skipped for candidate in wanted)
+
+
+def _run(
+    setting: Setting, wanted: Sequence[Candidate], folder: Path, limit: int | None, options: Options, todo: int,
+    progress: Progress,
+) -> None:  # fmt: skip
+    done = 0
+
+    def listen(candidate: Candidate, case: CaseId, row: Row | None) -> None:
+        nonlocal done
+        if row is None:
+            progress.running(candidate.name, case.id, done, todo)
+            return
+        done += 1
+        progress.finished(row, done, todo)
+
+    run_board(setting, wanted, folder=folder, limit=limit, options=options, listen=listen)
+
+
+def _refuse_another_folder(folder: Path, setting: Setting, rows: Sequence[Row]) -> None:
+    """Two folders of one name would share a board."""
+    for row in {row.run: row for row in rows if row.fingerprint != setting.dataset.fingerprint}.values():
+        other = recorded_dataset(folder, row)
+        if other.startswith(f"{FOLDER}:") and other != setting.dataset.address:
+            raise RequestError(f"{folder} holds rows of {other}; give another --out, or rename one of the two folders.")
+
+
+def _board(
+    setting: Setting, wanted: Sequence[Candidate], folder: Path, limit: int | None, *, interrupted: bool = False
+) -> Board:
+    rows, older = shown_rows(setting, wanted, RowStore(folder / ROWS).read(), limit)
+    return publish(setting, rows, folder, older=older, figures=not interrupted, interrupted=interrupted)

@@ -1,0 +1,108 @@
+"""Train learned methods, tune classical ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mrbench.core.errors import RequestError
+from mrbench.core.method import LearnedMethod, Resources
+from mrbench.core.registry import find_dataset, find_method, find_task
+from mrbench.core.setting import bind
+from mrbench.core.specification import MethodSpec, built, parse_spec
+
+if TYPE_CHECKING:
+    from mrbench.datasets.dataset import Dataset
+    from mrbench.training.loop import Progress as TrainingProgress
+    from mrbench.training.loop import Schedule
+from mrbench.api.data import prepare
+from mrbench.api.progress import SILENT, Progress
+
+RESOURCES = Resources()
+
+
+def train(
+    task: str,
+    method: str,
+    *,
+    schedule: Schedule,
+    dataset: str = "icbm-sim",
+    track: str | None = None,
+    extra_subjects: int = 0,
+    start_from: Path | None = None,
+    validation_limit: int | None = None,
+    seed: int = 0,
+    resources: Resources = RESOURCES,
+    out: Path = Path("weights"),
+    checkpoints: Path = Path("checkpoints"),
+    progress: Progress = SILENT,
+    listen: Callable[[TrainingProgress, float, float | None], None] = lambda state, loss, score: None,
+) -> Path:
+    """Train a learned method on the train split; weights are chosen on the validation split.
+
+    Returns
+    -------
+    Path
+        The weights; their manifest lies beside them.
+
+    Raises
+    ------
+    RequestError
+        If the method has nothing to train, or the dataset cannot train it.
+    """
+    from mrbench.training.fit import fit
+
+    found, spec = find_task(task), parse_spec(method)
+    data: Dataset = find_dataset(dataset, found.representation)
+    if extra_subjects:
+        data.add_extra_subjects(extra_subjects)
+    learner = built(find_method(spec.name, found.name), spec)
+    if not isinstance(learner, LearnedMethod):
+        raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")
+    tracks = [found.track(name, data) for name in (track.split("+") if track else [None])]
+    prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
+    return fit(
+        learner, spec, found, data, tracks, schedule, out=out, checkpoints=checkpoints, seed=seed,
+        resources=resources, start_from=start_from, validation_limit=validation_limit, report=listen,
+    )  # fmt: skip
+
+
+def tune(
+    task: str,
+    method: str,
+    *,
+    dataset: str = "icbm-sim",
+    track: str | None = None,
+    limit: int | None = None,
+    threads: int = 1,
+    out: Path = Path("tuned"),
+    progress: Progress = SILENT,
+    listen: Callable[[Mapping[str, float], float], None] = lambda parameters, score: None,
+) -> tuple[MethodSpec, Path]:
+    """Choose the parameters of a classical method on the validation split.
+
+    Returns
+    -------
+    spec : MethodSpec
+        The method with what was chosen.
+    path : Path
+        The manifest, with every candidate that was tried.
+
+    Raises
+    ------
+    RequestError
+        If the method has nothing to tune, or there are no validation cases.
+    """
+    from mrbench.training.tune import tune as search
+
+    setting, spec = bind(task, dataset, track, "validation"), parse_spec(method)
+    method_class = find_method(spec.name, setting.task.name)
+    if method_class.tunable:
+        learned_from = setting.dataset.subjects("train") if method_class.fitted else ()
+        subjects = setting.task.subjects_for(setting, setting.cases(limit))
+        prepare(setting.dataset, [*learned_from, *subjects], progress)
+    path = search(method_class, spec, setting, out=out, limit=limit, threads=threads, report=listen)
+    chosen = json.loads(path.read_text())["chosen"]
+    return MethodSpec(spec.name, {**spec.parameters, **chosen}), path
