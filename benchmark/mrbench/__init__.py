@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 
 if TYPE_CHECKING:
-    from mrbench.api import compare, dataset, leaderboard, load, report, run, train, tune
+    from mrbench.api import compare, dataset, leaderboard, load, rebuild, run, train, tune
     from mrbench.core.setting import bind
 
 try:
@@ -23,7 +23,7 @@ except PackageNotFoundError:  # a checkout that is on the path and not installed
     __version__ = "0"
 
 _LAZY = {
-    **dict.fromkeys(("compare", "dataset", "leaderboard", "load", "report", "run", "train", "tune"), "mrbench.api"),
+    **dict.fromkeys(("compare", "dataset", "leaderboard", "load", "rebuild", "run", "train", "tune"), "mrbench.api"),
     "bind": "mrbench.core.setting",
 }
 
@@ -38,7 +38,7 @@ __all__ = [
     "leaderboard",
     "load",
     "method",
-    "report",
+    "rebuild",
     "run",
     "train",
     "tune",

@@ -1,6 +1,6 @@
 """What the verbs do, as functions that return objects and print nothing; `mrbench.cli` prints."""
 
-from mrbench.api.boards import RESULTS, ROWS, Board, leaderboard, load, report
+from mrbench.api.boards import RESULTS, ROWS, Board, leaderboard, load, rebuild
 from mrbench.api.comparing import compare, transfer_table
 from mrbench.api.data import dataset, fetch, prepare_dataset, verify
 from mrbench.api.progress import Progress, Silent
@@ -21,7 +21,7 @@ __all__ = [
     "load",
     "prepare_dataset",
     "quick_workers",
-    "report",
+    "rebuild",
     "run",
     "train",
     "transfer_table",

@@ -164,7 +164,7 @@ def recorded_dataset(folder: Path, row: Row) -> str:
     return str(runs_of(folder).get(row.run, {}).get("dataset", row.dataset))
 
 
-def report(folder: Path | str) -> Board:
+def rebuild(folder: Path | str) -> Board:
     """Rebuild tables, figures and page of a board from its rows; runs no method.
 
     Raises

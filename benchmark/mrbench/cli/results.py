@@ -51,7 +51,7 @@ def report(folder: Folder) -> None:
 
     console = Console()
     if (folder / api.ROWS).is_file():
-        show(console, api.report(folder))
+        show(console, api.rebuild(folder))
         return
     path = api.transfer_table(folder)
     console.print(Markdown(path.read_text()))

@@ -1,0 +1,126 @@
+"""The API: the command line's words, objects back, nothing printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import mrbench
+from mrbench.core.candidate import resolve
+from mrbench.core.errors import RequestError
+from mrbench.core.setting import bind
+
+METHOD = """
+import numpy as np
+from mrbench import method
+
+@method(task="registration")
+def still(inputs, gain=0.0):
+    return np.full((3, *inputs.fixed.shape), gain, np.float32)
+"""
+
+
+class Heard:
+    """Progress, as a notebook would show it."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, int, int]] = []
+
+    def preparing(self, dataset: str, done: int, total: int) -> None: ...
+
+    def running(self, method: str, case: str, done: int, total: int) -> None: ...
+
+    def finished(self, row, done: int, total: int) -> None:
+        self.rows.append((row.method, done, total))
+
+
+@pytest.fixture(scope="module")
+def made(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A board of two methods, with what was heard of it and what was printed."""
+    patch = pytest.MonkeyPatch()
+    folder = tmp_path_factory.mktemp("api")
+    patch.setenv("MRBENCH_CACHE", str(folder / "cache"))
+    (folder / "mine.py").write_text(METHOD)
+    heard = Heard()
+    board = mrbench.run(
+        "registration", dataset=f"folder:{cohort}", methods=["identity", f"Ours={folder}/mine.py:still"],
+        out=folder / "out", progress=heard,
+    )  # fmt: skip
+    patch.undo()
+    return folder, board, heard
+
+
+def test_a_run_returns_what_stands_on_disk(made) -> None:
+    folder, board, heard = made
+    assert [row.method for row in board.rows] == ["identity"] * 3 + ["Ours"] * 3 and not board.failed
+    assert [done for _, done, _ in heard.rows] == [1, 2, 3, 4, 5, 6] and {total for *_, total in heard.rows} == {6}
+    frame = mrbench.load(board.folder)
+    assert isinstance(frame, pd.DataFrame) and len(frame) == 6 and frame["dice"].notna().all()
+    assert mrbench.load(folder / "out").equals(frame)
+    table = mrbench.leaderboard(frame)
+    assert list(table.summary.index) == list(board.leaderboard.summary.index)
+
+
+def test_a_run_prints_nothing(cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    mrbench.run("registration", dataset=f"folder:{cohort}", methods=["identity"], limit=1, out=tmp_path)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_rows_of_older_code_stay_and_are_named(made, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, board, _ = made
+    monkeypatch.setenv("MRBENCH_CACHE", str(folder / "cache"))
+    (folder / "other").mkdir()
+    (folder / "other/mine.py").write_text(METHOD.replace("gain, np", "gain + 1e-3, np"))
+    again = mrbench.run(
+        "registration", dataset=bind_address(board), methods=[f"Ours={folder}/other/mine.py:still"], limit=1,
+        out=folder / "out",
+    )  # fmt: skip
+    assert {row.method for row in again.rows} == {"identity", "Ours"}
+    whole = mrbench.run("registration", dataset=bind_address(board), methods=["identity"], out=folder / "out")
+    assert [row.case for row in whole.rows if row.method == "Ours"] and not whole.older
+
+
+def bind_address(board: mrbench.api.Board) -> str:
+    runs = json.loads((board.folder / "run.json").read_text())["runs"]
+    return next(iter(runs.values()))["dataset"]
+
+
+def test_keys_hold_the_content_of_files_that_parameters_name(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(METHOD.replace("gain=0.0", "gain=0.0, table=''"))
+    (tmp_path / "table.txt").write_text("1")
+    setting = bind("registration", f"folder:{cohort}")
+    text = f"{tmp_path}/mine.py:still[table='{tmp_path}/table.txt']"
+    before = resolve(setting, text).row_key(setting.cases()[0])
+    assert resolve(setting, text).row_key(setting.cases()[0]) == before
+    (tmp_path / "table.txt").write_text("2")
+    assert resolve(setting, text).row_key(setting.cases()[0]) != before
+
+
+def test_a_board_that_names_a_python_file_is_not_rebuilt(made, tmp_path: Path) -> None:
+    _, board, _ = made
+    rows = (board.folder / "rows.jsonl").read_text().replace('"task": "registration"', '"task": "evil.py:Task"')
+    (tmp_path / "rows.jsonl").write_text(rows)
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    with pytest.raises(RequestError, match="a Python file, which only `mrbench run` imports"):
+        mrbench.rebuild(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda path: mrbench.load(path), "has no rows.jsonl"),
+        (lambda path: mrbench.rebuild(path), "has no rows.jsonl"),
+        (lambda path: mrbench.run("registratoin", out=path), "did you mean 'registration'"),
+        (lambda path: mrbench.run("registration", methods=["identity", "identity"], out=path), "asked for twice"),
+        (lambda path: mrbench.run("registration", methods=["A=identity", "A=affine"], out=path), "called 'A'"),
+        (lambda path: mrbench.train("registration", "identity", schedule=None), "nothing to train"),
+        (lambda path: mrbench.dataset("ixi"), "did you mean 'ixi-hh-2mm'"),
+    ],
+)
+def test_wrong_requests_write_nothing(call, message: str, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=message):
+        call(tmp_path)
+    assert list(tmp_path.iterdir()) == []
