@@ -1,7 +1,7 @@
 """Scores are what they were before the metrics were compiled and the tasks rewritten.
 
-`scores.json` was written by commit 620b618, as hexadecimal floats. Equal to the last digit, but for sums that are taken in
-another order: those differ by a few units in the last place.
+`scores.json` was written by commit 620b618, as hexadecimal floats. Equal to the last digit, but for sums that are taken
+in another order: those differ by a few units in the last place.
 """
 
 from __future__ import annotations

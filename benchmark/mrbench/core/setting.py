@@ -109,9 +109,9 @@ def bind(task: str, dataset: str, track: str | None = None, split: str = "test",
     RequestError
         If a name is unknown, with a suggestion, or the dataset is not in the representation that the task works on.
     """
-    found = find_task(task)
-    bound = found.track(track, cohort := find_dataset(dataset, found.representation))
-    return Setting(found, cohort, bound, split, seed, task)
+    task_object = find_task(task)
+    cohort = find_dataset(dataset, task_object.representation)
+    return Setting(task_object, cohort, task_object.track(track, cohort), split, seed, task)
 
 
 def bound(address: Address) -> Setting:

@@ -91,7 +91,7 @@ def noisy(track: DenoisingTrack, volume: np.ndarray, rng: np.random.Generator) -
 class Denoising(Restoration):
     """Denoising of magnitude volumes.
 
-    A prediction is the clean volume ``(z, y, x)``. With ``--split train`` a board shows the networks on the people
+    A prediction is the clean volume ``(z, y, x)``. With ``--split train`` a board shows the networks on the subjects
     they were trained on, under new noise: what the paper did, and too kind.
     """
 

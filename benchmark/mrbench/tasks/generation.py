@@ -122,7 +122,7 @@ FRECHET = Metric(
     False,
     (0, inf),
     2,
-    "Of Gaussians fitted to mrbench's own features of made and real held-out slices. No FID.",
+    "Of Gaussians fitted to mrbench's own features of new and real held-out slices. No FID.",
     compute=lambda e: frechet_distance(*e.features),
 )
 MMD = Metric(
@@ -142,7 +142,7 @@ PRECISION = Metric(
     True,
     (0, 1),
     3,
-    "Share of made slices among the real (k = 3).",
+    "Share of new slices among the real (k = 3).",
     compute=lambda e: e.coverage[0],
 )
 RECALL = Metric(
@@ -152,7 +152,7 @@ RECALL = Metric(
     True,
     (0, 1),
     3,
-    "Share of real slices among the made (k = 3).",
+    "Share of real slices among the new (k = 3).",
     compute=lambda e: e.coverage[1],
 )
 LIKENESS = Metric(
@@ -162,7 +162,7 @@ LIKENESS = Metric(
     False,
     (-1, 1),
     3,
-    "Mean of random pairs of made slices: above that of real pairs, variety is missing.",
+    "Mean of random pairs of new slices: above that of real pairs, variety is missing.",
     ranked=False,
     compute=lambda e: pair_ms_ssim(e.slices, random_pairs(len(e.slices))),
 )
@@ -173,7 +173,7 @@ NEAREST = Metric(
     False,
     (-1, 1),
     3,
-    "Median over made slices of the highest normalised cross-correlation with a training slice.",
+    "Median over new slices of the highest normalised cross-correlation with a training slice.",
     ranked=False,
     compute=lambda e: np.median(e.nearest),
 )
@@ -184,14 +184,14 @@ COPIED = Metric(
     False,
     (0, 1),
     3,
-    "Share of made slices nearer to a training slice (NCC) than any real held-out slice is.",
+    "Share of new slices nearer to a training slice (NCC) than any real held-out slice is.",
     compute=lambda e: (e.nearest > e.reference.nearest.max()).mean(),
 )
 
 
 @dataclass(frozen=True)
 class TrainingSlices:
-    """The slices of the train split ``(slice, y, x)``, those of a person in a row, and the tracks trained for."""
+    """The slices of the train split ``(slice, y, x)``, those of a subject in a row, and the tracks trained for."""
 
     images: np.ndarray
     tracks: Sequence[str]
@@ -287,10 +287,10 @@ class Generation(Task[GenerationInputs, GenerationReference]):
     def picture(self, case: Case, prediction: np.ndarray) -> Picture:
         """Samples, each with the training slices most like it; the difference is the sample less each of them."""
         training = case.reference.training
-        made, real = (_with_nearest(images.clip(0, 1), training) for images in (prediction, case.reference.held_out))
+        new, real = (_with_nearest(images.clip(0, 1), training) for images in (prediction, case.reference.held_out))
         typical = training[np.linspace(0, len(training) - 1, SHOWN * (SHOWN + 1)).astype(int)]
         return Picture(
-            _mosaic(real), _mosaic(typical), _mosaic(made), _mosaic(made[:, :1] - made),
+            _mosaic(real), _mosaic(typical), _mosaic(new), _mosaic(new[:, :1] - new),
             names=(f"real held-out slices, each\nbefore its {SHOWN} nearest training slices", "training slices"),
             compared="training slice", scale=2.0,
         )  # fmt: skip
@@ -342,7 +342,7 @@ def slices_of(cohort: Cohort, split: str) -> tuple[np.ndarray, tuple[float, floa
         If the split has no subjects, the volumes differ in size, are too small, or have no T1.
     """
     dataset = cohort.dataset
-    found: list[np.ndarray] = []
+    slabs: list[np.ndarray] = []
     spacing = None
     for name in dataset.subjects(split):
         subject = dataset.load(name)
@@ -356,16 +356,16 @@ def slices_of(cohort: Cohort, split: str) -> tuple[np.ndarray, tuple[float, floa
                 f"subject '{name}' has {volume.shape} voxels; generation needs {2 * SLICES} slices of "
                 f"{SMALLEST}x{SMALLEST} pixels at the least."
             )
-        if found and part.shape != found[0].shape:
+        if slabs and part.shape != slabs[0].shape:
             raise DataError(
-                f"subject '{name}' has slices of {part.shape[1:]} pixels, others {found[0].shape[1:]}; "
+                f"subject '{name}' has slices of {part.shape[1:]} pixels, others {slabs[0].shape[1:]}; "
                 "resample them to one grid."
             )
-        found.append(part)
+        slabs.append(part)
         spacing = spacing or subject.spacing
     if spacing is None:
         raise DataError(f"{dataset.name} has no subjects in the split '{split}'; generation compares with them.")
-    return np.concatenate(found), spacing
+    return np.concatenate(slabs), spacing
 
 
 def random_pairs(count: int) -> np.ndarray:

@@ -193,10 +193,10 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         return Case(case.id, case.subjects, inputs, reference, fixed.spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> list[Subject]:  # type: ignore[override]
-        people = [dataset.load(subject) for subject in dataset.subjects("train")]
-        for person in people:
-            _check_pair(people[0], person, dataset.name)
-        return people
+        subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
+        for subject in subjects:
+            _check_pair(subjects[0], subject, dataset.name)
+        return subjects
 
     def protocol(self, setting: Setting) -> Protocol:
         dataset: Dataset = setting.dataset  # type: ignore[assignment]

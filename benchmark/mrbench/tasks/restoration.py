@@ -195,15 +195,15 @@ class Restoration(Task[Any, RestorationReference]):
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where the volume fits clearly better moved by a voxel, mirrored, or in other units."""
         target = case.reference.volume
-        own = nmse(target, prediction)
+        error = nmse(target, prediction)
         variants = {
             f"moved by {step:+d} voxel along {name}": np.roll(prediction, step, axis)
             for axis, name in enumerate("zyx") for step in (-1, 1) if target.shape[axis] > 1
         } | {f"mirrored along {name}": np.flip(prediction, axis) for axis, name in enumerate("zyx")}  # fmt: skip
         errors = {name: nmse(target, variant) for name, variant in variants.items()}
         best = min(errors, key=errors.__getitem__)
-        if errors[best] < 0.6 * own:
-            return f"the volume fits better {best}: NMSE {errors[best]:.4f} instead of {own:.4f}."
+        if errors[best] < 0.6 * error:
+            return f"the volume fits better {best}: NMSE {errors[best]:.4f} instead of {error:.4f}."
         # of the target's pattern, not the energy: noise that a method left in adds energy, but none of the pattern
         gain = float((target * prediction).sum(dtype=np.float64) / (target**2).sum(dtype=np.float64))
         if LOWEST_GAIN < gain < 1 / LOWEST_GAIN:

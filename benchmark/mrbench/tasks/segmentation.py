@@ -65,7 +65,7 @@ class SegmentationEvaluation(Evaluation[SegmentationInputs, SegmentationReferenc
     def regions(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Each region in the reference and in the prediction, as bool."""
         labels = self.reference.labels
-        return {name: (np.isin(labels, own), np.isin(self.prediction, own)) for name, own in REGIONS.items()}
+        return {name: (np.isin(labels, region), np.isin(self.prediction, region)) for name, region in REGIONS.items()}
 
     @cached_property
     def dice(self) -> dict[str, float]:
@@ -190,11 +190,12 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where the tumour fits clearly better mirrored."""
         target = case.reference.labels > 0
-        own = dice(target, prediction > 0)
+        upright = dice(target, prediction > 0)
         mirrored = {name: dice(target, np.flip(prediction, axis) > 0) for axis, name in enumerate("zyx")}
         best = max(mirrored, key=mirrored.__getitem__)
-        if mirrored[best] > own + 0.3:
-            return f"the label map fits better mirrored along {best}: Dice {mirrored[best]:.3f} instead of {own:.3f}."
+        if mirrored[best] > upright + 0.3:
+            gain = f"Dice {mirrored[best]:.3f} instead of {upright:.3f}"
+            return f"the label map fits better mirrored along {best}: {gain}."
         return None
 
     def evaluate(
@@ -208,21 +209,21 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Medians beside the means of the table: both are in print, and HD95 makes them differ by a factor."""
         methods = dict.fromkeys(row.method for row in rows if row.status == "ok")
-        told = []
+        medians_of = []
         for method in methods:
-            own = [row.metrics for row in rows if row.method == method and row.status == "ok"]
-            medians = [f"{np.median([m[f'dice_{r}'] for m in own]):.3f}" for r in REGIONS]
-            distances = [f"{np.median([m[f'hd95_{r}_mm'] for m in own]):.1f}" for r in REGIONS]
-            told.append(f"{method} {' / '.join(medians)}, {' / '.join(distances)} mm")
-        return [f"Medians of Dice and HD95, whole / core / enhancing: {'; '.join(told)}."] if told else []
+            scores = [row.metrics for row in rows if row.method == method and row.status == "ok"]
+            medians = [f"{np.median([m[f'dice_{r}'] for m in scores]):.3f}" for r in REGIONS]
+            distances = [f"{np.median([m[f'hd95_{r}_mm'] for m in scores]):.1f}" for r in REGIONS]
+            medians_of.append(f"{method} {' / '.join(medians)}, {' / '.join(distances)} mm")
+        return [f"Medians of Dice and HD95, whole / core / enhancing: {'; '.join(medians_of)}."] if medians_of else []
 
     def picture(self, case: Case, prediction: np.ndarray) -> Picture:
         area = (case.reference.labels > 0).sum(axis=(1, 2))
         middle = int(area.argmax()) if area.any() else len(area) // 2
-        reference, made = (image[middle] / HIGHEST_LABEL for image in (case.reference.labels, prediction))
+        reference, labels = (image[middle] / HIGHEST_LABEL for image in (case.reference.labels, prediction))
         flair = case.inputs.images[CONTRASTS.index("FLAIR"), middle]
         source = np.clip((flair + 2) / 6, 0, 1) * case.inputs.mask[middle]
-        return Picture(reference, source, made, made - reference, names=("reference", "FLAIR"))
+        return Picture(reference, source, labels, labels - reference, names=("reference", "FLAIR"))
 
 
 def example_of(subject: Subject) -> TumourExample:
