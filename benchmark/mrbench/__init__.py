@@ -15,6 +15,7 @@ from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 
 if TYPE_CHECKING:
     from mrbench.api import compare, dataset, leaderboard, load, rebuild, run, train, tune
+    from mrbench.cli.progress import progress_bar
     from mrbench.core.setting import bind
 
 try:
@@ -25,6 +26,7 @@ except PackageNotFoundError:  # a checkout that is on the path and not installed
 _LAZY = {
     **dict.fromkeys(("compare", "dataset", "leaderboard", "load", "rebuild", "run", "train", "tune"), "mrbench.api"),
     "bind": "mrbench.core.setting",
+    "progress_bar": "mrbench.cli.progress",
 }
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "leaderboard",
     "load",
     "method",
+    "progress_bar",
     "rebuild",
     "run",
     "train",

@@ -5,27 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_method, method_names
-from mrbench.core.specification import MethodSpec, parse_spec
-
-WORDS = st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda w: w not in ("true", "false", "none"))
-VALUES = st.one_of(st.integers(-999, 999), st.booleans(), WORDS, st.floats(-99, 99, allow_nan=False))
-
-
-@given(WORDS, st.dictionaries(WORDS, VALUES, max_size=4))
-def test_spec_survives_a_round_trip(name: str, parameters: dict) -> None:
-    spec = MethodSpec(name, parameters)
-    assert parse_spec(str(spec)) == spec
-
-
-@pytest.mark.parametrize("text", ["elastix[grid_mm=5", "elastix[grid_mm]"])
-def test_malformed_spec_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match="write name"):
-        parse_spec(text)
 
 
 def test_every_method_of_the_design_is_installed() -> None:

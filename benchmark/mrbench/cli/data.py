@@ -33,10 +33,10 @@ def data_fetch(dataset: Dataset) -> None:
     from rich.console import Console
 
     from mrbench import api
-    from mrbench.cli.progress import progress
+    from mrbench.cli.progress import progress_bar
 
     console = Console()
-    with progress(console) as listener:
+    with progress_bar(console) as listener:
         files = api.fetch(dataset, listener)
     console.print(f"{files} files of {dataset} are here and verified." if files else f"{dataset} needs no download.")
 
@@ -47,10 +47,10 @@ def data_verify(dataset: Dataset) -> None:
     from rich.console import Console
 
     from mrbench import api
-    from mrbench.cli.progress import progress
+    from mrbench.cli.progress import progress_bar
 
     console = Console()
-    with progress(console) as listener:
+    with progress_bar(console) as listener:
         sizes = api.verify(dataset, listener)
     counts = ", ".join(f"{count} {split}" for split, count in sizes.items())
     console.print(f"{dataset}: {counts}; no subject in two splits.")
@@ -63,10 +63,10 @@ def data_prepare(dataset: Dataset, split: Annotated[str | None, typer.Option(hel
     from rich.markup import escape
 
     from mrbench import api
-    from mrbench.cli.progress import progress
+    from mrbench.cli.progress import progress_bar
 
     console = Console()
-    with progress(console) as listener:
+    with progress_bar(console) as listener:
         ready = api.prepare_dataset(dataset, split, listener)
     for representation, (count, folder) in ready.items():
         console.print(escape(f"{count} subjects of {dataset}, {representation}, are ready in {folder}"), soft_wrap=True)

@@ -28,9 +28,16 @@ def bar(console: Console) -> RichProgress:
 
 
 @contextmanager
-def progress(console: Console) -> Iterator[Bars | Lines]:
-    """What `mrbench.api` reports to: bars where there is a terminal, lines elsewhere."""
-    if not console.is_terminal:
+def progress_bar(console: Console | None = None) -> Iterator[Bars | Lines]:
+    """What `mrbench.run` reports to: bars on a terminal and in a notebook, lines elsewhere.
+
+    Examples
+    --------
+    >>> with progress_bar() as progress:  # doctest: +SKIP
+    ...     board = mrbench.run("registration", limit=5, progress=progress)
+    """
+    console = console or Console()
+    if not (console.is_terminal or console.is_jupyter):
         yield Lines()
         return
     with bar(console) as drawn:

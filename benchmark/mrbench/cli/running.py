@@ -49,7 +49,7 @@ def run(
     from rich.console import Console
 
     from mrbench import api
-    from mrbench.cli.progress import progress
+    from mrbench.cli.progress import progress_bar
     from mrbench.cli.results import show
     from mrbench.core.method import Resources
     from mrbench.engine.run import Options
@@ -57,7 +57,7 @@ def run(
     check_device(device)
     options = Options(Resources(threads, device), workers or (api.quick_workers() if quick else 1), timeout, retry)
     console = Console()
-    with progress(console) as listener:
+    with progress_bar(console) as listener:
         board = api.run(
             task, dataset=dataset, track=track, methods=method or [], split=split, limit=limit, quick=quick,
             all_weights=all_weights, options=options, out=out, progress=listener,

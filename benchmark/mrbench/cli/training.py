@@ -54,7 +54,7 @@ def train(
     from rich.markup import escape
 
     from mrbench import api
-    from mrbench.cli.progress import bar, progress
+    from mrbench.cli.progress import bar, progress_bar
     from mrbench.core.method import Resources
     from mrbench.core.registry import find_task
     from mrbench.training.loop import Schedule
@@ -62,7 +62,7 @@ def train(
     check_device(device)
     console, primary = Console(), find_task(task).primary
     schedule = Schedule(steps, learning_rate, validate_every=min(validate_every, steps), keep_last=keep_last)
-    with progress(console) as listener, bar(console) as drawn:
+    with progress_bar(console) as listener, bar(console) as drawn:
         line = drawn.add_task("training", total=steps, visible=console.is_terminal)
 
         def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
@@ -94,7 +94,7 @@ def tune(
     from rich.markup import escape
 
     from mrbench import api
-    from mrbench.cli.progress import progress
+    from mrbench.cli.progress import progress_bar
     from mrbench.core.registry import find_task
 
     console, primary = Console(), find_task(task).primary
@@ -103,7 +103,7 @@ def tune(
         text = ", ".join(f"{name} {value:g}" for name, value in parameters.items())
         console.print(f"{text}: validation {primary.name} {score:.4f}")
 
-    with progress(console) as listener:
+    with progress_bar(console) as listener:
         spec, path = api.tune(
             task, method, dataset=dataset, track=track, limit=limit, threads=threads, out=out, progress=listener,
             listen=listen,
