@@ -26,11 +26,14 @@ os.environ.update(thread_environment(1))  # as in a run: some tools give other d
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave without unloading: ITK, SimpleITK and ANTs in one process crash when the interpreter takes them down.
 
-    In a run each method has a process of its own.
+    In a run each method has a process of its own. A worker of pytest-xdist has sent all its results by now; where no
+    session was held (``--help``, a wrong option), nothing was loaded and the exit code is pytest's.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(int(getattr(config, "_mrbench_exit", 0)))
+    status = getattr(config, "_mrbench_exit", None)
+    if status is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(status))
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,67 +1,157 @@
-"""The README tells the truth: its table is the one in results/, its method runs."""
+"""README and docs/ tell the truth: tables are those of the rows, examples run, commands exist."""
 
 from __future__ import annotations
 
-import csv
 import re
+import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from docs import directives, readme
+from typer.main import get_command
 
+from mrbench.cli import app
 from mrbench.core.case import Case
-from mrbench.core.registry import find_method, find_task
+from mrbench.core.registry import dataset_names, find_method, find_task, method_names, task_names
+from mrbench.core.specification import parse_spec
 from mrbench.engine.store import RowStore
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import leaderboard
+from mrbench.tasks.denoising import DenoisingInputs
 from mrbench.tasks.registration import Registration
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-RESULTS = ROOT / "results"
-BOARDS = sorted(path.parent for path in RESULTS.glob("*/*/*/rows.jsonl"))
-
-
-def test_the_boards_in_the_readme_are_those_in_results() -> None:
-    shown = re.findall(r"<!-- board:(\S+) -->\n(.*?)<!-- /board -->", README, re.DOTALL)
-    assert {name.partition("/")[0] for name, _ in shown} == {
-        "denoising",
-        "generation",
-        "reconstruction",
-        "registration",
-        "segmentation",
-        "super-resolution",
-        "synthesis",
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))}
+BOARDS = directives.board_folders()
+EXAMPLES = {
+    found[1]: code
+    for text in (README, *PAGES.values())
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    if (found := re.match(r"# (\w+\.py)\n", code))
+}
+COMMANDS = sorted(
+    {
+        line.partition("  #")[0].strip()
+        for text in (README, *PAGES.values())
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+        for line in block.splitlines()
+        if line.strip().startswith("mrbench ")
     }
-    for name, block in shown:
-        table = (RESULTS / name / "leaderboard.md").read_text().partition("\n\n")[2]
-        assert block.strip() == table.strip()
+)
 
 
-@pytest.mark.parametrize("board", BOARDS, ids=lambda path: str(path.relative_to(RESULTS)))
-def test_boards_in_results_follow_from_their_rows(board: Path) -> None:
-    rows = RowStore(board / "rows.jsonl").read()
-    metrics = find_task(rows[0].task).metrics
-    means = leaderboard(frame(rows), metrics).cells[metrics[0].name]["mean"]
-    with (board / "leaderboard.csv").open(newline="") as file:
-        written = {line["method"]: line for line in csv.DictReader(file)}
-    assert set(written) == set(means.index)
+def test_the_readme_is_short_and_up_to_date() -> None:
+    assert len(README.splitlines()) <= 150
+    assert readme.filled(README) == README, "run python docs/readme.py"
+    assert "<!-- families:" in README
+
+
+def test_every_directive_of_a_page_is_known_and_its_board_is_there() -> None:
+    used = [found for text in PAGES.values() for found in directives.LINE.findall(text)]
+    assert {name for name, _ in used} == set(directives.DIRECTIVES) - {"board", "families"}
+    assert {argument.strip() for name, argument in used if name == "boards"} == set(task_names())
+
+
+def test_an_unknown_directive_stops_the_build() -> None:
+    with pytest.raises(KeyError):
+        directives.filled("{{ no_such_thing registration }}")
+
+
+def test_trust_is_read_from_names_and_docstrings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "tests" / "io"
+    folder.mkdir(parents=True)
+    (folder / "test_a.py").write_text(
+        "def test_a_line_that_is_torn_is_repaired(): ...\n"
+        'def test_other():\n    """two | bars -> one sentence\n\n    More.\n    """\n'
+        "def test_round_trip(): ...\ndef helper(): ...\n"
+    )
+    monkeypatch.setattr(directives, "ROOT", tmp_path)
+    monkeypatch.setattr(directives, "TRUST", ("io",))
+    assert directives.trust().splitlines()[2:] == [
+        "| situation | what happens |",
+        "| :-- | :-- |",
+        "| a line that is torn | is repaired |",
+        "| two \\| bars | one sentence |",
+        "",
+        "Also tested: round trip.",
+    ]
+
+
+@pytest.mark.parametrize("folder", BOARDS, ids=directives.board_name)
+def test_boards_in_results_follow_from_their_rows(folder: Path) -> None:
+    rows = RowStore(folder / "rows.jsonl").read()
+    metric = find_task(rows[0].task).primary
+    means = leaderboard(frame(rows), [metric]).cells[metric.name]["mean"]
+    lines = {line.split("`")[1]: line for line in (folder / "leaderboard.md").read_text().splitlines() if "| `" in line}
+    assert set(lines) == set(means.index)
     for name, mean in means.items():
-        np.testing.assert_allclose(float(written[name][metrics[0].name]), mean, rtol=1e-5)
+        assert f"{mean:.{metric.decimals}f}" in lines[str(name)]
+    assert not rows[0].simulated or "simulated" in (folder / "leaderboard.md").read_text().partition("\n")[0]
 
 
-def test_the_method_of_the_readme_runs(tmp_path: Path, case: Case, task: Registration) -> None:
-    code = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "@method" in block)
-    (tmp_path / "mine.py").write_text(code)
-    made = find_method(f"{tmp_path}/mine.py:shift", "registration").build()
-    field = task.check(case, made.predict(case.inputs))
-    still = task.score(case, np.zeros_like(field)).metrics["dice"]
-    assert task.score(case, field).metrics["dice"] > still
-    assert len(code.strip().splitlines()) <= 20
+@pytest.fixture
+def example(tmp_path: Path):
+    """Build the method of an example of the documentation."""
+
+    def build(spec: str, task: str):
+        file, _, name = spec.partition(":")
+        (tmp_path / file).write_text(EXAMPLES[file])
+        return find_method(f"{tmp_path / file}:{name}", task).build()
+
+    return build
 
 
-@pytest.mark.parametrize("board", BOARDS, ids=lambda path: str(path.relative_to(RESULTS)))
-def test_no_simulated_board_hides_that_it_is(board: Path) -> None:
-    if RowStore(board / "rows.jsonl").read()[0].simulated:
-        for name in ("leaderboard.md", "leaderboard.tex", "report.html"):
-            assert "simulated" in (board / name).read_text()
+def test_the_function_of_the_readme_registers(example, case: Case, task: Registration) -> None:
+    field = task.check(case, example("mine.py:shift", "registration").predict(case.inputs))
+    still = task.check(case, example("still.py:Still", "registration").predict(case.inputs))
+    assert task.score(case, field).metrics["dice"] > task.score(case, still).metrics["dice"]
+
+
+def test_the_network_of_the_tutorial_smooths(example) -> None:
+    from mrbench.core.method import Resources
+
+    method = example("network.py:Smoother", "denoising")
+    method.setup(Resources())
+    noise = np.random.default_rng(0).normal(1, 0.2, (8, 9, 10)).astype(np.float32)
+    made = method.predict(DenoisingInputs(noise, 0.2, "gaussian", (1.0, 1.0, 1.0)))
+    assert made.shape == noise.shape
+    assert made[1:-1, 1:-1, 1:-1].std() < noise.std() / 3
+
+
+def test_a_dataset_is_a_torch_dataset_in_a_few_lines(cohort: Path) -> None:
+    names: dict = {}
+    exec(EXAMPLES["torch_dataset.py"], names)
+    volumes = names["Volumes"](f"folder:{cohort}", "test")
+    assert len(volumes) == 3
+    assert volumes[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_of_the_documentation_exist(line: str) -> None:
+    """Verbs, options, tasks, tracks, datasets and methods that are written down are there; nothing is run."""
+    _, verb, *arguments = shlex.split(line)
+    command = get_command(app)
+    context = click.Context(command)
+    chosen = command.get_command(context, verb)  # type: ignore[attr-defined]
+    assert chosen is not None, verb
+    if isinstance(chosen, click.Group):
+        verb, *arguments = arguments
+        chosen = chosen.get_command(context, verb)
+        assert chosen is not None, verb
+    if {"NAME", "FOLDER"} & set(arguments):
+        return
+    values = chosen.make_context(verb, arguments, resilient_parsing=False).params
+    if "task" not in values:
+        return
+    task = find_task(values["task"])
+    assert values.get("track") is None or set(values["track"].split("+")) <= set(task.tracks)
+    dataset = values.get("dataset") or "icbm-sim"
+    assert dataset.startswith("folder:") or task.representation in dataset_names()[dataset]
+    methods = values.get("method") or []
+    for spec in map(parse_spec, [methods] if isinstance(methods, str) else methods):
+        assert ".py:" in spec.name or ".py" in spec.name or spec.name in method_names(task.name)
+        if spec.name in method_names(task.name):
+            find_method(spec.name, task.name).build(**spec.parameters)
