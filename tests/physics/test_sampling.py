@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mrbench.core.errors import RequestError
 from mrbench.core.random import rng_for
 from mrbench.physics.coils import receive_coils, smooth_phase
 from mrbench.physics.fourier import root_sum_of_squares
@@ -89,3 +90,20 @@ def test_coils_have_unit_root_sum_of_squares_and_differ_by_subject() -> None:
     assert np.allclose(np.abs(phase), 1, atol=1e-6) and np.angle(phase).std() > 0.3
     steps = np.abs(np.angle(phase[:, :, 1:] / phase[:, :, :-1]))
     assert steps.max() < 0.6  # smooth: no jumps between neighbours
+
+
+@pytest.mark.parametrize(("shape", "acceleration", "calibration", "seed"), [((64, 48), 4, 8, 3), ((40, 60), 2.5, 6, 0)])
+def test_poisson_discs_are_those_of_sigpy(shape: tuple, acceleration: float, calibration: int, seed: int) -> None:
+    from sigpy.mri import poisson
+
+    expected = np.abs(poisson(shape, acceleration, calib=(calibration, calibration), seed=seed)) > 0
+    np.testing.assert_array_equal(poisson_disc(shape, acceleration, calibration, seed), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "acceleration", "calibration"), [((16, 16), 30, 8), ((8, 8), 1.01, 2), ((9, 9), 4, 9)]
+)
+def test_a_poisson_disc_that_cannot_be_is_one_sentence(shape: tuple, acceleration: float, calibration: int) -> None:
+    """sigpy's search for one never ends."""
+    with pytest.raises(RequestError, match="no Poisson disc of"):
+        poisson_disc(shape, acceleration, calibration, 0)

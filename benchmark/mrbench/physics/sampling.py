@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from mrbench.core.errors import RequestError
+
+BISECTIONS = 60
+"""Of the slope of a Poisson disc: more than its floats can be halved."""
+
+ATTEMPTS, TOLERANCE = 30, 0.1
+"""sigpy's defaults: samples tried around each before it is left, and the acceleration met to within."""
+
 
 def centre_columns(width: int, fraction: float) -> slice:
     """The fully sampled middle of the phase-encoding axis, placed as fastMRI places it."""
@@ -75,13 +83,36 @@ def gaussian_columns(
 def poisson_disc(shape: tuple[int, int], acceleration: float, calibration: int, seed: int) -> np.ndarray:
     """Variable-density Poisson disc over both axes, with a fully sampled square in the middle (sigpy's).
 
+    The density falls off as ``1 / (1 + slope * radius)``; its slope is searched by bisection until the acceleration is
+    met. The masks are those of `sigpy.mri.poisson`, whose search never ends where no slope meets it.
+
     Returns
     -------
     ndarray of bool, shape ``shape``
-    """
-    from sigpy.mri import poisson
 
-    return np.abs(poisson(shape, acceleration, calib=(calibration, calibration), seed=seed % 2**31)) > 0
+    Raises
+    ------
+    RequestError
+        If no such mask exists: the square alone holds more samples, or the grid is too small.
+    """
+    from sigpy.mri.samp import _poisson
+
+    rows, columns = shape
+    fault = f"no Poisson disc of {rows} x {columns} is undersampled {acceleration:g}-fold around a full centre"
+    if acceleration <= 1 or calibration >= min(shape):
+        raise RequestError(f"{fault} of {calibration}; choose others.")
+    y, x = (np.maximum(np.abs(np.arange(size) - size / 2) - calibration / 2, 0) for size in shape)
+    radius = np.hypot((y / y.max())[:, None], (x / x.max())[None])
+    low, high = 0.0, float(max(shape))
+    for _ in range(BISECTIONS):
+        slope = (low + high) / 2
+        reach = [np.clip((1 + radius * slope) * size / max(shape), 1, None) for size in (columns, rows)]
+        mask = _poisson(columns, rows, ATTEMPTS, *reach, (calibration, calibration), seed % 2**31) * (radius < 1)
+        reached = mask.size / max(mask.sum(), 1)
+        if abs(reached - acceleration) < TOLERANCE:
+            return mask > 0
+        low, high = (slope, high) if reached < acceleration else (low, slope)
+    raise RequestError(f"{fault} of {calibration}; choose others.")
 
 
 def true_acceleration(mask: np.ndarray) -> float:

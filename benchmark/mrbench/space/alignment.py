@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ def align_to_template(volume: Volume, mask: np.ndarray) -> Any:
         to_sitk(template, GRID_SPACING, GRID_ORIGIN_MM),
         to_sitk(stripped, volume.spacing, (0.0, 0.0, 0.0)),
         to_sitk(binary_dilation(template > 0.05).astype(np.uint8), GRID_SPACING, GRID_ORIGIN_MM),
-        threads=1,  # the sum order, and so the last digits, depend on it
+        threads=1,  # so that what is prepared is the same on every machine
     )
 
 
@@ -61,7 +63,6 @@ def register_affine(fixed: Any, moving: Any, fixed_mask: Any, *, threads: int) -
         fixed, moving, sitk.AffineTransform(3), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
     registration = sitk.ImageRegistrationMethod()
-    registration.SetNumberOfThreads(threads)
     registration.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
     registration.SetMetricSamplingStrategy(registration.RANDOM)
     registration.SetMetricSamplingPercentage(0.2, seed=1)
@@ -73,8 +74,26 @@ def register_affine(fixed: Any, moving: Any, fixed_mask: Any, *, threads: int) -
     registration.SetSmoothingSigmasPerLevel([2, 1, 0])
     registration.SmoothingSigmasAreSpecifiedInPhysicalUnitsOff()
     registration.SetInitialTransform(affine, inPlace=True)
-    registration.Execute(fixed, moving)
+    with itk_threads(threads):
+        registration.Execute(fixed, moving)
     return affine
+
+
+@contextmanager
+def itk_threads(threads: int) -> Iterator[None]:
+    """Run SimpleITK with so many threads.
+
+    A filter's own `SetNumberOfThreads` does not reach the metric inside it, whose sums, and with them the last digits
+    of a transform, differ with the number of threads; of several threads, they differ from run to run.
+    """
+    import SimpleITK as sitk
+
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def resample_to_grid(
@@ -94,5 +113,6 @@ def resample_to_grid(
     size, step, origin = GRID_SHAPE[::-1], GRID_SPACING[::-1], GRID_ORIGIN_MM[::-1]
     interpolator = sitk.sitkNearestNeighbor if nearest else sitk.sitkBSpline
     direction = (1, 0, 0, 0, 1, 0, 0, 0, 1)
-    out = sitk.Resample(image, size, affine, interpolator, origin, step, direction, 0, image.GetPixelID())
+    with itk_threads(1):
+        out = sitk.Resample(image, size, affine, interpolator, origin, step, direction, 0, image.GetPixelID())
     return sitk.GetArrayFromImage(out)
