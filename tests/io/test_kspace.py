@@ -81,7 +81,7 @@ def test_cfl_and_npy_give_the_same(tmp_path: Path, kspace: np.ndarray) -> None:
     write_cfl(tmp_path / "a", reads_first)
     assert (tmp_path / "a.hdr").read_text().split("\n")[1] == "24 16 1 4"
     assert (read_cfl(tmp_path / "a") == reads_first).all()
-    np.save(tmp_path / "b.npy", masked)
+    np.save(tmp_path / "b.npy", masked[None])
     np.save(tmp_path / "b.mask.npy", columns())
     for name in ("a.cfl", "b.npy"):
         raw = read_kspace(tmp_path / name)
@@ -99,7 +99,7 @@ def test_cfl_with_slices_or_times(dimension: int, dynamic: bool, tmp_path: Path,
     assert (raw.kspace == kspace).all() and raw.dynamic == dynamic
     sizes[2], sizes[dimension] = 3, 1
     write_cfl(tmp_path / "b", kspace.swapaxes(-1, -2).reshape(sizes[::-1]))
-    with pytest.raises(DataError, match="read, phase, coil and either time or slice"):
+    with pytest.raises(DataError, match="two of read, phase and partition, coil, and either"):
         read_kspace(tmp_path / "b.cfl")
 
 
@@ -213,9 +213,9 @@ def test_kspace_with_its_centre_in_the_corner_is_refused(tmp_path: Path) -> None
     """The images look right, as a shift of k-space is a phase; the masks would keep the highest frequencies."""
     z, y = np.mgrid[-1:1:64j, -1:1:48j]
     disc = (z**2 + y**2 < 0.6) + 0.01 * np.random.default_rng(0).standard_normal((64, 48)).astype(np.complex64)
-    np.save(tmp_path / "right.npy", to_kspace(disc)[None])
+    np.save(tmp_path / "right.npy", to_kspace(disc))
     assert read_kspace(tmp_path / "right.npy").kspace.shape == (1, 1, 64, 48)
-    np.save(tmp_path / "wrong.npy", np.fft.fft2(disc)[None])
+    np.save(tmp_path / "wrong.npy", np.fft.fft2(disc))
     with pytest.raises(DataError, match=r"wrong\.npy has its zero frequency in the corner; apply numpy.fft.fftshift"):
         read_kspace(tmp_path / "wrong.npy")
 
@@ -296,11 +296,12 @@ def test_datasets_without_kspace_say_so() -> None:
 
 
 @pytest.mark.real_data
-def test_real_undersampled_kspace() -> None:
+def test_real_undersampled_kspace(tmp_path: Path) -> None:
     import os
 
-    path = Path(os.environ["MRBENCH_DATA"]) / "sigpy-brain-8ch"
-    folder, task = find_dataset(f"folder:{path}", "k-space"), Reconstruction()
+    path = Path(os.environ["MRBENCH_DATA"]) / "sigpy-brain-8ch" / "cartesian_ksp.npy"
+    (tmp_path / "subjects.csv").write_text(f"subject,split,kspace,axes\nbrain,test,{path},coil y x\n")
+    folder, task = find_dataset(f"folder:{tmp_path}", "k-space"), Reconstruction()
     case = (setting := setting_of(task, folder, "as-acquired")).load(setting.cases()[0])
     assert case.inputs.kspace.shape == (1, 8, 230, 180) and case.inputs.calibration == (24, 24)
     assert case.inputs.mask.mean() == pytest.approx(0.1243, abs=1e-3) and case.reference.magnitude is None
@@ -315,3 +316,106 @@ def test_a_changed_mask_changes_the_fingerprint(tmp_path: Path, kspace: np.ndarr
     assert KspaceFolder(tmp_path).fingerprint == before
     np.save(tmp_path / "deep/a.mask.npy", np.ones((24, 16), bool))
     assert KspaceFolder(tmp_path).fingerprint != before
+
+
+def test_an_array_whose_axes_are_not_clear_is_refused_with_clear_shapes(tmp_path: Path, kspace: np.ndarray) -> None:
+    np.save(tmp_path / "three.npy", kspace[:, 0])
+    with pytest.raises(DataError, match=r"of coils or of slices; save it as .*\(1, 3, 24, 16\) or \(3, 1, 24, 16\)"):
+        read_kspace(tmp_path / "three.npy")
+    np.save(tmp_path / "last.npy", np.moveaxis(kspace, 1, -1))
+    with pytest.raises(DataError, match=r"\(3, 24, 16, 4\), which is not clear as \(slice, coil, y, x\)"):
+        read_kspace(tmp_path / "last.npy")
+
+
+@pytest.mark.parametrize(
+    "axes", ["slice coil y x", "coil,y,x,slice", "Y X Coil Time", "x-y-slice-coil", "coil y x", "y x"]
+)
+def test_axes_of_the_table_say_what_an_array_is(axes: str, tmp_path: Path, kspace: np.ndarray) -> None:
+    words = axes.lower().replace(",", " ").replace("-", " ").split()
+    whole = kspace if {"slice", "time"} & {*words} else kspace[:1]
+    whole = whole if "coil" in words else whole[:, :1]
+    order = [("frame", "coil", "y", "x").index({"slice": "frame", "time": "frame"}.get(word, word)) for word in words]
+    rest = [axis for axis in range(4) if axis not in order]
+    np.save(tmp_path / "a.npy", whole.transpose(order + rest).reshape([whole.shape[axis] for axis in order]))
+    (tmp_path / "subjects.csv").write_text(f'subject,split,kspace,axes\np1,test,a.npy,"{axes}"\n')
+    acquisition = KspaceFolder(tmp_path).acquisition("p1", coils=None)
+    assert (acquisition.kspace == whole).all() and acquisition.dynamic == ("time" in words)
+
+
+@pytest.mark.parametrize("axes", ["coil y", "coil y x x", "kx ky", "slice coil y x", "time slice y x"])
+def test_axes_that_do_not_fit_are_one_sentence(axes: str, tmp_path: Path, kspace: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", kspace[0])
+    with pytest.raises(DataError, match=r"axes"):
+        read_kspace(tmp_path / "a.npy", axes=axes)
+
+
+def test_bart_scans_undersampled_in_two_directions_are_read(tmp_path: Path, kspace: np.ndarray) -> None:
+    """Dimensions 1, y, x, coil: rows are BART's dimension 1, columns its dimension 2."""
+    write_cfl(tmp_path / "a", kspace[0].swapaxes(-1, -2)[..., None])
+    assert (tmp_path / "a.hdr").read_text().split("\n")[1] == "1 24 16 4"
+    assert (read_kspace(tmp_path / "a.cfl").kspace == kspace[:1]).all()
+
+
+def test_kspace_too_small_to_score_is_one_sentence(tmp_path: Path, kspace: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", kspace[:, :, :6])
+    with pytest.raises(DataError, match=r"6 x 16 samples; at least 7 x 7 are needed"):
+        read_kspace(tmp_path / "a.npy")
+    with pytest.raises(DataError, match=r"cropped to 5 x 5 pixels"):
+        read_kspace(fastmri(tmp_path / "b.h5", kspace, reconstruction_rss=np.ones((3, 9, 5), np.float32)))
+
+
+def test_a_tall_reference_is_cropped_to_a_square_as_fastmri_does(tmp_path: Path, kspace: np.ndarray) -> None:
+    """evaluate.py: ``center_crop(target, (target.shape[-1], target.shape[-1]))``."""
+    target = np.arange(3 * 20 * 10, dtype=np.float32).reshape(3, 20, 10)
+    raw = read_kspace(fastmri(tmp_path / "a.h5", kspace, reconstruction_rss=target))
+    assert raw.crop == (10, 10)
+    np.testing.assert_array_equal(raw.reference, target[:, 5:15])
+
+
+def test_files_that_claim_more_than_they_hold_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    header = np.lib.format.magic(1, 0)
+    text = b"{'descr': '<c8', 'fortran_order': False, 'shape': (200000, 1, 200000, 200000), }".ljust(117) + b"\n"
+    (tmp_path / "a.npy").write_bytes(header + len(text).to_bytes(2, "little") + text)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_dataset("kspace", (200, 32, 4000, 4000), np.complex64, chunks=(1, 1, 100, 100))
+    (tmp_path / "c.hdr").write_text("# Dimensions\n90000 90000 1 8\n")
+    (tmp_path / "c.cfl").write_bytes(bytes(80))
+    for name in ("a.npy", "b.h5", "c.cfl"):
+        with pytest.raises(DataError, match="more than the file can"):
+            read_kspace(tmp_path / name)
+
+
+def test_archives_groups_and_texts_in_the_place_of_arrays(tmp_path: Path, kspace: np.ndarray) -> None:
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.savez(file, kspace=kspace)
+    with pytest.raises(DataError, match=r"a\.npy cannot be read .* it may be an \.npz archive"):
+        read_kspace(tmp_path / "a.npy")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_group("kspace")
+    with pytest.raises(DataError, match="'kspace' is no array of numbers"):
+        read_kspace(tmp_path / "b.h5")
+    (tmp_path / "c.hdr").write_bytes(b"\xff\xfe\n1 2\n")
+    (tmp_path / "c.cfl").touch()
+    with pytest.raises(DataError, match=r"c\.hdr does not name the dimensions"):
+        read_kspace(tmp_path / "c.cfl")
+
+
+def test_folders_of_kspace_ignore_hidden_files_and_take_any_case(tmp_path: Path, kspace: np.ndarray) -> None:
+    (tmp_path / "day1").mkdir()
+    fastmri(tmp_path / "day1" / "a.H5", kspace)
+    fastmri(tmp_path / "b.h5", 2 * kspace)
+    (tmp_path / "._b.h5").write_bytes(b"left by a Mac")
+    (tmp_path / "gone.h5").symlink_to(tmp_path / "nowhere.h5")
+    (tmp_path / "folder.h5").mkdir()
+    folder = KspaceFolder(tmp_path)
+    assert folder.subjects("test") == ("b", "day1_a")
+    assert folder.left_out == ("folder.h5 is a folder.", "gone.h5 is a link to a file that is not there.")
+    assert folder.acquisition("day1_a", coils=None).kspace.shape == (3, 4, 24, 16)
+
+
+def test_one_scan_in_two_splits_is_refused(tmp_path: Path, kspace: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", kspace)
+    np.save(tmp_path / "b.npy", kspace)
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,train,a.npy\np2,test,b.npy\n")
+    with pytest.raises(DataError, match="'p1' in train and 'p2' in test are one scan"):
+        KspaceFolder(tmp_path).subjects("test")

@@ -7,6 +7,34 @@ from pathlib import Path
 import numpy as np
 
 from mrbench.core.errors import DataError
+from mrbench.io.bounds import check_claim
+
+LONGEST_HEADER = 2**16
+"""Bytes: dimensions, and the command that wrote the file."""
+
+
+def cfl_sizes(path: Path) -> tuple[int, ...]:
+    """Dimensions of a pair, given without its suffix, in BART's order: the first index is the fastest.
+
+    Raises
+    ------
+    DataError
+        If a file of the pair is missing, the header holds no sizes, or the data are not as long as they say.
+    """
+    header, data = path.with_name(f"{path.name}.hdr"), path.with_name(f"{path.name}.cfl")
+    if not header.is_file() or not data.is_file():
+        raise DataError(f"{path}: both {header.name} and {data.name} are needed; one is not there.")
+    with header.open("rb") as file:
+        text = file.read(LONGEST_HEADER).decode(errors="replace")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    try:
+        sizes = tuple(int(word) for word in lines[0].split())
+    except (IndexError, ValueError):
+        raise DataError(f"{header} does not name the dimensions; write it as BART does.") from None
+    check_claim(data, sizes, 8)
+    if data.stat().st_size != 8 * int(np.prod(sizes)):
+        raise DataError(f"{data} does not hold what {header.name} says; the file may be truncated.")
+    return sizes
 
 
 def read_cfl(path: Path) -> np.ndarray:
@@ -17,17 +45,10 @@ def read_cfl(path: Path) -> np.ndarray:
     Raises
     ------
     DataError
-        If a file is missing or truncated.
+        As of `cfl_sizes`.
     """
-    header, data = path.with_name(f"{path.name}.hdr"), path.with_name(f"{path.name}.cfl")
-    if not header.is_file() or not data.is_file():
-        raise DataError(f"{path}: both {header.name} and {data.name} are needed; one is not there.")
-    lines = [line for line in header.read_text().splitlines() if line and not line.startswith("#")]
-    try:
-        sizes = [int(word) for word in lines[0].split()]
-        array = np.fromfile(data, np.complex64).reshape(sizes[::-1])
-    except (IndexError, ValueError):
-        raise DataError(f"{data} does not hold what {header.name} says; the file may be truncated.") from None
+    sizes = cfl_sizes(path)
+    array = np.fromfile(path.with_name(f"{path.name}.cfl"), np.complex64).reshape(sizes[::-1])
     while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
     return array
@@ -37,23 +58,27 @@ def cfl_kspace(path: Path) -> tuple[np.ndarray, bool]:
     """Read BART k-space into ``(frame, coil, y, x)`` and say whether frames are time points.
 
     BART's dimensions are read (0), phase (1), partition (2), coil (3), time (10) and slice (13). Reads become
-    rows, and phase-encoding steps columns, as everywhere in mrbench.
+    rows, and phase-encoding steps columns, as everywhere in mrbench. A 2-D scan may as well have its two encodings
+    in any two of the first three dimensions, in that order: ``(1, phase, read, coil)`` is how BART's own tools
+    write what they undersample in two directions.
 
     Raises
     ------
     DataError
         If the pair cannot be read, is a 3-D scan, or uses other dimensions.
     """
-    array = read_cfl(path)
-    sizes = array.shape[::-1] + (1,) * (16 - array.ndim)
+    sizes = cfl_sizes(path)
+    sizes = sizes + (1,) * (16 - len(sizes))
     used = {dimension for dimension, size in enumerate(sizes) if size > 1}
-    if not used <= {0, 1, 3, 10, 13} or {10, 13} <= used:
+    if not used <= {0, 1, 2, 3, 10, 13} or {10, 13} <= used or {0, 1, 2} <= used:
         raise DataError(
-            f"{path}.cfl has dimensions {' '.join(map(str, sizes))}; read, phase, coil and either time or slice "
-            "(0, 1, 3, and 10 or 13) can be used: cut other dimensions out with `bart slice`."
+            f"{path}.cfl has dimensions {' '.join(map(str, sizes))}; two of read, phase and partition, coil, and "
+            "either time or slice (0 to 3, and 10 or 13) can be used: cut other dimensions out with `bart slice`."
         )
+    array = np.fromfile(path.with_name(f"{path.name}.cfl"), np.complex64)
+    first, second = [size for size in sizes[:3] if size > 1] if len(used & {0, 1, 2}) == 2 else sizes[:2]
     frames = sizes[10] * sizes[13]
-    return array.reshape(frames, sizes[3], sizes[1], sizes[0]).swapaxes(-1, -2), sizes[10] > 1
+    return array.reshape(frames, sizes[3], second, first).swapaxes(-1, -2), sizes[10] > 1
 
 
 def write_cfl(path: Path, array: np.ndarray) -> None:

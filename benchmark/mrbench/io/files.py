@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -53,6 +55,55 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+SETTLED = 2 * 10**9
+"""Nanoseconds: a file changed more recently may change again within one tick of its file system's clock."""
+
+_digests: dict[tuple[str, ...], str] = {}
+
+
+def content_digest(path: Path) -> str:
+    """Hex digest of a file's content; that of an unchanged file is remembered, in memory and in the cache.
+
+    Unchanged is a file of the same path, size, inode and times of modification and of status change.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    try:
+        fact = path.stat()
+        if not path.is_file():
+            raise DataError(f"{path} is not a file; check the path.")
+        stamp = (str(path.absolute()), *map(str, (fact.st_size, fact.st_ino, fact.st_mtime_ns, fact.st_ctime_ns)))
+        settled = max(fact.st_mtime_ns, fact.st_ctime_ns) + SETTLED < time.time_ns()
+        if not settled:
+            return sha256_of(path)
+        if stamp not in _digests:
+            _digests[stamp] = _remembered(stamp) or _remember(stamp, sha256_of(path))
+        return _digests[stamp]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
+
+
+def _note_of(stamp: tuple[str, ...]) -> Path:
+    return cache_root() / "digests" / f"{hashlib.sha256(os.fsencode(stamp[0])).hexdigest()[:32]}.json"
+
+
+def _remembered(stamp: tuple[str, ...]) -> str | None:
+    try:
+        note = json.loads(_note_of(stamp).read_bytes())
+        return str(note["sha256"]) if note["stamp"] == list(stamp[1:]) else None
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged: the file is read again
+        return None
+
+
+def _remember(stamp: tuple[str, ...], digest: str) -> str:
+    with suppress(DataError), write_atomically(_note_of(stamp)) as file:  # a full disk costs time alone
+        file.write(json.dumps({"stamp": stamp[1:], "sha256": digest}).encode())
+    return digest
+
+
 def _sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
@@ -65,5 +116,7 @@ def write_checksum(path: Path) -> None:
 
 def checksum_ok(path: Path) -> bool:
     """Whether ``path`` is there and is what was written."""
-    sidecar = _sidecar(path)
-    return path.is_file() and sidecar.is_file() and sidecar.read_text() == sha256_of(path)
+    try:
+        return _sidecar(path).read_bytes() == sha256_of(path).encode()
+    except OSError:
+        return False

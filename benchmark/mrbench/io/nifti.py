@@ -1,15 +1,29 @@
-"""Reading NIfTI volumes into mrbench's convention: ``(z, y, x)``, RAS+, float32 or int16."""
+"""Reading NIfTI volumes into mrbench's convention: ``(z, y, x)``, RAS+, float32 or int16, mm."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mrbench.core.errors import DataError
+from mrbench.io.bounds import check_claim
 
 SUFFIXES = (".nii.gz", ".nii")
+
+MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+"""mm in a unit of length, by the lowest three bits of ``xyzt_units``: unknown (taken for mm), metre, mm, micron."""
+
+VOXEL_MM = (0.005, 100.0)
+"""What a voxel of MRI may measure: from ex-vivo microscopy to a localiser's slice."""
+
+AGREE = 0.1
+"""Fraction of a voxel by which two affines may place a voxel apart and still be the same."""
+
+_CANNOT = (OSError, ValueError, EOFError, MemoryError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -30,12 +44,21 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """mm, in array order ``(z, y, x)``."""
-        sizes = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
-        return tuple(float(size) for size in sizes[::-1])  # type: ignore[return-value]
+        return spacing_of(self.affine)
+
+
+def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
+    """Voxel sizes of an affine in mm, in array order ``(z, y, x)``."""
+    x, y, z = np.sqrt((affine[:3, :3] ** 2).sum(axis=0)).tolist()
+    return z, y, x
 
 
 def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volume:
     """Read a NIfTI file and reorient it to RAS+ by flipping and permuting axes, never by resampling.
+
+    Where voxels lie is what sform and qform say together: of two that are set, both must say the same; one that is
+    zero, not finite or singular, or whose code is 0 (unknown), is passed over. Lengths are converted from the
+    header's unit to mm.
 
     Parameters
     ----------
@@ -48,33 +71,143 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
     Raises
     ------
     DataError
-        If the file cannot be read, is not 3-D, has no affine, or holds NaN or labels that are no integers.
+        If the file cannot be read, is not 3-D, claims more than it holds, has no affine or two that disagree, voxels
+        of no possible size, or holds NaN or labels that are no integers.
     """
     import nibabel as nib
 
-    try:
-        image = nib.load(path)
-        data = np.asanyarray(image.dataobj)
-    except FileNotFoundError:
-        raise DataError(f"{path} is not there; check the path.") from None
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as NIfTI ({error}); the file may be truncated.") from error
-    if not isinstance(image, nib.Nifti1Image):
-        raise DataError(f"{path} is {type(image).__name__.removesuffix('Image')}; convert it to NIfTI.")
-    if data.dtype.kind not in "iuf":
-        raise DataError(f"{path} holds {data.dtype} values; a real volume is needed, such as the magnitude.")
-    data = data[..., 0] if data.ndim == 4 and data.shape[3] == 1 else data
-    data = data[..., None] if flat and data.ndim == 2 else data
-    if data.ndim != 3:
-        raise DataError(f"{path} has shape {data.shape}; a 3-D volume is needed.")
-    header = image.header
-    if header["qform_code"] == 0 and header["sform_code"] == 0:
-        raise DataError(f"{path} has no affine (qform and sform codes are 0); set its orientation first.")
-    if not np.isfinite(data).all():
-        raise DataError(f"{path} holds NaN or infinite values; replace them in the file.")
-    if labels and not (np.abs(data - np.rint(data)).max(initial=0) < 1e-3 and 0 <= data.min() <= data.max() < 2**15):
-        raise DataError(f"{path} is not a label map: labels are integers from 0 to 32767.")
-    data = np.rint(data).astype(np.int16) if labels else data.astype(np.float32)
-    canonical = nib.as_closest_canonical(nib.Nifti1Image(data, image.affine))
+    image = _opened(path)
+    shape = _spatial_shape(path, tuple(int(size) for size in image.shape), flat)
+    dtype = np.dtype(image.get_data_dtype())
+    if dtype.kind not in "iuf":
+        raise DataError(f"{path} holds {dtype} values; a real volume is needed, such as the magnitude.")
+    check_claim(path, shape, dtype.itemsize, compressed=path.name.lower().endswith(".gz"))
+    affine = _affine_mm(path, image.header, shape)
+    data = _values(path, image, labels).reshape(shape)
+    canonical = nib.as_closest_canonical(nib.Nifti1Image(data, affine))
     array = np.asarray(canonical.dataobj).transpose(2, 1, 0)
     return Volume(np.ascontiguousarray(array, dtype=np.int16 if labels else np.float32), canonical.affine)
+
+
+def _opened(path: Path) -> Any:
+    """The image with its header read and its voxels not."""
+    import nibabel as nib
+    from nibabel.imageglobals import LoggingOutputSuppressor
+
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is not a file; check the path.")
+    try:
+        with warnings.catch_warnings(), LoggingOutputSuppressor():
+            warnings.simplefilter("ignore")  # what matters of a header is checked here
+            image = nib.load(path)
+    except FileNotFoundError:
+        raise DataError(f"{path} is not there; check the path.") from None
+    except Exception as error:  # nibabel raises whatever a malformed header leads to
+        raise DataError(f"{path} cannot be read as NIfTI ({_brief(error)}); the file may be truncated.") from error
+    if not isinstance(image, nib.Nifti1Image):
+        raise DataError(f"{path} is {type(image).__name__.removesuffix('Image')}; convert it to NIfTI.")
+    return image
+
+
+def _brief(error: Exception) -> str:
+    """The first line of a library's message, without what is no text."""
+    line = (str(error).splitlines() or [""])[0]
+    return "".join(letter if letter.isprintable() else "?" for letter in line)[:200] or type(error).__name__
+
+
+def _spatial_shape(path: Path, shape: tuple[int, ...], flat: bool) -> tuple[int, ...]:
+    sizes = shape
+    while len(sizes) > 3 and sizes[-1] == 1:
+        sizes = sizes[:-1]
+    if flat and len(sizes) == 2:
+        sizes = (*sizes, 1)
+    if len(sizes) != 3:
+        raise DataError(f"{path} has shape {shape}; a 3-D volume is needed.")
+    return sizes
+
+
+def _values(path: Path, image: Any, labels: bool) -> np.ndarray:
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            data = np.asanyarray(image.dataobj)
+            if not labels:
+                data = data.astype(np.float32)
+    except _CANNOT as error:
+        raise DataError(f"{path} cannot be read as NIfTI ({_brief(error)}); the file may be truncated.") from error
+    except Exception as error:  # zlib.error and what nibabel wraps
+        raise DataError(f"{path} is damaged ({_brief(error)}); copy it again.") from error
+    if not np.isfinite(data).all():
+        raise DataError(f"{path} holds NaN or infinite values; replace them in the file, and check its scl_slope.")
+    if not labels:
+        return data
+    whole = np.rint(data)
+    if not (0 <= data.min() <= data.max() < 2**15 and np.abs(data - whole).max() < 1e-3):
+        raise DataError(f"{path} is not a label map: labels are integers from 0 to 32767.")
+    return whole.astype(np.int16)
+
+
+def _affine_mm(path: Path, header: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Where voxels lie, in mm of RAS: what sform and qform agree on."""
+    unit = MM.get(int(header["xyzt_units"]) & 7)
+    if unit is None:
+        raise DataError(f"{path} gives its voxel sizes in an unknown unit (xyzt_units); set it to mm.")
+    affines = {}
+    for name in ("sform", "qform"):
+        if int(header[f"{name}_code"]) > 0:
+            affine = _usable(header, name)
+            if affine is not None:
+                affines[name] = affine
+    if not affines:
+        raise DataError(
+            f"{path} has no affine (sform and qform are unset, singular or not finite); set its orientation first."
+        )
+    if len(affines) == 2:
+        apart = voxels_apart(affines["sform"], affines["qform"], shape)
+        if apart > AGREE:
+            sizes = {name: " x ".join(f"{s:.3g}" for s in spacing_of(a)[::-1]) for name, a in affines.items()}
+            raise DataError(
+                f"{path} says in two ways where its voxels lie, {apart:.3g} voxels apart (sform: {sizes['sform']}, "
+                f"qform: {sizes['qform']}); set the code of the wrong one to 0."
+            )
+    affine = next(iter(affines.values())).copy()
+    affine[:3] *= unit
+    smallest, largest = VOXEL_MM
+    if not all(smallest <= size <= largest for size in spacing_of(affine)):
+        z, y, x = spacing_of(affine)
+        raise DataError(
+            f"{path} has voxels of {x:.3g} x {y:.3g} x {z:.3g} mm, which no scanner makes; correct its affine or its "
+            "unit of length (xyzt_units)."
+        )
+    return affine
+
+
+def _usable(header: Any, name: str) -> np.ndarray | None:
+    """An affine of the header, or None where it is not finite or singular."""
+    try:
+        with np.errstate(all="ignore"):
+            affine = np.asarray(getattr(header, f"get_{name}")(), np.float64)
+            if not np.isfinite(affine).all() or np.abs(affine).max() > 1e9:
+                return None
+            columns = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+            volume = abs(np.linalg.det(affine[:3, :3] / columns)) if columns.min() > 0 else 0.0
+    except (ValueError, np.linalg.LinAlgError):  # a quaternion longer than 1
+        return None
+    except Exception:  # nibabel's HeaderDataError
+        return None
+    return affine if volume > 1e-3 else None
+
+
+def voxels_apart(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> float:
+    """How far apart two affines place a voxel of a grid at the most, in voxels of the first.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (4, 4)
+        From ``(x, y, z)`` indices to mm.
+    shape : tuple of int
+        Of the grid, order ``(x, y, z)``.
+    """
+    corners = np.array(np.meshgrid(*((0, size - 1) for size in shape), indexing="ij")).reshape(3, -1)
+    gap = np.abs((a - b)[:3, :3] @ corners + (a - b)[:3, 3:])
+    return float(np.sqrt((gap**2).sum(axis=0)).max() / np.sqrt((a[:3, :3] ** 2).sum(axis=0)).min())

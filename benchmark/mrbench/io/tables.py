@@ -1,20 +1,30 @@
-"""The table of a user's folder, ``subjects.csv``, and how CSV files are read."""
+"""The tables of a user's folder, ``subjects.csv`` and its like, and how such files are read."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
+from mrbench.io.paths import checked_id
 
 TABLE = "subjects.csv"
+
+DELIMITERS = ",;\t"
+
+LARGEST_TABLE = 2**26
+"""Bytes: a million lines."""
 
 
 def read_table(path: Path, required: Collection[str], *, whole: bool) -> dict[str, dict[str, str]]:
     """Read a table with one line a subject, by subject.
+
+    Fields are separated by what the heading is: commas, semicolons or tabs. Blanks around a field do not count, nor
+    does the case of the columns ``subject``, ``split``, ``labels``, ``mask``, ``kspace`` and ``axes``, and of a
+    split.
 
     Parameters
     ----------
@@ -27,29 +37,117 @@ def read_table(path: Path, required: Collection[str], *, whole: bool) -> dict[st
     Raises
     ------
     DataError
-        If it is not UTF-8, lacks a column, a line has too few or too many fields, a subject stands twice, or a split
-        is unknown.
+        If it is not UTF-8, lacks a column or has two of one name, a line has too few or too many fields, a subject
+        stands twice (in any case of letters) or cannot be a file's name, or a split is unknown.
     """
-    reader = csv.DictReader(table_text(path))
-    columns = reader.fieldnames or ()
+    columns, lines = read_lines(path, _KNOWN)
     if absent := set(required) - set(columns):
-        raise DataError(f"{path} lacks the column {', '.join(sorted(absent))}; add it.")
-    lines = list(reader)
-    for number, line in enumerate(lines, start=2):
-        if None in line or any(line[column] is None for column in (columns if whole else required)):
+        raise DataError(f"{path} lacks the column {', '.join(sorted(absent))}; its heading is {', '.join(columns)}.")
+    rows: dict[str, dict[str, str]] = {}
+    spelled: dict[str, str] = {}
+    for number, fields in lines:
+        short = [column for column in (columns if whole else required) if columns.index(column) >= len(fields)]
+        if short or len(fields) > len(columns):
             raise DataError(f"{path}, line {number} has not as many fields as the heading; mend it.")
-    rows = {line["subject"]: line for line in lines}
-    if len(rows) < len(lines):
-        raise DataError(f"{path} must name each subject once.")
-    for subject, row in rows.items():
+        row = dict(zip(columns, [*fields, *[""] * (len(columns) - len(fields))], strict=True))
+        subject = checked_id(row["subject"], f"{path}, line {number}")
+        twin = spelled.setdefault(subject.casefold(), subject)
+        if subject in rows or twin != subject:
+            raise DataError(
+                f"{path}, line {number}: subject '{subject}' stands twice{'' if twin == subject else f', as {twin!r}'}"
+                "; name each subject once."
+            )
+        row["split"] = row["split"].casefold()
         if row["split"] not in SPLITS:
             raise DataError(f"{path}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}.")
+        rows[subject] = row
     return rows
 
 
-def table_text(path: Path) -> io.StringIO:
-    """The text of a CSV file, for `csv`; a `DataError` if it is not UTF-8, as some spreadsheets write it."""
+_KNOWN = ("subject", "split", "labels", "mask", "kspace", "axes")
+
+
+def read_lines(path: Path, known: Sequence[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read heading and lines of a delimited file, each field stripped and each line with its number.
+
+    Parameters
+    ----------
+    path : Path
+    known : sequence of str
+        Columns that are written so, whatever their case in the file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, has no heading, or has two columns of one name.
+    """
+    text = table_text(path)
+    delimiter = _delimiter(text)
     try:
-        return io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise DataError(f"{path} is no table ({error}); check its quotes.") from None
+    numbered = [(number, [field.strip() for field in line]) for number, line in enumerate(lines, start=1)]
+    filled = [(number, line) for number, line in numbered if any(line)]
+    if not filled:
+        raise DataError(f"{path} is empty; write a heading and one line a subject.")
+    names = {name.casefold(): name for name in known}
+    columns = [names.get(column.casefold(), column) for column in filled[0][1]]
+    folded = [column.casefold() for column in columns]
+    if twice := [column for column in columns if folded.count(column.casefold()) > 1]:
+        raise DataError(f"{path} has two columns '{twice[0]}'; keep one, or tell them apart.")
+    if "" in columns:
+        raise DataError(f"{path} has a column without a name; name it, or take it out.")
+    return columns, filled[1:]
+
+
+def _delimiter(text: str) -> str:
+    """Of comma, semicolon and tab, the one that splits the heading into most columns."""
+    heading = next((line for line in text.splitlines() if line.strip()), "")
+    return max(DELIMITERS, key=heading.count)
+
+
+def table_text(path: Path) -> str:
+    """The text of a CSV file.
+
+    Raises
+    ------
+    DataError
+        If it is not there, is not UTF-8, as some spreadsheets write it, or holds zero bytes.
+    """
+    try:
+        if path.stat().st_size > LARGEST_TABLE:
+            raise DataError(f"{path} is larger than {LARGEST_TABLE >> 20} MiB; is it a table?")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8; save it as such.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
+    if "\0" in text:
+        raise DataError(f"{path} holds zero bytes; save it as UTF-8 text.")
+    return text
+
+
+def label_names(path: Path) -> dict[int, str]:
+    """Names by label of a ``labels.csv`` with the columns ``label`` and ``name``; 0, the background, is left out.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, a label is no positive integer or stands twice under two names, or none is named.
+    """
+    columns, lines = read_lines(path, ("label", "name"))
+    names: dict[int, str] = {}
+    try:
+        at = columns.index("label"), columns.index("name")
+        pairs = [(int(line[at[0]]), line[at[1]]) for _, line in lines]
+    except (ValueError, IndexError):
+        raise DataError(f"{path} needs the columns label and name, labels as integers.") from None
+    for label, name in pairs:
+        if label < 0:
+            raise DataError(f"{path} names the label {label}; labels are positive, 0 is the background.")
+        if label and names.setdefault(label, name) != name:
+            raise DataError(f"{path} gives the label {label} two names, {names[label]} and {name}; keep one.")
+    if not names:
+        raise DataError(f"{path} names no structure; write one line a label, or delete the file.")
+    return names
