@@ -111,7 +111,7 @@ def test_standardised_intensities_are_refused(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "own")
     volume = np.random.default_rng(0).standard_normal((12, 10, 9)).astype(np.float32)
     nib.Nifti1Image(volume, np.eye(4)).to_filename(folder / "s0_T2.nii.gz")
-    with pytest.raises(DataError, match=r"s0_T2.nii.gz is negative in \d\d% of the mask; give magnitudes"):
+    with pytest.raises(DataError, match=r"s0_T2.nii.gz is negative in \d\d% of the volume; give magnitudes"):
         ContrastFolder(folder).make("s0")
 
 

@@ -122,7 +122,7 @@ def test_download_is_checked_against_the_pin(tmp_path: Path, monkeypatch) -> Non
 
 def test_damaged_cache_is_made_again(dataset: Folder) -> None:
     first = dataset.load("b0")
-    path = dataset.cache / "b0.npz"
+    path = dataset.entry("b0")
     path.write_bytes(path.read_bytes()[:-100])
     np.testing.assert_array_equal(dataset.load("b0").images["T1"], first.images["T1"])
 
@@ -202,8 +202,8 @@ def copy_with(cohort: Path, target: Path, old: str, new: str) -> Folder:
     [
         ("split", "part", "lacks the column split"),
         (",test,", ",tset,", "use train, validation, test"),
-        ("3_t1.nii.gz", "nowhere.nii.gz", "is not there"),
-        ("b1,", "b0,", "name each subject once"),
+        (".nii.gz", ".mgz", "T1 of 'b0', 0_t1.mgz, is not there, nor is any other"),
+        ("b1,", "b0,", "subject 'b0' stands twice; name each subject once"),
         ("b1,train,", "b1,", "line 3 has not as many fields"),
     ],
 )

@@ -36,8 +36,8 @@ def test_contraction_keeps_the_area_of_the_wall() -> None:
 
 
 def test_simulated_coils_combine_to_the_clean_magnitude(monkeypatch) -> None:
-    from mrbench.data import simulated_kspace
 
+    from mrbench.datasets import simulated_kspace
     from mrbench.datasets.dataset import Subject
 
     monkeypatch.setattr(simulated_kspace, "NOISE", 0.0)

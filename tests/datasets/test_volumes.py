@@ -74,8 +74,8 @@ def test_the_maximum_becomes_one_and_negatives_zero(tmp_path: Path) -> None:
 
 
 def test_a_table_says_splits_and_the_first_image_counts(tmp_path: Path) -> None:
-    table = "subject,split,T2,T1\ns1,train,a.nii.gz,b.nii.gz\ns2,test,b.nii.gz,\n"
-    path = folder(tmp_path / "scans", table, a=head(), b=head()[::-1])
+    table = "subject,split,T2,T1\ns1,train,a.nii.gz,b.nii.gz\ns2,test,c.nii.gz,\n"
+    path = folder(tmp_path / "scans", table, a=head(), b=head()[::-1], c=head(2))
     dataset = VolumeFolder(path)
     assert dataset.subjects("train") == ("s1",) and dataset.subjects("test") == ("s2",)
     images = dataset.load("s1").images
@@ -140,7 +140,7 @@ def spoil_nan(volume: np.ndarray) -> np.ndarray:
     [
         (np.full(SHAPE, 3, np.float32), "is constant"),
         (np.zeros(SHAPE, np.float32), "is constant"),
-        (-1 - head(), "is constant"),
+        (-1 - head(), "is negative in 100% of the mask"),
         (spoil_nan(head()), "NaN"),
         (np.stack([head()] * 2), "3-D volume is needed"),
     ],
@@ -197,7 +197,7 @@ def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.nii\.gz is not a folder"):
         VolumeFolder(file)
     empty = folder(tmp_path / "empty")
-    with pytest.raises(DataError, match="empty holds no NIfTI volume"):
+    with pytest.raises(DataError, match="empty holds nothing that can be read; write NIfTI volumes"):
         VolumeFolder(empty)
     twins = folder(tmp_path / "twins", a=head())
     save(twins / "a.nii", head())

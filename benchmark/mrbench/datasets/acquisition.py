@@ -49,6 +49,7 @@ class KspaceDataset(Dataset):
     ``region`` names the foreground of its scores in tables.
     """
 
+    representation = "k-space"
     region: str = "foreground"
     dynamic: bool = False
     coils: int | None = None

@@ -11,57 +11,52 @@ import numpy as np
 from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.folder import Folder
-from mrbench.datasets.icbm_tumours import IcbmTumours
+from mrbench.datasets.icbm_tumours import ENHANCING, NECROSIS, OEDEMA, IcbmTumours
+from mrbench.datasets.layouts.brats import ENDINGS, read_brats
+from mrbench.datasets.listing import suffix_of
+from mrbench.io.files import content_digest
 from mrbench.io.nifti import SUFFIXES
-from mrbench.io.tables import TABLE
+from mrbench.io.tables import TABLE, label_names
 
-ENDINGS: dict[str, tuple[str, ...]] = {
-    "T1": ("_t1", "-t1n"),
-    "T1c": ("_t1ce", "-t1c"),
-    "T2": ("_t2", "-t2w"),
-    "FLAIR": ("_flair", "-t2f"),
-    "labels": ("_seg", "-seg"),
-}
-"""How file names end in the releases until 2021, and since 2023."""
+NAMES = {
+    NECROSIS: ("necrotic core", "necrosis", "necrotic", "ncr", "net", "ncr/net", "non-enhancing tumor core", "core",
+               "non-enhancing tumour", "non-enhancing tumor", "necrotic tumor core", "netc"),
+    OEDEMA: ("oedema", "edema", "ed", "peritumoral edema", "peritumoural oedema", "snfh"),
+    ENHANCING: ("enhancing tumour", "enhancing tumor", "enhancing", "et", "gd-enhancing tumor", "gd-enhancing tumour"),
+}  # fmt: skip
+"""What a ``labels.csv`` may call the three parts; ``cavity`` and ``background`` are not scored."""
 
-NEW_LABELS = ENDINGS["labels"][1]
+UNSCORED = ("background", "cavity", "resection cavity", "rc", "brain")
 
 
 class BratsFolder(Folder):
     """A BraTS release: one folder a subject, four contrasts and a label map in each; all of them test subjects.
 
     A ``subjects.csv`` with columns ``subject, split, T1, T1c, T2, FLAIR, labels`` says otherwise, and is what training
-    needs. Enhancing tumour is label 4 in the releases until 2021 and 3 since: either is read as 3. Intensities are
-    not clipped: contrast agent fills the brightest voxels, and some releases are of mean 0.
+    needs. A ``labels.csv`` with columns ``label,name`` says which label is which part (`NAMES`). Without it 1 is the
+    necrotic core, 2 oedema, and enhancing tumour is label 4 in the releases until 2021 and 3 since: either is read as
+    3. Intensities are not clipped: contrast agent fills the brightest voxels, and some releases are of mean 0.
     """
 
+    representation = "tumours"
     form = "tumours"
-    preparation = 2
-    lowest, highest = -np.inf, np.inf
+    preparation = 3
+    signed = True
+    highest = np.inf
+    layouts = (read_brats,)
+    wanted = f"{TABLE}, or give the folder that holds the subjects' folders, such as BraTS20_Training_001"
     structures: Mapping[str, tuple[int, ...]] = IcbmTumours.structures
 
-    def _read_table(self) -> dict[str, dict[str, str]]:
-        if (self.path / TABLE).is_file() or not self.path.is_dir():
-            return super()._read_table()
-        found = {folder.name: files for folder in sorted(self.path.iterdir()) if (files := self._release(folder))}
-        if not found:
-            raise DataError(
-                f"{self.path} holds neither {TABLE} nor folders such as BraTS20_Training_001 with *_flair.nii.gz; "
-                "give the folder that holds the subjects' folders."
-            )
-        return {name: {"subject": name, "split": "test", **files} for name, files in found.items()}
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        named = self.path / "labels.csv"
+        self._parts = _parts(named) if named.is_file() else None
+        if self._parts is not None:
+            self.notes += (f"labels.csv says which labels are which parts: {_told(self._parts)}.",)
 
-    def _release(self, folder: Path) -> dict[str, str]:
-        """The files of one subject, relative to the release; empty if the folder holds none."""
-        if not folder.is_dir():
-            return {}
-        files = {}
-        for column, endings in ENDINGS.items():
-            names = [f"{folder.name}{ending}{suffix}" for ending in endings for suffix in SUFFIXES]
-            here = next((name for name in names if (folder / name).is_file()), None)
-            if here is not None:
-                files[column] = f"{folder.name}/{here}"
-        return files
+    def content_key(self, subject: str) -> str:
+        named = "" if self._parts is None else content_digest(self.path / "labels.csv")[:8]
+        return super().content_key(subject) + named
 
     def make(self, subject: str) -> Subject:
         row = self._table[subject]
@@ -72,14 +67,53 @@ class BratsFolder(Folder):
             )
         made = super().make(subject)
         assert made.labels is not None
-        present = set(np.unique(made.labels).tolist())
-        if 4 in present and row["labels"].endswith(tuple(NEW_LABELS + suffix for suffix in SUFFIXES)):
+        file = self.path / row["labels"]
+        labels = _by_number(file, made.labels) if self._parts is None else _by_name(file, made.labels, self._parts)
+        return replace(made, labels=labels)
+
+
+def _by_number(file: Path, labels: np.ndarray) -> np.ndarray:
+    """Labels of any release as 1, 2 and 3."""
+    present = set(np.unique(labels).tolist())
+    stem = file.name[: len(file.name) - len(suffix_of(file.name, SUFFIXES))]
+    if 4 in present and stem.lower().endswith("-seg"):
+        raise DataError(
+            f"{file} holds the label 4, in releases since 2024 the resection cavity, which is not scored; set it to 0, "
+            "leave the subject out, or name the labels in labels.csv."
+        )
+    if not present <= {0, 1, 2, 3, 4} or {3, 4} <= present:
+        raise DataError(f"{file} holds the labels {sorted(present)}; BraTS has 1, 2 and either 3 or 4.")
+    return np.where(labels == 4, ENHANCING, labels).astype(np.int16)
+
+
+def _by_name(file: Path, labels: np.ndarray, parts: Mapping[int, int]) -> np.ndarray:
+    present = set(np.unique(labels).tolist()) - {0}
+    if unknown := sorted(present - set(parts)):
+        raise DataError(f"{file} holds the labels {unknown}, which labels.csv does not name; add them there.")
+    table = np.zeros(max(parts) + 1, np.int16)
+    table[list(parts)] = list(parts.values())
+    return table[labels]
+
+
+def _parts(path: Path) -> dict[int, int]:
+    """Our label by that of the user's files; 0 for what is not scored.
+
+    Raises
+    ------
+    DataError
+        If a name is none of `NAMES`.
+    """
+    parts = {}
+    for label, name in label_names(path).items():
+        folded = name.casefold().replace("_", " ").strip()
+        fitting = [part for part, names in NAMES.items() if folded in names]
+        if not fitting and folded not in UNSCORED:
             raise DataError(
-                f"{self.path / row['labels']} holds the label 4, in releases since 2024 the resection cavity, which is "
-                "not scored; set it to 0, or leave the subject out."
+                f"{path} names the label {label} '{name}'; use necrotic core, oedema, enhancing tumour or cavity."
             )
-        if not present <= {0, 1, 2, 3, 4} or {3, 4} <= present:
-            raise DataError(
-                f"{self.path / row['labels']} holds the labels {sorted(present)}; BraTS has 1, 2 and either 3 or 4."
-            )
-        return replace(made, labels=np.where(made.labels == 4, 3, made.labels).astype(np.int16))
+        parts[label] = fitting[0] if fitting else 0
+    return parts
+
+
+def _told(parts: Mapping[int, int]) -> str:
+    return ", ".join(f"{label} {NAMES[part][0] if part else 'not scored'}" for label, part in parts.items())

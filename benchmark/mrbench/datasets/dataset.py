@@ -1,106 +1,71 @@
-"""Dataset and Subject: where cases come from, prepared once, cached and checksummed."""
+"""Dataset: where cases come from, prepared once, cached and checksummed."""
 
 from __future__ import annotations
 
 import hashlib
-import json
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError, RequestError, unknown_name
-from mrbench.io.files import cache_root, checksum_ok, write_atomically, write_checksum
+from mrbench.datasets.split_file import SplitFile
+from mrbench.datasets.subject import Subject, check_subject, read_subject, write_subject
+from mrbench.io.files import cache_root, checksum_ok, content_digest
+from mrbench.io.paths import checked_id, inside
 
-
-@dataclass(frozen=True)
-class Subject:
-    """One person, loaded: axes ``(z, y, x)``, RAS+ orientation.
-
-    Attributes
-    ----------
-    id : str
-    images : mapping of str to ndarray
-        Contrast name to float32 volume, scaled by a fixed percentile to [0, 1].
-    mask : ndarray of bool
-        Brain or region of interest.
-    labels : ndarray of int16 or None
-        Structure labels; 0 is background.
-    spacing : tuple of float
-        mm, in array order.
-    truth : mapping of str to ndarray
-        What only a simulation knows, for example the deformation to the template.
-    """
-
-    id: str
-    images: Mapping[str, np.ndarray]
-    mask: np.ndarray
-    labels: np.ndarray | None
-    spacing: tuple[float, float, float]
-    truth: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SplitFile:
-    """A versioned split: subject ids, and the sha256 of every source file where there are any."""
-
-    version: int
-    splits: Mapping[str, tuple[str, ...]]
-    files: Mapping[str, Mapping[str, str]]
-    source: Mapping[str, str]
-    sha256: str
-
-    @classmethod
-    def read(cls, path: Path) -> SplitFile:
-        raw = path.read_bytes()
-        content = json.loads(raw)
-        splits = {name: tuple(content["splits"][name]) for name in SPLITS}
-        return cls(
-            version=content["version"],
-            splits=splits,
-            files=content.get("files", {}),
-            source=content.get("source", {}),
-            sha256=hashlib.sha256(raw).hexdigest(),
-        )
-
-    def leaks(self) -> list[str]:
-        """Subjects that stand in more than one split."""
-        everyone = [subject for ids in self.splits.values() for subject in set(ids)]
-        return sorted({subject for subject in everyone if everyone.count(subject) > 1})
+__all__ = ["Dataset", "SplitFile", "Subject", "check_subject"]
 
 
 class Dataset(ABC):
     """A named cohort with fixed splits.
 
-    Subclasses set the class attributes and write `make`; loading, caching and checking are done here.
+    A dataset of one's own sets `name` and `splits` and writes `make`; `source_files` lets rows be kept for as long as
+    those files are as they were. Loading, caching and checking are done here.
+
+    Examples
+    --------
+    >>> class Hearts(Dataset):
+    ...     name = "hearts"
+    ...     splits = {"test": ["h1", "h2"]}
+    ...     def make(self, subject):
+    ...         volume = read_volume(Path(f"/data/{subject}.nii.gz"))
+    ...         return Subject(subject, {"T1": volume.array}, volume.array > 0, None, volume.spacing)
     """
 
     name: str
-    title: str
+    title: str = ""
+    """For tables; default: the name."""
+    representation: str = "images"
+    """What it holds: aligned ``images``, ``k-space``, ``volumes`` as acquired, ``contrasts`` or ``tumours``."""
+    splits: Mapping[str, Sequence[str]] | None = None
+    """Subjects by split; default: the JSON file of this name among the built-in splits."""
     simulated: bool = False
     simulation: str = "simulated data"
     """What tables say of a simulated dataset."""
     endless: bool = False
     """Whether `make` simulates a person for every id, those of no split too."""
     extra_subjects: tuple[str, ...] = ()
-    """People of no split who train as well (`add_extra_subjects`)."""
-    citation: str
-    licence: str
-    preparation: int
+    """Subjects of no split who train as well (`add_extra_subjects`)."""
+    citation: str = "not stated"
+    licence: str = "not stated"
+    preparation: int = 1
     """Raised by hand whenever `make` changes what it returns."""
     form: str = ""
     """Tells apart several preparations of one dataset."""
     structures: Mapping[str, tuple[int, ...]] = {}
     """Major structures by name; a structure may merge several labels."""
     address: str = ""
-    """What `find_dataset` takes, where it is not the name."""
+    """What finds the dataset, where it is not the name."""
+    notes: tuple[str, ...] = ()
+    """What a run says before it starts: how files were read, one sentence each."""
+    left_out: tuple[str, ...] = ()
+    """What lies among the files and is not used, one sentence each, which a run says too."""
 
     def __init__(self) -> None:
-        self.address = self.name
+        self.address = self.address or self.name
+        self.title = self.title or self.name
 
     @property
     def split_path(self) -> Path:
@@ -108,25 +73,31 @@ class Dataset(ABC):
 
     @cached_property
     def split_file(self) -> SplitFile:
-        return SplitFile.read(self.split_path)
+        if self.splits is None:
+            return SplitFile.read(self.split_path)
+        return SplitFile.of(self.splits, f"dataset '{self.name}'", self.preparation)
 
     def subjects(self, split: str) -> tuple[str, ...]:
-        """List the subject ids of a split, in the order of the split file; `further` people come last."""
+        """List the subject ids of a split, in the order of the split file; extra subjects come last."""
         if split not in self.split_file.splits:
             raise unknown_name("split", split, self.split_file.splits)
         return self.split_file.splits[split] + (self.extra_subjects if split == "train" else ())
 
-    def add_extra_subjects(self, people: int) -> None:
-        """Let that many more simulated people train; their ids belong to no split, of this version or a later one.
+    def pairs(self, split: str) -> tuple[tuple[str, str], ...] | None:
+        """Pairs to register, ``(moving, fixed)``, where the data name them; None: whatever pairs a task chooses."""
+        return None
+
+    def add_extra_subjects(self, subjects: int) -> None:
+        """Let that many more simulated subjects train; their ids are of no split, of this version or a later one.
 
         Raises
         ------
         RequestError
-            If the people of this dataset are real, or their number is fixed.
+            If the subjects of this dataset are real, or their number is fixed.
         """
-        if people and not self.endless:
+        if subjects and not self.endless:
             raise RequestError(f"{self.name} has no further people to simulate; leave out --extra-subjects.")
-        self.extra_subjects = tuple(f"further{number:03d}" for number in range(people))
+        self.extra_subjects = tuple(f"further{number:03d}" for number in range(subjects))
 
     @property
     def fingerprint(self) -> str:
@@ -134,9 +105,29 @@ class Dataset(ABC):
         facts = f"{self.name}{self.form}|{self.preparation}|{self.split_file.sha256}"
         return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
+    def source_files(self, subject: str) -> Sequence[Path | str]:
+        """The files that a subject is made of: paths, or names in the split file, whose sha256 stands there."""
+        return ()
+
     def content_key(self, subject: str) -> str:
-        """Hash of all that one subject's arrays depend on."""
-        return hashlib.sha256(f"{self.fingerprint}|{subject}".encode()).hexdigest()[:12]
+        """20 hex digits of all that a subject's arrays depend on: the content of its source files, and how they are
+        prepared. No path and no date enters it.
+
+        Raises
+        ------
+        DataError
+            If a source file cannot be read.
+        """
+        sources = [self._digest(source) for source in self.source_files(subject)]
+        facts = [self.form, self.preparation, _code_of(type(self)), *(sources or [self.name, subject])]
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
+
+    def _digest(self, source: Path | str) -> str:
+        if isinstance(source, Path):
+            return content_digest(source)
+        if source not in self.split_file.files:
+            raise unknown_name(f"file of {self.name}", source, self.split_file.files)
+        return self.split_file.files[source]["sha256"]
 
     @abstractmethod
     def make(self, subject: str) -> Subject:
@@ -144,10 +135,15 @@ class Dataset(ABC):
 
     @property
     def cache(self) -> Path:
-        return cache_root() / "datasets" / f"{self.name}-{self.fingerprint}"
+        return cache_root() / "datasets" / f"{checked_id(self.name, 'a dataset')}-{self.fingerprint}"
+
+    def entry(self, subject: str) -> Path:
+        """Where the arrays of a subject are cached: by its content, unless that is pinned as of built-in data."""
+        name = checked_id(subject, self.name)
+        return inside(self.cache, f"{name}-{self.content_key(name)}.npz" if _code_of(type(self)) else f"{name}.npz")
 
     def is_prepared(self, subject: str) -> bool:
-        return checksum_ok(self.cache / f"{subject}.npz")
+        return checksum_ok(self.entry(subject))
 
     def prepare(self, subjects: Iterable[str]) -> Iterable[str]:
         """Make and cache the subjects that are missing, yielding each id when it is ready."""
@@ -157,57 +153,31 @@ class Dataset(ABC):
             yield subject
 
     def load(self, subject: str) -> Subject:
-        """Load one subject, making it first if the cache lacks it or holds a damaged copy."""
-        path = self.cache / f"{subject}.npz"
-        if not checksum_ok(path):
+        """Load one subject, making it first if the cache lacks it or holds a damaged copy.
+
+        Raises
+        ------
+        DataError
+            If its source cannot be read or is malformed, or the cache cannot be written.
+        """
+        path = self.entry(subject)
+        loaded = read_subject(path, subject)
+        if loaded is None:
             self._store(self.make(subject))
-        with np.load(path, allow_pickle=False) as arrays:
-            groups: dict[str, dict[str, np.ndarray]] = {"image": {}, "truth": {}}
-            for key in arrays.files:
-                kind, _, name = key.partition(".")
-                if kind in groups:
-                    groups[kind][name] = arrays[key]
-            return Subject(
-                id=subject,
-                images=groups["image"],
-                mask=arrays["mask"],
-                labels=arrays["labels"] if "labels" in arrays.files else None,
-                spacing=tuple(arrays["spacing"].tolist()),
-                truth=groups["truth"],
-            )
+            loaded = read_subject(path, subject)
+        if loaded is None:
+            raise DataError(f"{path} is not what was written to it; check the disk of the cache.")
+        return loaded
 
     def _store(self, subject: Subject) -> None:
         check_subject(subject)
-        arrays = {f"image.{name}": image for name, image in subject.images.items()}
-        arrays |= {f"truth.{name}": field for name, field in subject.truth.items()}
-        arrays |= {"mask": subject.mask, "spacing": np.asarray(subject.spacing)}
-        if subject.labels is not None:
-            arrays["labels"] = subject.labels
-        path = self.cache / f"{subject.id}.npz"
-        with write_atomically(path) as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        write_checksum(path)
+        write_subject(self.entry(subject.id), subject)
 
 
-def check_subject(subject: Subject) -> None:
-    """Refuse a subject whose arrays disagree in shape or hold NaN.
-
-    Raises
-    ------
-    DataError
-        Names the subject, the array and what is wrong with it.
-    """
-    shape = subject.mask.shape
-    arrays = dict(subject.images) | ({} if subject.labels is None else {"labels": subject.labels})
-    for name, array in arrays.items():
-        if array.shape != shape:
-            raise DataError(
-                f"subject '{subject.id}': {name} has shape {array.shape} but the mask has {shape}; "
-                "resample them to one grid."
-            )
-        if not np.isfinite(array).all():
-            raise DataError(
-                f"subject '{subject.id}': {name} holds NaN or infinite values; replace them in the source file."
-            )
-    if not subject.mask.any():
-        raise DataError(f"subject '{subject.id}': the mask is empty; check the label file.")
+def _code_of(dataset: type[Dataset]) -> str:
+    """The code of a dataset that is written outside this package, whose author need not know of `preparation`."""
+    module = sys.modules.get(dataset.__module__)
+    file = getattr(module, "__file__", None)
+    if dataset.__module__.partition(".")[0] == __package__.partition(".")[0] or file is None:
+        return ""
+    return content_digest(Path(file))

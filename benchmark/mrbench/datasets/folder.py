@@ -1,10 +1,9 @@
-"""`folder:PATH`: the user's own data, a plain folder with a table of files."""
+"""`folder:PATH`: the user's own data, a plain folder with a table of files, or in a published layout."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,25 +13,34 @@ import numpy as np
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Dataset, SplitFile, Subject
-from mrbench.io.files import sha256_of
+from mrbench.datasets.intensity import check_magnitude, foreground_of, known_foreground, without_background
+from mrbench.datasets.layouts.bids import read_bids
+from mrbench.datasets.layouts.layout import Layout
+from mrbench.datasets.layouts.learn2reg import read_learn2reg
+from mrbench.datasets.layouts.table import paths_of, read_tables
+from mrbench.io.files import cache_root, content_digest
 from mrbench.io.nifti import Volume, read_volume
-from mrbench.io.tables import TABLE, read_table, table_text
+from mrbench.io.paths import checked_id, inside
+from mrbench.io.tables import TABLE, label_names
+from mrbench.space.grids import grid_difference
 
-NEGATIVE = 0.05
-"""Share of negative voxels in a mask that interpolation may leave; more is no magnitude image."""
+NO_IMAGES = ("subject", "split", "labels", "mask", "axes")
+"""Columns that are no contrast."""
 
-_RESERVED = ("subject", "split", "labels", "mask")
+ABSENT = "absent"
+"""Stands for the content of a file that is not there."""
 
 
 class Folder(Dataset):
-    """A folder with ``subjects.csv``, one line a subject.
+    """A folder with ``subjects.csv``, one line a subject; or BIDS, or a Learn2Reg dataset.
 
     Columns: ``subject``; ``split`` (train, validation or test); one column a contrast (``T1``, ``T2``), each
-    the path of a NIfTI file relative to the folder; ``labels``; and ``mask`` if there is one (else: where the
-    first contrast is not zero). All volumes share one grid, skull-stripped and affinely aligned. A file
-    ``labels.csv`` with columns ``label,name`` names the structures to score; without it every label is one.
+    the path of a NIfTI file relative to the folder; ``labels``; and ``mask`` if there is one (else: what is not
+    background, see `mrbench.datasets.intensity`). All volumes share one grid, skull-stripped and affinely aligned. A
+    file ``labels.csv`` with columns ``label,name`` names the structures to score; without it every label is one. A file
+    ``pairs.csv`` with columns ``moving,fixed`` names pairs to register.
 
-    Intensities are divided by the 99.5th percentile inside the mask and clipped to [`lowest`, `highest`].
+    Intensities are divided by the 99.5th percentile inside the mask and clipped to [0, `highest`].
 
     Parameters
     ----------
@@ -41,58 +49,100 @@ class Folder(Dataset):
     Raises
     ------
     DataError
-        If the table is missing, lacks a column, or names an unknown split or a file that is not there.
+        If the folder holds neither a table nor a known layout, a table is malformed, or one scan stands in two splits.
     """
 
     citation = "the user's own data"
     licence = "the user's own"
-    preparation = 1
-    lowest: float = 0.0
+    preparation = 2
     highest: float = 1.0
+    signed: bool = False
+    """Whether intensities may be negative: then none is clipped at 0 or refused."""
     required: tuple[str, ...] = ("subject", "split", "labels")
     """Columns that the table must have."""
+    layouts: tuple[Callable[[Path], Layout | None], ...] = (read_bids, read_learn2reg)
+    """Readers that are tried in turn where there is no table."""
+    wanted = f"one line a subject in {TABLE}: subject,split,T1,labels"
+    """What to write, for the message where nothing is understood."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
-        self.name = self.path.name
+        self.name = checked_id(self.path.name, "the path of the folder")
         self.title = f"folder {self.name}"
         self.address = f"folder:{self.path}"
-        self._table = self._read_table()
+        layout = self._understood()
+        self._table, self._pairs = layout.rows, layout.pairs
+        self.notes, self.left_out = (layout.summary,), layout.left_out
 
-    def _read_table(self) -> dict[str, dict[str, str]]:
-        table = self.path / TABLE
-        if not table.is_file():
-            raise DataError(f"{table} is not there; write one line a subject: subject,split,T1,labels.")
-        rows = read_table(table, self.required, whole=True)
-        if not rows:
-            raise DataError(f"{table} must name each subject once, and at least one.")
-        for subject, row in rows.items():
-            for column in self._files(row):
-                if not (self.path / row[column]).is_file():
-                    raise DataError(f"{table}: {column} of '{subject}', {row[column]}, is not there; correct the path.")
-        return rows
+    def _understood(self) -> Layout:
+        if not self.path.is_dir():
+            raise DataError(f"{self.path} is not a folder; give one that holds {self.wanted}.")
+        layout = read_tables(self.path, self.required, whole=True)
+        for read in self.layouts if layout is None else ():
+            layout = layout or read(self.path)
+        if layout is None:
+            raise DataError(f"{self.path} holds nothing that can be read; write {self.wanted}.")
+        return layout
 
-    @staticmethod
-    def _files(row: Mapping[str, str]) -> list[str]:
-        return [column for column, value in row.items() if column not in ("subject", "split") and value]
+    def pairs(self, split: str) -> tuple[tuple[str, str], ...] | None:
+        return self._pairs.get(split) if self._pairs else None
 
     @cached_property
     def split_file(self) -> SplitFile:
         splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
         files = {
-            row[column]: {"sha256": sha256_of(self.path / row[column])}
+            row[column]: {"sha256": self._content(row[column])}
             for row in self._table.values()
-            for column in self._files(row)
+            for column in paths_of(row)
         }
+        self._check_twins(files)
         facts = repr((sorted(splits.items()), sorted((name, f["sha256"]) for name, f in files.items())))
         return SplitFile(1, splits, files, {}, hashlib.sha256(facts.encode()).hexdigest())
+
+    def _content(self, file: str) -> str:
+        path = self.path / file
+        return content_digest(path) if path.is_file() else ABSENT
+
+    def _check_twins(self, files: Mapping[str, Mapping[str, str]]) -> None:
+        """Refuse a scan that stands in two splits, under whatever name."""
+        seen: dict[str, tuple[str, str]] = {}
+        for subject, row in self._table.items():
+            for column in (c for c in paths_of(row) if c not in NO_IMAGES):
+                content = files[row[column]]["sha256"]
+                other, split = seen.setdefault(content, (subject, row["split"]))
+                if content != ABSENT and split != row["split"]:
+                    raise DataError(
+                        f"{self.path}: '{other}' in {split} and '{subject}' in {row['split']} are one scan, "
+                        f"{row[column]}; keep each person in one split."
+                    )
+
+    def source_files(self, subject: str) -> Sequence[Path]:
+        row = self._table[subject]
+        return [self.path / row[column] for column in paths_of(row)]
+
+    def content_key(self, subject: str) -> str:
+        row = self._table[subject]
+        facts = [(column, self._content(row[column])) for column in paths_of(row)]
+        text = repr((type(self).__name__, self.form, self.preparation, facts))
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def entry(self, subject: str) -> Path:
+        """Cached by content: another subject's new file does not make this one again."""
+        return inside(cache_root() / "datasets" / f"folder-{self.name}", f"{subject}-{self.content_key(subject)}.npz")
+
+    @property
+    def cache(self) -> Path:
+        return cache_root() / "datasets" / f"folder-{self.name}"
 
     @cached_property
     def structures(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
         """As ``labels.csv`` names them, labels of one name together; without it, every label that any subject has."""
         names = self.path / "labels.csv"
         if names.is_file():
-            return _named_structures(names)
+            grouped: dict[str, tuple[int, ...]] = {}
+            for label, name in label_names(names).items():
+                grouped[name] = (*grouped.get(name, ()), label)
+            return grouped
         files = tuple(self.path / row["labels"] for row in self._table.values() if row.get("labels"))
         return {f"label {label}": (label,) for label in _labels_in(files, self.split_file.sha256)}
 
@@ -105,27 +155,34 @@ class Folder(Dataset):
 
     def make(self, subject: str) -> Subject:
         row = self._table[subject]
-        volumes = {c: self._volume(row, c) for c in self._files(row) if c not in _RESERVED}
-        if not volumes:
-            raise DataError(f"{self.path / TABLE}: subject '{subject}' has no image; add a column such as T1.")
-        first = next(iter(volumes.values()))
+        contrasts = [column for column in paths_of(row) if column not in NO_IMAGES]
+        if not contrasts:
+            raise DataError(f"{self.path}: subject '{subject}' has no image; add a column such as T1.")
+        volumes = {contrast: self._volume(row, contrast) for contrast in contrasts}
+        first = volumes[contrasts[0]]
+        arrays = {contrast: without_background(volume.array) for contrast, volume in volumes.items()}
         labels = self._volume(row, "labels", first).array if row.get("labels") else None
-        mask = self._volume(row, "mask", first).array > 0 if row.get("mask") else first.array != 0
+        given = self._volume(row, "mask", first).array > 0 if row.get("mask") else None
+        mask = given if given is not None else self._foreground(arrays[contrasts[0]])
         images = {}
         for contrast, volume in volumes.items():
+            path = self.path / row[contrast]
             self._same_grid(row[contrast], volume, first)
-            top = float(np.percentile(volume.array[mask], 99.5)) if mask.any() else 0.0
-            if top <= 0:
-                raise DataError(f"{self.path / row[contrast]} is empty inside the mask; check the file.")
-            below = float((volume.array[mask] < self.lowest).mean())
-            if below > NEGATIVE:
-                raise DataError(
-                    f"{self.path / row[contrast]} is negative in {below:.0%} of the mask; give magnitudes, "
-                    "not standardised intensities."
-                )
-            scaled = np.clip(volume.array / top, self.lowest, self.highest)
-            images[contrast] = np.where(mask, scaled, 0).astype(np.float32)
-        return Subject(subject, images, mask, labels, first.spacing)
+            array = arrays[contrast]
+            if not self.signed:
+                check_magnitude(path, array, given if given is not None else known_foreground(array))
+            images[contrast] = self._scaled(path, array, mask)
+        return Subject(subject, images, mask, labels, first.spacing, affine=first.affine)
+
+    def _foreground(self, array: np.ndarray) -> np.ndarray:
+        return array != 0 if self.signed else foreground_of(array)
+
+    def _scaled(self, path: Path, array: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        top = float(np.percentile(array[mask], 99.5)) if mask.any() else 0.0
+        if top <= 0:
+            raise DataError(f"{path} is empty inside the mask; check the file.")
+        scaled = np.clip(array / top, -np.inf if self.signed else 0, self.highest)
+        return np.where(mask, scaled, 0).astype(np.float32)
 
     def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
         volume = read_volume(self.path / row[column], labels=column in ("labels", "mask"))
@@ -134,20 +191,23 @@ class Folder(Dataset):
         return volume
 
     def _same_grid(self, name: str, volume: Volume, like: Volume) -> None:
-        if volume.array.shape != like.array.shape or not np.allclose(volume.affine, like.affine, atol=1e-3):
+        if apart := grid_difference(volume.array.shape, volume.affine, like.array.shape, like.affine):
             raise DataError(
-                f"{self.path / name} has shape {volume.array.shape} on another grid than the subject's first image, "
-                f"{like.array.shape}; resample it to that grid."
+                f"{self.path / name} lies on another grid than the subject's first image ({apart}); "
+                "resample it to that grid."
             )
 
 
 class ContrastFolder(Folder):
     """The same of people with two contrasts or more; labels are not needed, the brightest voxels not clipped."""
 
+    representation = "contrasts"
     form = "contrasts"
-    preparation = 2
+    preparation = 3
     highest = np.inf
     required = ("subject", "split")
+    layouts = (read_bids,)
+    wanted = f"one line a subject in {TABLE}: subject,split,T1,T2"
 
 
 @lru_cache(maxsize=4)
@@ -158,19 +218,3 @@ def _labels_in(files: tuple[Path, ...], sha256: str) -> tuple[int, ...]:
         with suppress(DataError):  # a faulty file says so in the row of its case
             present |= set(np.unique(read_volume(file, labels=True).array).tolist())
     return tuple(sorted(present - {0}))
-
-
-def _named_structures(path: Path) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    try:
-        lines = [(row["name"], int(row["label"])) for row in csv.DictReader(table_text(path))]
-    except (KeyError, ValueError, TypeError):
-        raise DataError(f"{path} needs the columns label and name, labels as integers.") from None
-    for name, label in lines:
-        if label < 0:
-            raise DataError(f"{path} names the label {label}; labels are positive, 0 is the background.")
-        if label:
-            found[name] = (*found.get(name, ()), label)
-    if not found:
-        raise DataError(f"{path} names no structure; write one line a label, or delete the file.")
-    return found

@@ -19,6 +19,7 @@ class IcbmLesions(IcbmSim):
     intensity alone does not tell one contrast from the other.
     """
 
+    representation = "contrasts"
     form = "lesions"
     title = "simulated T1 and T2 of 60 people, half of them with white-matter lesions"
 

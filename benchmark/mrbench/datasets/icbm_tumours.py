@@ -55,6 +55,7 @@ class IcbmTumours(Dataset):
     citation = IcbmSim.citation
     licence = IcbmSim.licence
     preparation = 2
+    representation = "tumours"
     form = "tumours"
     structures = {"necrotic core": (NECROSIS,), "oedema": (OEDEMA,), "enhancing tumour": (ENHANCING,)}
 

@@ -5,6 +5,8 @@ Two preparations of the same people: brains aligned to the template, and whole h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mrbench.datasets.dataset import Dataset, Subject
@@ -65,6 +67,9 @@ class IxiHammersmith(Dataset):
     preparation = 1
     structures = MAJOR_STRUCTURES
 
+    def source_files(self, subject: str) -> Sequence[str]:
+        return source_names(subject)
+
     def make(self, subject: str) -> Subject:
         from scipy.ndimage import binary_dilation
         from skimage.morphology import ball
@@ -92,7 +97,11 @@ class IxiHeads(Dataset):
     licence = IxiHammersmith.licence
     preparation = 1
     form = "heads"
+    representation = "volumes"
     structures = MAJOR_STRUCTURES
+
+    def source_files(self, subject: str) -> Sequence[str]:
+        return source_names(subject)
 
     def make(self, subject: str) -> Subject:
         head, labels = _sources(self, subject)
@@ -100,8 +109,12 @@ class IxiHeads(Dataset):
         return Subject(subject, {"T1": t1 / t1.max()}, labels > 0, labels, head.spacing)
 
 
+def source_names(subject: str) -> tuple[str, str]:
+    """Names of a subject's T1 and label map in the release."""
+    return f"T1/{subject}_T1.nii.gz", f"labels/{subject}_DLMUSE.nii.gz"
+
+
 def _sources(dataset: Dataset, subject: str) -> tuple[Volume, np.ndarray]:
     """The T1 and the label map of one person, verified and oriented."""
-    image = source_file(dataset.name, dataset.split_file, f"T1/{subject}_T1.nii.gz")
-    labels = source_file(dataset.name, dataset.split_file, f"labels/{subject}_DLMUSE.nii.gz")
+    image, labels = (source_file(dataset.name, dataset.split_file, name) for name in source_names(subject))
     return read_volume(image), read_volume(labels, labels=True).array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,19 +13,31 @@ from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import SplitFile, Subject
-from mrbench.io.kspace import MASK_SUFFIX, SUFFIXES, RawKspace, mask_beside, read_kspace
-from mrbench.io.tables import TABLE, read_table
+from mrbench.datasets.layouts.layout import Layout
+from mrbench.datasets.layouts.table import read_tables
+from mrbench.datasets.listing import scans_in
+from mrbench.io.files import content_digest
+from mrbench.io.kspace import SUFFIXES, mask_beside, read_kspace
+from mrbench.io.paths import checked_id
+from mrbench.io.raw import MASK_SUFFIX, RawKspace
+from mrbench.io.tables import TABLE
+
+MASK_STEM = MASK_SUFFIX.removesuffix(".npy")
+
+BEGINNING = 2**16
+"""Bytes that tell two scans of one size apart, nearly always."""
 
 REQUIRED = ("subject", "split", "kspace")
 """Columns that a table must have."""
 
 
 class KspaceFolder(KspaceDataset):
-    """A folder of k-space files: every file a test subject, or as ``subjects.csv`` says.
+    """A folder of k-space files, or of folders of them: every file a test subject, or as ``subjects.csv`` says.
 
-    The table has the columns ``subject``, ``split`` and ``kspace``, and ``mask`` where masks lie in files of their
-    own; paths are relative to the folder. Fully sampled data are undersampled by the track's masks and
-    scored; undersampled data are reconstructed as they are, and not scored: nobody knows the truth.
+    The table has the columns ``subject``, ``split`` and ``kspace``, and where they are needed ``mask``, a file of its
+    own, and ``axes``, what the axes of a ``.npy`` array are (``coil y x``, ``time coil y x``, ``slice y x coil``);
+    paths are relative to the folder. Fully sampled data are undersampled by the track's masks and scored;
+    undersampled data are reconstructed as they are, and not scored: nobody knows the truth.
 
     Parameters
     ----------
@@ -39,41 +51,68 @@ class KspaceFolder(KspaceDataset):
 
     citation = "the user's own data"
     licence = "the user's own"
-    preparation = 1
+    preparation = 2
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
-        self.name = self.path.name
+        self.name = checked_id(self.path.name, "the path of the folder")
         self.title = f"folder {self.name}"
         self.address = f"folder:{self.path}"
         if not self.path.is_dir():
             raise DataError(f"{self.path} is not a folder; give one that holds k-space files.")
-        table = self.path / TABLE
-        self._table = read_table(table, REQUIRED, whole=False) if table.is_file() else self._every_file()
-        if not self._table:
-            raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
+        layout = read_tables(self.path, REQUIRED, whole=False) or self._every_file()
+        self._table = layout.rows
+        self.notes, self.left_out = (layout.summary,), layout.left_out
 
-    def _every_file(self) -> dict[str, dict[str, str]]:
-        files = [f for f in sorted(self.path.iterdir()) if f.suffix in SUFFIXES and not f.name.endswith(MASK_SUFFIX)]
-        if len({file.stem for file in files}) < len(files):
-            raise DataError(f"{self.path} holds two k-space files of one name; tell them apart by their names.")
-        return {file.stem: {"split": "test", "kspace": file.name} for file in files}
+    def _every_file(self) -> Layout:
+        listing = scans_in(self.path, SUFFIXES, lambda stem: not stem.lower().endswith(MASK_STEM))
+        if not listing.files:
+            raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
+        rows = {name: {"subject": name, "split": "test", "kspace": file} for name, file in listing.files.items()}
+        masks = tuple(line for line in listing.left_out if MASK_SUFFIX not in line.lower())  # masks are in use
+        return Layout("k-space files", rows, {}, masks)
 
     @cached_property
     def split_file(self) -> SplitFile:
         splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
-        # raw data are large: size and time stand for content here
-        files = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in self._files() if p.is_file()]
-        return SplitFile(1, splits, {}, {}, hashlib.sha256(repr((sorted(splits.items()), files)).encode()).hexdigest())
+        self._check_twins()
+        # raw data are large: the size stands for content here, and `content_key` is of the content
+        scans = {self.path / row["kspace"] for row in self._table.values()}
+        content = [str(p.stat().st_size) if p in scans else content_digest(p) for p in self._files()]
+        facts = repr((sorted((name, sorted(row.items())) for name, row in self._table.items()), content))
+        return SplitFile(1, splits, {}, {}, hashlib.sha256(facts.encode()).hexdigest())
+
+    def _check_twins(self) -> None:
+        """Refuse a scan that stands in two splits; only files of one size and one beginning are read whole."""
+        seen: dict[tuple[int, bytes], list[tuple[str, str, Path]]] = {}
+        for subject, row in self._table.items() if len({r["split"] for r in self._table.values()}) > 1 else ():
+            path = self.path / row["kspace"]
+            if not path.is_file():
+                continue
+            with path.open("rb") as file:
+                alike = seen.setdefault((path.stat().st_size, file.read(BEGINNING)), [])
+            for other, split, twin in alike:
+                if split != row["split"] and (twin == path or content_digest(twin) == content_digest(path)):
+                    raise DataError(
+                        f"{self.path}: '{other}' in {split} and '{subject}' in {row['split']} are one scan, "
+                        f"{row['kspace']}; keep each person in one split."
+                    )
+            alike.append((subject, row["split"], path))
+
+    def source_files(self, subject: str) -> Sequence[Path]:
+        """Everything that a subject's k-space depends on, as far as it is there."""
+        row = self._table[subject]
+        path = self.path / row["kspace"]
+        named = [self.path / row["mask"]] if row.get("mask") else [mask_beside(path)]
+        header = [path.with_suffix(".hdr")] if path.suffix.lower() == ".cfl" else []
+        return [file for file in (path, *header, *named) if file.is_file()]
+
+    def content_key(self, subject: str) -> str:
+        facts = (self.preparation, self._table[subject].get("axes", ""), super().content_key(subject))
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
 
     def _files(self) -> list[Path]:
-        """Everything that a subject's k-space may depend on, there or not."""
-        found = set()
-        for row in self._table.values():
-            path = self.path / row["kspace"]
-            found |= {path, path.with_suffix(".hdr"), mask_beside(path)}
-            found |= {self.path / row["mask"]} if row.get("mask") else set()
-        return sorted(found)
+        return sorted({file for subject in self._table for file in self.source_files(subject)})
 
     @cached_property
     def _first(self) -> RawKspace:
@@ -99,7 +138,8 @@ class KspaceFolder(KspaceDataset):
 
     def _read(self, subject: str) -> RawKspace:
         row = self._table[subject]
-        return read_kspace(self.path / row["kspace"], self.path / row["mask"] if row.get("mask") else None)
+        mask = self.path / row["mask"] if row.get("mask") else None
+        return read_kspace(self.path / row["kspace"], mask, row.get("axes", ""))
 
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
         raw = self._read(subject)

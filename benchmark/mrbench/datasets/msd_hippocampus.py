@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mrbench.core.errors import DataError
@@ -26,10 +28,12 @@ class MsdHippocampus(Dataset):
     preparation = 1
     structures = {"anterior hippocampus": (1,), "posterior hippocampus": (2,)}
 
+    def source_files(self, subject: str) -> Sequence[str]:
+        return f"images/{subject}.nii.gz", f"labels/{subject}.nii.gz"
+
     def make(self, subject: str) -> Subject:
-        image_path = source_file(self.name, self.split_file, f"images/{subject}.nii.gz")
-        image = read_volume(image_path)
-        labels = read_volume(source_file(self.name, self.split_file, f"labels/{subject}.nii.gz"), labels=True)
+        image_path, label_path = (source_file(self.name, self.split_file, name) for name in self.source_files(subject))
+        image, labels = read_volume(image_path), read_volume(label_path, labels=True)
         if image.array.shape != labels.array.shape or any(
             size > limit for size, limit in zip(image.array.shape, GRID_SHAPE, strict=True)
         ):

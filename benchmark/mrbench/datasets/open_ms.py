@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
 
@@ -26,10 +27,14 @@ class Sri24(Dataset):
     title = "SRI24 atlas: T1 and T2 averaged over 24 healthy adults, 3 T, 1 mm"
     citation = "Rohlfing et al., The SRI24 multichannel atlas of normal adult human brain structure, HBM 2010"
     licence = "CC BY-SA 3.0"
+    representation = "contrasts"
     preparation = 1
 
+    def source_files(self, subject: str) -> Sequence[str]:
+        return "spgr.nii.gz", "late.nii.gz"
+
     def make(self, subject: str) -> Subject:
-        files = (source_file(self.name, self.split_file, name) for name in ("spgr.nii.gz", "late.nii.gz"))
+        files = (source_file(self.name, self.split_file, name) for name in self.source_files(subject))
         return paired(subject, *map(read_volume, files))
 
 
@@ -44,6 +49,7 @@ class OpenMs(Dataset):
     title = "T1 and T2 of 3 people with multiple sclerosis, 3 T, 1 mm; validated on the SRI24 atlas"
     citation = "Lesjak et al., A novel public MR image dataset of multiple sclerosis patients, Neuroinformatics 2018"
     licence = "CC BY"
+    representation = "contrasts"
     preparation = 1
 
     @cached_property
@@ -54,10 +60,18 @@ class OpenMs(Dataset):
     def fingerprint(self) -> str:
         return sha256(f"{super().fingerprint}{self.atlas.fingerprint}".encode()).hexdigest()[:12]
 
+    def source_files(self, subject: str) -> Sequence[str]:
+        return f"{subject}/T1.nii.gz", f"{subject}/T2.nii.gz"
+
+    def content_key(self, subject: str) -> str:
+        if subject in self.atlas.subjects("test"):
+            return self.atlas.content_key(subject)
+        return super().content_key(subject)
+
     def make(self, subject: str) -> Subject:
         if subject in self.atlas.subjects("test"):
             return self.atlas.make(subject)
-        files = (source_file(self.name, self.split_file, f"{subject}/{name}.nii.gz") for name in ("T1", "T2"))
+        files = (source_file(self.name, self.split_file, name) for name in self.source_files(subject))
         return paired(subject, *map(read_volume, files))
 
 

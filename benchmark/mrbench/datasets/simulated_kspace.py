@@ -7,7 +7,7 @@ every table says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,16 @@ class SimulatedScans(KspaceDataset):
     @property
     def cache(self) -> Path:
         return self.volumes.cache
+
+    def entry(self, subject: str) -> Path:
+        return self.volumes.entry(subject)
+
+    def source_files(self, subject: str) -> Sequence[Path | str]:
+        return self.volumes.source_files(subject)
+
+    def content_key(self, subject: str) -> str:
+        facts = f"kspace|{self.preparation}|{self.volumes.content_key(subject)}"
+        return hashlib.sha256(facts.encode()).hexdigest()[:20]
 
     def make(self, subject: str) -> Subject:
         return self.volumes.make(subject)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
 
 from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Subject
-from mrbench.datasets.folder import _RESERVED, Folder
+from mrbench.datasets.folder import NO_IMAGES, Folder
 from mrbench.datasets.icbm_sim import IcbmSim
-from mrbench.io.nifti import SUFFIXES, Volume, read_volume
+from mrbench.datasets.intensity import check_magnitude, known_foreground, without_background
+from mrbench.datasets.layouts.bids import read_bids
+from mrbench.datasets.layouts.plain import read_plain
+from mrbench.io.nifti import Volume, read_volume
 from mrbench.io.tables import TABLE
 from mrbench.space.pieces import largest_piece
 
@@ -18,18 +22,20 @@ from mrbench.space.pieces import largest_piece
 class IcbmVolumes(IcbmSim):
     """`icbm-sim` without its noise, so that the reference of a denoiser is the truth."""
 
+    representation = "volumes"
     form = "noise-free"
     noise_percent = 0.0
 
 
 class VolumeFolder(Folder):
-    """A folder of NIfTI volumes of any grid: every file a test subject, or as ``subjects.csv`` says.
+    """A folder of NIfTI volumes of any grid: every scan a test subject, or as ``subjects.csv`` or BIDS says.
 
     Columns of the table: ``subject``, ``split``, one column an image (the first is used), and where there are any
     ``labels`` or ``mask``: the foreground of scores, ``labels`` before ``mask``. Without either, the foreground is
     the head (`head_mask`). A 2-D image is a volume of one slice.
 
-    Intensities are clipped at zero and divided by the maximum of the volume.
+    A constant background becomes zero (`mrbench.datasets.intensity`), what is negative is clipped, and the volume is
+    divided by its maximum.
 
     Parameters
     ----------
@@ -39,56 +45,52 @@ class VolumeFolder(Folder):
     ------
     DataError
         If the path is no folder, holds no volume, or its table is malformed. `make` raises it if a volume cannot be
-        read, is constant, or has an empty foreground or one on another grid.
+        read, is constant or no magnitude, or has an empty foreground or one on another grid.
     """
 
+    representation = "volumes"
     form = "volumes"
     required = ("subject", "split")
-
-    def _read_table(self) -> dict[str, dict[str, str]]:
-        if not self.path.is_dir():
-            raise DataError(f"{self.path} is not a folder; give one that holds NIfTI volumes.")
-        if (self.path / TABLE).is_file():
-            return super()._read_table()
-        table: dict[str, dict[str, str]] = {}
-        for file in sorted(f.name for f in self.path.iterdir() if f.name.endswith(SUFFIXES) and f.name[0] != "."):
-            name = file.removesuffix(".gz").removesuffix(".nii")
-            if name in table:
-                raise DataError(f"{self.path} holds {table[name]['image']} and {file}; rename one of them.")
-            table[name] = {"subject": name, "split": "test", "image": file}
-        if not table:
-            raise DataError(f"{self.path} holds no NIfTI volume; put .nii.gz files there, or write {TABLE}.")
-        return table
+    layouts = (read_bids, read_plain)
+    wanted = f"NIfTI volumes, or {TABLE}: subject,split,T1"
 
     @cached_property
     def structures(self) -> dict[str, tuple[int, ...]]:  # type: ignore[override]
         return {}
 
-    def make(self, subject: str) -> Subject:
-        row = self._table[subject]
-        contrast = next((column for column in row if column not in _RESERVED), None)
-        if contrast is None:
+    @cached_property
+    def contrast(self) -> str:
+        """The column that is used: the first image of the table."""
+        columns = dict.fromkeys(column for row in self._table.values() for column in row if column not in NO_IMAGES)
+        if not columns:
             raise DataError(f"{self.path / TABLE} names no image; add a column such as T1.")
-        if not row[contrast]:  # not the next column's: it would mix contrasts in one table
-            raise DataError(f"{self.path / TABLE}: subject '{subject}' has no {contrast}, the first image column.")
-        volume = self._volume(row, contrast)
-        array = np.maximum(volume.array, 0)
-        if array.min() == array.max():
-            raise DataError(f"{self.path / row[contrast]} is constant; there is nothing to restore, check the file.")
-        array = array / array.max()
-        labels = self._volume(row, "labels", volume).array if row.get("labels") else None
-        if labels is not None:
-            mask = labels > 0
-        elif row.get("mask"):
-            mask = self._volume(row, "mask", volume).array > 0
-        else:
-            mask = head_mask(array)
-        if not mask.any():
-            foreground = row["labels" if labels is not None else "mask"]
-            raise DataError(f"{self.path / foreground} marks no voxel; scores need a foreground, check the file.")
-        return Subject(subject, {contrast: array}, mask, labels, volume.spacing)
+        return next(iter(columns))
 
-    def _volume(self, row: dict[str, str], column: str, like: Volume | None = None) -> Volume:  # type: ignore[override]
+    def make(self, subject: str) -> Subject:
+        row, contrast = self._table[subject], self.contrast
+        if not row.get(contrast):  # not the next column's: it would mix contrasts in one table
+            raise DataError(f"{self.path}: subject '{subject}' has no {contrast}, the first image column.")
+        volume = self._volume(row, contrast)
+        path = self.path / row[contrast]
+        array = without_background(volume.array)
+        if array.min() == array.max():
+            raise DataError(f"{path} is constant; there is nothing to restore, check the file.")
+        labels = self._volume(row, "labels", volume).array if row.get("labels") else None
+        given = labels if labels is not None else self._volume(row, "mask", volume).array if row.get("mask") else None
+        if given is not None and not (given > 0).any():
+            raise DataError(
+                f"{self.path / row['labels' if labels is not None else 'mask']} marks no voxel; scores need a "
+                "foreground, check the file."
+            )
+        check_magnitude(path, array, given > 0 if given is not None else known_foreground(array))
+        array = np.maximum(array, 0)
+        if not array.any():
+            raise DataError(f"{path} is negative everywhere; give magnitudes.")
+        array = array / array.max()
+        mask = given > 0 if given is not None else head_mask(array)
+        return Subject(subject, {contrast: array}, mask, labels, volume.spacing, affine=volume.affine)
+
+    def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
         volume = read_volume(self.path / row[column], labels=column in ("labels", "mask"), flat=True)
         if like is not None:
             self._same_grid(row[column], volume, like)

@@ -276,11 +276,9 @@ def _check_pair(fixed: Subject, moving: Subject, dataset: str) -> None:
     for subject in (fixed, moving):
         if CONTRAST not in subject.images:
             raise DataError(f"subject '{subject.id}' of {dataset} has no {CONTRAST}; registration needs it.")
-    # of oblique affines, equal spacings differ in the last digits
-    if fixed.mask.shape != moving.mask.shape or not np.allclose(fixed.spacing, moving.spacing, rtol=1e-4):
+    if apart := moving.apart_from(fixed):
         raise DataError(
-            f"'{moving.id}' and '{fixed.id}' lie on different grids, {moving.mask.shape} at {moving.spacing} mm and "
-            f"{fixed.mask.shape} at {fixed.spacing} mm; resample {dataset} to one grid."
+            f"'{moving.id}' and '{fixed.id}' lie on different grids, {apart}; resample {dataset} to one grid."
         )
 
 

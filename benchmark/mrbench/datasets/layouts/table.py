@@ -1,0 +1,87 @@
+"""A folder with tables: ``subjects.csv``, and ``pairs.csv`` where registration has pairs of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from mrbench.core.errors import DataError
+from mrbench.datasets.layouts.layout import Layout
+from mrbench.io.files import content_digest
+from mrbench.io.tables import TABLE, read_lines, read_table
+
+PAIRS = "pairs.csv"
+
+NO_FILES = ("subject", "split", "axes")
+"""Columns that are no paths."""
+
+
+def read_tables(folder: Path, required: Collection[str], *, whole: bool) -> Layout | None:
+    """Read the tables of a folder; None where it has no ``subjects.csv``.
+
+    A file that a line names and that is not there is named in `Layout.left_out`: its subject fails by itself.
+
+    Raises
+    ------
+    DataError
+        If a table is malformed, names no subject, or no file that is there.
+    """
+    table = folder / TABLE
+    if not table.is_file():
+        return None
+    rows = _rows(table, tuple(required), whole, content_digest(table))
+    if not rows:
+        raise DataError(f"{table} must name each subject once, and at least one.")
+    named = [(subject, column, row[column]) for subject, row in rows.items() for column in paths_of(row)]
+    absent = [entry for entry in named if not (folder / entry[2]).is_file()]
+    if named and len(absent) == len(named):
+        subject, column, file = absent[0]
+        raise DataError(f"{table}: {column} of '{subject}', {file}, is not there, nor is any other; correct the paths.")
+    left_out = tuple(f"{file}, the {column} of '{subject}', is not there." for subject, column, file in absent)
+    return Layout(f"a table ({TABLE})", rows, read_pairs(folder, rows), left_out)
+
+
+@lru_cache(maxsize=4)
+def _rows(table: Path, required: tuple[str, ...], whole: bool, digest: str) -> dict[str, dict[str, str]]:
+    """The lines of a table of this content, read once a process."""
+    return read_table(table, required, whole=whole)
+
+
+def paths_of(row: Mapping[str, str]) -> list[str]:
+    """Columns of a line that name a file."""
+    return [column for column, value in row.items() if column not in NO_FILES and value]
+
+
+def read_pairs(folder: Path, rows: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Read ``pairs.csv``, columns ``moving`` and ``fixed``: any number of pairs, in any direction, by split.
+
+    Raises
+    ------
+    DataError
+        If a pair names nobody, one subject twice or subjects of two splits, or stands twice.
+    """
+    path = folder / PAIRS
+    if not path.is_file():
+        return {}
+    columns, lines = read_lines(path, ("moving", "fixed"))
+    if not {"moving", "fixed"} <= set(columns):
+        raise DataError(f"{path} lacks the columns moving and fixed; add them.")
+    pairs: dict[str, tuple[tuple[str, str], ...]] = {}
+    for number, fields in lines:
+        if len(fields) != len(columns):
+            raise DataError(f"{path}, line {number} has not as many fields as the heading; mend it.")
+        line = dict(zip(columns, fields, strict=True))
+        moving, fixed = line["moving"], line["fixed"]
+        for subject in (moving, fixed):
+            if subject not in rows:
+                raise DataError(f"{path}, line {number} names '{subject}', who is not in {TABLE}; correct it.")
+        if moving == fixed:
+            raise DataError(f"{path}, line {number} pairs '{moving}' with itself; correct it.")
+        split = rows[moving]["split"]
+        if rows[fixed]["split"] != split:
+            raise DataError(f"{path}, line {number} pairs subjects of two splits, '{moving}' and '{fixed}'; use one.")
+        if (moving, fixed) in pairs.get(split, ()):
+            raise DataError(f"{path}, line {number}: the pair {moving}, {fixed} stands twice; keep one line.")
+        pairs[split] = (*pairs.get(split, ()), (moving, fixed))
+    return pairs

@@ -1,0 +1,286 @@
+"""Folders as they lie: what is read, and that whatever is left out is named."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrbench.core.errors import DataError
+from mrbench.datasets.brats import BratsFolder
+from mrbench.datasets.folder import ContrastFolder, Folder
+from mrbench.datasets.layouts.bids import read_bids
+from mrbench.datasets.layouts.brats import read_brats
+from mrbench.datasets.listing import NO_SCAN, scans_in
+from mrbench.datasets.volumes import VolumeFolder
+from mrbench.io.nifti import SUFFIXES
+
+SHAPE = (9, 8, 7)
+
+
+def scan(path: Path, seed: int = 0, labels: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    volume = np.zeros(SHAPE, np.uint8 if labels else np.float32)
+    volume[2:6, 2:6, 2:6] = 2 if labels else 1 + np.random.default_rng(seed).random((4, 4, 4))
+    nib.Nifti1Image(volume.T, np.eye(4)).to_filename(path)
+
+
+@pytest.mark.parametrize(
+    "stem", ["a_mask", "sub-1_desc-brain_mask", "a_dseg", "a-seg", "a_labels", "T1_brainmask", "mask", "x.aparc+aseg",
+             "a_label", "sub-1_label-GM_probseg", "a_seg2"],
+)  # fmt: skip
+def test_masks_and_label_maps_are_known_by_their_names(stem: str) -> None:
+    assert NO_SCAN.search(stem)
+
+
+@pytest.mark.parametrize("stem", ["a", "sub-1_T1w", "masked_head", "brain", "segovia_01", "T1", "unlabelled", "scan-3"])
+def test_scans_are_not_taken_for_masks(stem: str) -> None:
+    assert not NO_SCAN.search(stem)
+
+
+def messy(path: Path) -> Path:
+    scan(path / "a.nii.gz")
+    scan(path / "day2" / "a.nii.gz", 1)
+    scan(path / "p7" / "p7_T1.nii.gz", 2)
+    scan(path / "b.nii.gz", 3)
+    (path / "b.nii.gz").rename(path / "B.NII.GZ")
+    scan(path / "a_mask.nii.gz", labels=True)
+    (path / "._a.nii.gz").write_bytes(b"left by a Mac")
+    (path / "gone.nii").symlink_to(path / "nowhere")
+    (path / "folder.nii.gz").mkdir()
+    os.mkfifo(path / "pipe.nii")
+    (path / "notes.txt").write_text("no volume")
+    return path
+
+
+def test_a_messy_folder_is_read_and_what_is_left_out_is_named(tmp_path: Path) -> None:
+    dataset = VolumeFolder(messy(tmp_path / "scans"))
+    assert dataset.subjects("test") == ("B", "a", "day2_a", "p7_T1")
+    assert dataset.left_out == (
+        "a_mask.nii.gz is a mask, a label map or a transform by its name.",
+        "folder.nii.gz is a folder.",
+        "gone.nii is a link to a file that is not there.",
+        "pipe.nii is no regular file.",
+    )
+    assert dataset.notes == ("Read as plain files: 4 subjects (4 test), image.",)
+    assert all(dataset.load(subject).mask.any() for subject in dataset.subjects("test"))
+
+
+NAMES = st.lists(st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=12), max_size=6)
+
+
+@given(NAMES, st.sampled_from([".nii", ".nii.gz", ".NII.GZ", ".Nii"]))
+@settings(max_examples=60, deadline=None)
+def test_every_file_is_a_scan_or_hidden_or_named(names: list[str], suffix: str) -> None:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        for name in names:
+            (Path(folder) / f"{name}{suffix}").touch()
+        try:
+            listing = scans_in(Path(folder), SUFFIXES)
+        except DataError as error:
+            assert "\n" not in str(error)
+            return
+        for file in (f.name for f in Path(folder).iterdir() if f.name[0] != "."):
+            assert (file in listing.files.values()) != any(line.startswith(f"{file} ") for line in listing.left_out)
+
+
+def test_two_scans_of_one_name_are_refused(tmp_path: Path) -> None:
+    scan(tmp_path / "a.nii.gz")
+    scan(tmp_path / "A.nii")
+    with pytest.raises(DataError, match=r"holds A\.nii and a\.nii\.gz; rename one"):
+        VolumeFolder(tmp_path)
+
+
+def test_a_file_that_is_not_there_fails_its_own_subject_alone(tmp_path: Path) -> None:
+    scan(tmp_path / "a.nii.gz"), scan(tmp_path / "l.nii.gz", labels=True)
+    (tmp_path / "subjects.csv").write_text("subject;split;T1;labels\np;test;a.nii.gz;l.nii.gz\nq;test;b.nii.gz;\n")
+    dataset = Folder(tmp_path)
+    assert dataset.left_out == ("b.nii.gz, the T1 of 'q', is not there.",)
+    assert dataset.load("p").labels is not None
+    with pytest.raises(DataError, match=r"b\.nii\.gz is not there"):
+        dataset.load("q")
+
+
+def test_one_scan_in_two_splits_is_refused_whatever_its_name(tmp_path: Path) -> None:
+    scan(tmp_path / "a.nii.gz")
+    (tmp_path / "b.nii.gz").write_bytes((tmp_path / "a.nii.gz").read_bytes())
+    (tmp_path / "subjects.csv").write_text("subject,split,T1\np,train,a.nii.gz\nq,test,b.nii.gz\n")
+    with pytest.raises(DataError, match=r"'p' in train and 'q' in test are one scan, b\.nii\.gz"):
+        VolumeFolder(tmp_path).subjects("test")
+
+
+def bids(path: Path) -> Path:
+    for subject, session in (("01", ""), ("02", "ses-a"), ("02", "ses-b")):
+        where = path / f"sub-{subject}" / session / "anat"
+        name = f"sub-{subject}{'_' + session if session else ''}"
+        scan(where / f"{name}_T1w.nii.gz", hash((subject, session)) % 1000)
+        scan(where / f"{name}_T2w.nii.gz", 1 + hash((subject, session)) % 1000)
+        derived = path / "derivatives" / "tool" / f"sub-{subject}" / session / "anat"
+        scan(derived / f"{name}_desc-brain_mask.nii.gz", labels=True)
+        scan(derived / f"{name}_dseg.nii.gz", labels=True)
+        scan(derived / f"{name}_space-MNI_dseg.nii.gz", labels=True)
+    scan(path / "sub-01" / "anat" / "sub-01_run-2_T1w.nii.gz", 7)
+    scan(path / "sub-01" / "func" / "sub-01_task-rest_bold.nii.gz", 8)
+    scan(path / "sub-03" / "anat" / "sub-03_FLAIR.nii.gz", 9)
+    (path / "dataset_description.json").write_text("{}")
+    return path
+
+
+def test_bids_is_read_with_the_masks_and_labels_of_its_derivatives(tmp_path: Path) -> None:
+    dataset = Folder(bids(tmp_path / "study"))
+    assert dataset.subjects("test") == ("sub-01", "sub-02_ses-a", "sub-02_ses-b", "sub-03")
+    made = dataset.load("sub-02_ses-a")
+    assert set(made.images) == {"T1", "T2"} and set(np.unique(made.labels)) == {0, 2} and made.mask.sum() == 64
+    assert any("sub-01_run-2_T1w.nii.gz is another T1 of sub-01" in line for line in dataset.left_out) or any(
+        "sub-01_T1w.nii.gz is another T1 of sub-01" in line for line in dataset.left_out
+    )
+    assert sum("is in another space" in line for line in dataset.left_out) == 3
+    assert "1 files in folders 'func' are no anatomical scans." in dataset.left_out
+    assert ContrastFolder(tmp_path / "study").load("sub-01").images.keys() == {"T1", "T2"}
+    with pytest.raises(DataError, match="subject 'sub-03' has no T1"):
+        VolumeFolder(tmp_path / "study").load("sub-03")
+
+
+def test_bids_takes_its_splits_from_participants(tmp_path: Path) -> None:
+    path = bids(tmp_path / "study")
+    (path / "participants.tsv").write_text("participant_id\tage\tsplit\nsub-01\t30\ttrain\nsub-02\t40\tTest\n")
+    dataset = Folder(path)
+    assert dataset.subjects("train") == ("sub-01",) and len(dataset.subjects("test")) == 3
+    (path / "participants.tsv").write_text("participant_id\tsplit\nsub-01\tdev\n")
+    with pytest.raises(DataError, match=r"participants\.tsv, line 2 has the split 'dev'"):
+        Folder(path)
+
+
+def test_bids_without_anatomy_is_one_sentence(tmp_path: Path) -> None:
+    scan(tmp_path / "sub-01" / "func" / "sub-01_bold.nii.gz")
+    with pytest.raises(DataError, match="BIDS without a scan in any anat folder"):
+        read_bids(tmp_path)
+
+
+def learn2reg(path: Path, **changes: object) -> Path:
+    for number in range(1, 5):
+        scan(path / "imagesTr" / f"X_{number:04d}_0000.nii.gz", number)
+        scan(path / "labelsTr" / f"X_{number:04d}_0000.nii.gz", labels=True)
+    image = "./imagesTr/X_{:04d}_0000.nii.gz".format
+    content = {
+        "name": "X", "modality": {"0": "MR"},
+        "training": [{"image": image(n), "label": f"./labelsTr/X_{n:04d}_0000.nii.gz"} for n in range(1, 5)],
+        "registration_val": [{"fixed": image(3), "moving": image(4)}, {"fixed": image(4), "moving": image(3)}],
+    } | changes  # fmt: skip
+    (path / "X_dataset.json").write_text(json.dumps(content))
+    return path
+
+
+def test_learn2reg_is_read_with_its_pairs(tmp_path: Path) -> None:
+    dataset = Folder(learn2reg(tmp_path / "l2r"))
+    assert dataset.subjects("train") == ("X_0001", "X_0002") and dataset.subjects("validation") == ("X_0003", "X_0004")
+    assert dataset.pairs("validation") == (("X_0004", "X_0003"), ("X_0003", "X_0004")) and dataset.pairs("test") is None
+    assert set(dataset.load("X_0003").images) == {"T1"} and dataset.load("X_0003").labels is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": [], "registration_val": []}, "names no scan"),
+        ({"registration_val": [{"fixed": "a"}]}, "no pair of moving and fixed; check its version"),
+        ({"training": 3}, "training is no list of scans"),
+        ({"training": [{"label": "x"}]}, "a scan without its image"),
+        ({"training": ["./imagesTr/../../../x/.nii.gz"], "registration_val": []}, "empty subject id"),
+    ],
+)
+def test_learn2reg_of_another_version_is_one_sentence(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Folder(learn2reg(tmp_path / "l2r", **changes))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("p,x", "line 2 names 'x', who is not in subjects.csv"),
+        ("p,p", "pairs 'p' with itself"),
+        ("p,r", "pairs subjects of two splits, 'p' and 'r'"),
+        ("p,q\np,q", "line 3: the pair p, q stands twice"),
+        ("p", "line 2 has not as many fields"),
+    ],
+)
+def test_pairs_that_cannot_be_are_one_sentence(tmp_path: Path, lines: str, message: str) -> None:
+    path = paired(tmp_path, lines)
+    with pytest.raises(DataError, match=message):
+        Folder(path)
+
+
+def paired(path: Path, lines: str) -> Path:
+    for number, name in enumerate("pqr"):
+        scan(path / f"{name}.nii.gz", number)
+    rows = "".join(f"{name},{'train' if name == 'r' else 'test'},{name}.nii.gz,\n" for name in "pqr")
+    (path / "subjects.csv").write_text(f"subject,split,T1,labels\n{rows}")
+    (path / "pairs.csv").write_text(f"moving,fixed\n{lines}\n")
+    return path
+
+
+def test_pairs_may_go_both_ways(tmp_path: Path) -> None:
+    dataset = Folder(paired(tmp_path, "p,q\nq,p"))
+    assert dataset.pairs("test") == (("p", "q"), ("q", "p")) and dataset.pairs("train") is None
+
+
+def tumours(path: Path, names: dict[str, str], labels: tuple[int, ...] = (1, 2, 3)) -> Path:
+    for folder, style in names.items():
+        prefix = "X" if folder == "renamed" else folder.rpartition("/")[2]
+        for number, ending in enumerate(style.split()):
+            scan(path / folder / f"{prefix}{ending}.nii.gz", number)
+            if ending.lower().endswith("seg"):
+                volume = np.zeros(SHAPE, np.uint8)
+                volume[2:5, 2, 2] = labels
+                nib.Nifti1Image(volume.T, np.eye(4)).to_filename(path / folder / f"{prefix}{ending}.nii.gz")
+    return path
+
+
+OLD, NEW = "_t1 _t1ce _t2 _flair _seg", "-t1n -t1c -t2w -t2f -seg"
+
+
+def test_brats_of_any_release_is_read_whatever_its_folders_are_called(tmp_path: Path) -> None:
+    """Renamed folders and ``_T1`` made two of five subjects vanish."""
+    styles = {"B_001": OLD, "renamed": OLD, "HGG/B_002": OLD, "B-003": NEW, "B_004": OLD.upper(), "B_005": "_t1 _flair"}
+    dataset = BratsFolder(tumours(tmp_path / "b", styles))
+    assert dataset.subjects("test") == ("B-003", "B_001", "B_002", "B_004", "B_005", "renamed")
+    for subject in ("renamed", "B_004", "B_002"):
+        assert set(dataset.make(subject).images) == {"T1", "T1c", "T2", "FLAIR"}
+    with pytest.raises(DataError, match="subject 'B_005' has no T1c, T2, labels; add the file"):
+        dataset.make("B_005")
+
+
+def test_brats_names_what_it_does_not_use(tmp_path: Path) -> None:
+    path = tumours(tmp_path / "b", {"B_001": OLD, "B_002": "_t1"})
+    scan(path / "B_001" / "B_001_adc.nii.gz")
+    layout = read_brats(path)
+    assert layout is not None and set(layout.rows) == {"B_001"}
+    assert layout.left_out == (
+        "B_001/B_001_adc.nii.gz is none of T1, T1c, T2, FLAIR, labels by its name.",
+        "B_002 holds B_002/B_002_t1.nii.gz alone.",
+    )
+
+
+def test_labels_csv_says_which_part_a_label_is(tmp_path: Path) -> None:
+    """Without it a perfect answer scored .422 in the core."""
+    path = tumours(tmp_path / "b", {"B_001": OLD}, labels=(2, 4, 1))
+    (path / "labels.csv").write_text("label,name\n1,Edema\n2,ET\n4,necrotic_core\n5,cavity\n")
+    dataset = BratsFolder(path)
+    assert dataset.make("B_001").labels[2:5, 2, 2].tolist() == [3, 1, 2]
+    key = dataset.content_key("B_001")
+    (path / "labels.csv").write_text("label,name\n1,Edema\n2,cavity\n4,necrotic core\n")
+    assert BratsFolder(path).make("B_001").labels[2:5, 2, 2].tolist() == [0, 1, 2]
+    assert BratsFolder(path).content_key("B_001") != key
+    (path / "labels.csv").write_text("label,name\n1,tumour\n")
+    with pytest.raises(DataError, match="names the label 1 'tumour'; use necrotic core, oedema, enhancing tumour"):
+        BratsFolder(path)
+    (path / "labels.csv").write_text("label,name\n1,edema\n")
+    with pytest.raises(DataError, match=r"holds the labels \[2, 4\], which labels.csv does not name"):
+        BratsFolder(path).make("B_001")
