@@ -13,6 +13,7 @@ from mrbench.core.registry import dataset_names, find_dataset
 from mrbench.datasets.dataset import Subject, check_subject
 from mrbench.datasets.fetch import source_file
 from mrbench.datasets.folder import Folder
+from mrbench.datasets.oasis import OasisBrains, OasisVolumes
 
 
 @pytest.mark.parametrize("name", dataset_names())
@@ -247,3 +248,29 @@ def test_hippocampus_is_padded_about_its_centre() -> None:
     made = find_dataset("msd-hippocampus").make("hippocampus_001")
     assert made.images["T1"].shape == (48, 64, 48) and set(np.unique(made.labels)) == {0, 1, 2}
     assert made.mask.sum() == 35 * 51 * 35
+
+
+@pytest.mark.real_data
+def test_oasis_is_aligned_and_has_the_structures_of_ixi() -> None:
+    from mrbench.space.template import GRID_SHAPE, template_2mm
+
+    dataset = OasisBrains()
+    made = dataset.make("1002")
+    assert set(dataset.structures) == set(find_dataset("ixi-hh-2mm").structures)
+    t1, mask = made.images["T1"], made.mask
+    assert t1.shape == GRID_SHAPE and t1.min() == 0 and t1.max() == 1 and not t1[~mask].any()
+    template_mask = template_2mm() > 0.05
+    assert 2 * (mask & template_mask).sum() / (mask.sum() + template_mask.sum()) > 0.9
+    present = set(np.unique(made.labels).tolist())
+    assert all(present & {*labels} for labels in dataset.structures.values())
+    right, left = (np.argwhere(made.labels == label).mean(0)[2] for label in (47, 48))
+    assert right > left
+    brain = OasisVolumes().make("1002")
+    assert brain.images["T1"].shape == (174, 215, 155) and brain.spacing == (1, 1, 1) and brain.images["T1"].max() == 1
+
+
+def test_oasis_is_of_test_subjects_alone_and_says_its_terms() -> None:
+    for dataset in (OasisBrains(), OasisVolumes()):
+        assert [len(dataset.subjects(split)) for split in ("train", "validation", "test")] == [0, 0, 18]
+        assert "no commercial use" in dataset.terms and "Neuromorphometrics" in dataset.terms
+    assert OasisBrains().content_key("1002") != OasisVolumes().content_key("1002")

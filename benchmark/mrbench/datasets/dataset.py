@@ -50,6 +50,8 @@ class Dataset(ABC):
     """Subjects of no split who train as well (`add_extra_subjects`)."""
     citation: str = "not stated"
     licence: str = "not stated"
+    terms: str = ""
+    """What fetching the data agrees to, where a licence asks more than its name says."""
     preparation: int = 1
     """Raised by hand whenever `make` changes what it returns."""
     form: str = ""

@@ -64,6 +64,10 @@ class IxiHammersmith(Dataset):
     title = "IXI Hammersmith 3 T, T1, 120 healthy adults, 148 automatic (DLMUSE) labels"
     citation = "IXI dataset, brain-development.org; DLMUSE labels by CBICA"
     licence = "CC BY-SA 3.0 (images); SBIA licence, research use (labels)"
+    terms = (
+        "ixi-hh-2mm: images are CC BY-SA 3.0 (IXI, brain-development.org); the label maps are under the SBIA licence, "
+        "research use alone: https://www.med.upenn.edu/cbica/software-agreement.html."
+    )
     preparation = 1
     structures = MAJOR_STRUCTURES
 
@@ -75,14 +79,34 @@ class IxiHammersmith(Dataset):
         from skimage.morphology import ball
 
         head, labels = _sources(self, subject)
-        mask = binary_dilation(labels > 0, ball(2))
-        affine = align_to_template(head, mask)
-        t1 = resample_to_grid(head.array, head.spacing, affine, nearest=False)
-        mask = resample_to_grid(mask.astype(np.uint8), head.spacing, affine, nearest=True) > 0
-        t1 = np.where(mask, np.maximum(t1, 0), 0)
-        t1 = np.minimum(t1 / np.percentile(t1[mask], 99.5), 1).astype(np.float32)
-        labels = resample_to_grid(labels, head.spacing, affine, nearest=True)
-        return Subject(subject, {"T1": t1}, mask, labels, GRID_SPACING)
+        return on_template_grid(subject, head, binary_dilation(labels > 0, ball(2)), labels)
+
+
+def on_template_grid(
+    subject: str, head: Volume, mask: np.ndarray, labels: np.ndarray, *, smoothing: float = 0.0
+) -> Subject:
+    """Align a head to the ICBM template, bring it to the 2 mm grid in one resampling, strip and scale it.
+
+    Parameters
+    ----------
+    subject : str
+    head : Volume
+    mask : ndarray of bool, the shape of the head
+        The brain; nothing else takes part.
+    labels : ndarray of int16, the shape of the head
+    smoothing : float
+        Sigma in voxels of a Gaussian before the resampling, where the head's grid is finer than 2 mm.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    affine = align_to_template(head, mask)
+    image = gaussian_filter(head.array, smoothing) if smoothing else head.array
+    t1 = resample_to_grid(image, head.spacing, affine, nearest=False)
+    mask = resample_to_grid(mask.astype(np.uint8), head.spacing, affine, nearest=True) > 0
+    t1 = np.where(mask, np.maximum(t1, 0), 0)
+    t1 = np.minimum(t1 / np.percentile(t1[mask], 99.5), 1).astype(np.float32)
+    labels = resample_to_grid(labels, head.spacing, affine, nearest=True)
+    return Subject(subject, {"T1": t1}, mask, labels, GRID_SPACING)
 
 
 class IxiHeads(Dataset):
@@ -95,6 +119,7 @@ class IxiHeads(Dataset):
     title = IxiHammersmith.title
     citation = IxiHammersmith.citation
     licence = IxiHammersmith.licence
+    terms = IxiHammersmith.terms
     preparation = 1
     form = "heads"
     representation = "volumes"
