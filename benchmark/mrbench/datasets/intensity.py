@@ -32,11 +32,12 @@ DARK = 0.02
 
 
 def background_of(volume: np.ndarray) -> float | None:
-    """The constant value around the object, or None where there is none."""
+    """The constant value around the object, or None where there is none, or no object."""
     corners = volume[np.ix_(*([0, -1] for _ in range(volume.ndim)))]
     values, counts = np.unique(corners, return_counts=True)
     value = values[counts.argmax()]
-    if counts.max() < CORNERS * corners.size or (volume == value).mean() < BACKGROUND_SHARE:
+    share = (volume == value).mean()
+    if counts.max() < CORNERS * corners.size or not BACKGROUND_SHARE <= share < 1:
         return None
     return float(value)
 
