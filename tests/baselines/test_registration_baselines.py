@@ -28,7 +28,9 @@ QUICK = [
     "ants[variant=transmorph]",
     "ants[variant=cc]",
     "convexadam",
+    "dipy-syn",
     "fireants",
+    "greedy",
 ]
 
 pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings are not ours to mend
@@ -103,6 +105,28 @@ def test_simpleitk_fields_warp_as_simpleitk(name: str, case: Case) -> None:
     vectors.CopyInformation(image)
     tool = sitk.Resample(image, image, sitk.DisplacementFieldTransform(vectors), sitk.sitkLinear)
     agree(warp(case.inputs.moving, field, order=1), sitk.GetArrayFromImage(tool))
+
+
+def test_dipy_field_warps_as_dipy(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dipy.align.imwarp import SymmetricDiffeomorphicRegistration as Tool
+
+    kept = {}
+    optimize = Tool.optimize
+
+    def spy(self, *images):
+        kept["mapping"] = optimize(self, *images)
+        return kept["mapping"]
+
+    monkeypatch.setattr(Tool, "optimize", spy)
+    field = ready("dipy-syn").predict(case.inputs)
+    agree(warp(case.inputs.moving, field, order=1), kept["mapping"].transform(case.inputs.moving.astype(np.float64)))
+
+
+def test_greedy_field_warps_as_itk(case: Case) -> None:
+    """greedy's field is an ITK displacement field; a known shift shows that the direction is right."""
+    field = ready("greedy").predict(case.inputs)
+    inside = case.inputs.fixed_mask
+    np.testing.assert_allclose(field[:, inside].mean(axis=1), (2, -3, 1), atol=0.5)
 
 
 @pytest.mark.skipif(find_spec("fireants") is None, reason="pip install --no-deps fireants")
