@@ -9,6 +9,7 @@ from tests.settings import setting_of
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.datasets.folder import Folder
+from mrbench.metrics.conventions import CONVENTIONS, OURS
 from mrbench.tasks.registration import Registration
 
 
@@ -56,19 +57,12 @@ def test_every_metric_of_the_task_is_scored(task: Registration, case: Case) -> N
     assert set(task.score(case, case.reference.displacement).metrics) == {m.name for m in task.metrics}
 
 
-@pytest.mark.parametrize(
-    ("mistake", "remedy"),
-    [
-        (lambda u, s: -u, "sign flipped"),
-        (lambda u, s: u[::-1], "reversed"),
-        (lambda u, s: u * s, "millimetres"),
-    ],
-)
-def test_a_mistaken_convention_draws_a_warning(task: Registration, case: Case, mistake, remedy: str) -> None:
-    spacing = np.full((3, 1, 1, 1), 3.0, np.float32)
-    object.__setattr__(case, "spacing", (3.0, 3.0, 3.0))
-    warning = task.diagnose(case, np.ascontiguousarray(mistake(case.reference.displacement, spacing)))
-    assert warning is not None and remedy in warning
+@pytest.mark.parametrize("name", [name for name in CONVENTIONS if name != str(OURS)])
+def test_a_mistaken_convention_is_named(task: Registration, case: Case, name: str) -> None:
+    """Each of the 15 others, alone or together, on a pair whose voxels have three different sides."""
+    mistaken = CONVENTIONS[name].from_voxels(case.reference.displacement, case.spacing).astype(np.float32)
+    warning = task.diagnose(case, mistaken)
+    assert warning is not None and CONVENTIONS[name].changes in warning
 
 
 def test_a_right_field_and_no_motion_draw_none(task: Registration, case: Case) -> None:

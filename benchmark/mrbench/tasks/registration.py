@@ -19,6 +19,7 @@ from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.metrics.conventions import OURS, Pair, fits
 from mrbench.metrics.deformation import (
     compose,
     endpoint_error_mm,
@@ -228,24 +229,12 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where another convention for the same field fits the labels clearly better."""
-        spacing = np.asarray(case.spacing, np.float32)[:, None, None, None]
-        variants = {
-            "with its sign flipped": -prediction,
-            "with its components in the order (x, y, z) reversed to (z, y, x)": prediction[::-1],
-            "with sign flipped and components reversed": -prediction[::-1],
-            "divided by the spacing (it looks like millimetres)": prediction / spacing,
-        }
-        own, still = _agreement(case, prediction), _agreement(case, np.zeros_like(prediction))
-        fits = {name: _agreement(case, variant) for name, variant in variants.items()}
-        best = max(fits, key=lambda name: fits[name].labels)
-        # a poor field may gain from any change; a mistaken convention, once mended, also beats no motion,
-        # and both labels and images say so
-        labels = fits[best].labels > max(own.labels, still.labels) + 0.02
-        images = fits[best].images > max(own.images, still.images)
-        if labels and images:
-            share = f"{fits[best].labels:.2f} of sampled labels agree instead of {own.labels:.2f}"
-            return f"the field fits better {best}: {share}"
-        return None
+        tried = fits(prediction, pair_of(case))
+        best = tried.best
+        if not tried.beats(best, OURS):
+            return None
+        share, own = tried.by_name[str(best)].labels, tried.by_name[str(OURS)].labels
+        return f"the field fits better read {best.changes}: {share:.2f} of sampled labels agree instead of {own:.2f}"
 
     def evaluate(
         self, case: Case[RegistrationInputs, RegistrationReference], prediction: np.ndarray
@@ -282,21 +271,7 @@ def _check_pair(fixed: Subject, moving: Subject, dataset: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Agreement:
-    """How well a field fits on a sample of voxels: share of equal labels, correlation of intensities."""
-
-    labels: float
-    images: float
-
-
-def _agreement(case: Case, displacement: np.ndarray, step: int = 3) -> _Agreement:
-    reference, inputs = case.reference, case.inputs
-    every = (slice(None, None, step),) * 3
-    fixed = reference.fixed_labels[every]
-    inside = fixed > 0
-    grid = np.indices(inputs.fixed.shape, dtype=np.float32)[(slice(None), *every)]
-    target = np.rint(grid[:, inside] + displacement[(slice(None), *every)][:, inside]).astype(int)
-    source = tuple(np.clip(target, 0, np.asarray(inputs.fixed.shape)[:, None] - 1))
-    correlation = np.corrcoef(inputs.moving[source], inputs.fixed[every][inside])[0, 1]
-    return _Agreement(float(np.mean(reference.moving_labels[source] == fixed[inside])), float(correlation))
+def pair_of(case: Case[RegistrationInputs, RegistrationReference]) -> Pair:
+    """What the conventions of a field are tried on."""
+    inputs, reference = case.inputs, case.reference
+    return Pair(inputs.fixed, inputs.moving, reference.fixed_labels, reference.moving_labels, case.spacing)
