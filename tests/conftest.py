@@ -23,6 +23,12 @@ hypothesis.settings.load_profile("mrbench")
 os.environ.update(thread_environment(1))  # as in a run: some tools give other digits on two threads
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests that measure time, unless they are asked for: ``pytest tests/performance``."""
+    asked = any("performance" in argument for argument in config.args)
+    return True if collection_path.name == "performance" and not asked else None
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave without unloading: ITK, SimpleITK and ANTs in one process crash when the interpreter takes them down.
 

@@ -76,8 +76,8 @@ def test_ms_ssim_of_pairs_falls_with_variety() -> None:
     images = slices(0)
     order = np.roll(np.arange(len(images)), 1)
     alike = images[:1] + 0.02 * (images - images[:1])
-    assert pair_ms_ssim(np.repeat(images[:1], 4, 0), np.array([1, 2, 3, 0])) == pytest.approx(1, abs=1e-5)
-    assert pair_ms_ssim(images, order) < 0.5 < pair_ms_ssim(alike, order)
+    assert pair_ms_ssim(np.repeat(images[:1], 4, 0), np.array([1, 2, 3, 0]), data_range=1) == pytest.approx(1, abs=1e-5)
+    assert pair_ms_ssim(images, order, data_range=1) < 0.5 < pair_ms_ssim(alike, order, data_range=1)
 
 
 def test_the_nearest_is_found_whatever_its_brightness() -> None:

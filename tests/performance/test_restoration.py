@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
-from tests.performance.test_scoring import seconds
+from tests.performance.conftest import Versus
 
 from mrbench.physics.noise import correct_rician_bias, rician_mean
 from mrbench.physics.resolution import Degradation
@@ -24,26 +24,24 @@ def by_simpleitk(low: np.ndarray) -> np.ndarray:
     )
 
 
-def test_lanczos_against_simpleitk(benchmark) -> None:
+def test_lanczos_against_simpleitk(versus: Versus) -> None:
     """Lanczos upsampling of a small volume; SimpleITK has five lobes where we have three, so values differ a little."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    ours = benchmark.pedantic(lanczos, args=(LOW, BLUR), rounds=5)
+    ours = lanczos(LOW, BLUR)
     inside = (slice(8, -8),) * 3
     assert np.corrcoef(ours[inside].ravel(), by_simpleitk(LOW)[inside].ravel())[0, 1] > 0.999
-    peer = seconds(lambda: by_simpleitk(LOW))
-    benchmark.extra_info["times_faster_than_simpleitk"] = round(peer / seconds(lambda: lanczos(LOW, BLUR)), 1)
+    versus(lambda: lanczos(LOW, BLUR), lambda: by_simpleitk(LOW), name="SimpleITK", repeats=5)
 
 
-def test_bias_correction_against_root_finding(benchmark) -> None:
+def test_bias_correction_against_root_finding(versus: Versus) -> None:
     """The tabulated inverse of the Rician mean against scipy's root finder, voxel by voxel."""
     from scipy.optimize import brentq
 
     means = rician_mean(np.random.default_rng(0).uniform(0, 5, 500), 1.0)
-    ours = benchmark.pedantic(correct_rician_bias, args=(means, 1.0), rounds=5)
+    ours = correct_rician_bias(means, 1.0)
 
     def peer() -> np.ndarray:
         return np.array([brentq(lambda s, m=m: rician_mean(np.array(s), 1.0) - m, 0, 10) for m in means])
 
     np.testing.assert_allclose(ours, peer(), atol=2e-4)
-    ratio = seconds(peer) / seconds(lambda: correct_rician_bias(means, 1.0))
-    benchmark.extra_info["times_faster_than_brentq"] = round(ratio)
+    versus(lambda: correct_rician_bias(means, 1.0), peer, name="scipy.optimize.brentq")

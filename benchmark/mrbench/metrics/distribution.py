@@ -11,28 +11,51 @@ MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.3695)
 """The first four of Wang et al.'s five scales, made to add up to 1: a fifth needs 176 pixels."""
 
 MS_SSIM_WINDOW = 7
+MS_SSIM_SD = 1.5
+
+MS_SSIM_SMALLEST = MS_SSIM_WINDOW * 3**2
+"""Pixels of an image's shorter side for four scales, as MONAI asks."""
 
 
-def frechet_distance(real: np.ndarray, made: np.ndarray) -> float:
+def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     """Squared Fréchet distance of the Gaussians that fit two sets of features.
 
     ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``. It is biased upwards in small sets, so only sets of equal size
     compare.
+
+    Parameters
+    ----------
+    real, generated : ndarray of float, shape ``(image, feature)``
+
+    Raises
+    ------
+    ValueError
+        If a set has fewer than two images, or the two differ in their features.
 
     References
     ----------
     Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, NeurIPS 2017;
     there in the features of Inception, which we do not use: this is no FID.
     """
-    gap = ((real.mean(0) - made.mean(0)) ** 2).sum()
-    first, second = (np.cov(features, rowvar=False).reshape(features.shape[1], -1) for features in (real, made))
+    _check_sets(real, generated)
+    gap = ((real.mean(0) - generated.mean(0)) ** 2).sum()
+    first, second = (np.cov(features, rowvar=False).reshape(features.shape[1], -1) for features in (real, generated))
     # the eigenvalues of a product of two covariances are real and not negative; rounding may say otherwise
     eigenvalues = np.linalg.eigvals(first @ second).real
     return float(gap + np.trace(first) + np.trace(second) - 2 * np.sqrt(np.maximum(eigenvalues, 0)).sum())
 
 
-def kernel_mmd(real: np.ndarray, made: np.ndarray) -> float:
+def kernel_mmd(real: np.ndarray, generated: np.ndarray) -> float:
     """Squared maximum mean discrepancy under the kernel ``(x.y / d + 1)^3``: unbiased, so 0 on average for equal sets.
+
+    Parameters
+    ----------
+    real, generated : ndarray of float, shape ``(image, feature)``
+
+    Raises
+    ------
+    ValueError
+        As `frechet_distance`.
 
     References
     ----------
@@ -40,23 +63,39 @@ def kernel_mmd(real: np.ndarray, made: np.ndarray) -> float:
     """
     from sklearn.metrics.pairwise import polynomial_kernel
 
+    _check_sets(real, generated)
+
     def within(features: np.ndarray) -> float:
         kernel, count = polynomial_kernel(features, degree=3), len(features)
         return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
 
-    return within(real) + within(made) - 2 * float(polynomial_kernel(real, made, degree=3).mean())
+    return within(real) + within(generated) - 2 * float(polynomial_kernel(real, generated, degree=3).mean())
 
 
-def precision_recall(real: np.ndarray, made: np.ndarray, *, neighbours: int = 3) -> tuple[float, float]:
-    """Share of made samples that lie among the real ones, and of real ones that lie among the made.
+def precision_recall(real: np.ndarray, generated: np.ndarray, *, neighbours: int = 3) -> tuple[float, float]:
+    """Share of generated samples that lie among the real ones, and of real ones that lie among the generated.
 
     A sample lies among a set where it is no farther from one of its members than that one's k-th neighbour is.
+
+    Parameters
+    ----------
+    real, generated : ndarray of float, shape ``(image, feature)``
+    neighbours : int
+        k.
+
+    Raises
+    ------
+    ValueError
+        As `frechet_distance`, or if a set has no more than k images.
 
     References
     ----------
     Kynkäänniemi et al., Improved precision and recall metric for assessing generative models, NeurIPS 2019.
     """
-    return _covered(real, made, neighbours), _covered(made, real, neighbours)
+    _check_sets(real, generated)
+    if min(len(real), len(generated)) <= neighbours:
+        raise ValueError(f"sets of {len(real)} and {len(generated)} images have no {neighbours}-th neighbours.")
+    return _covered(real, generated, neighbours), _covered(generated, real, neighbours)
 
 
 def _covered(support: np.ndarray, samples: np.ndarray, neighbours: int) -> float:
@@ -66,29 +105,40 @@ def _covered(support: np.ndarray, samples: np.ndarray, neighbours: int) -> float
     return float((cdist(samples, support) <= radius).any(axis=1).mean())
 
 
-def pair_ms_ssim(images: np.ndarray, order: np.ndarray) -> float:
+def pair_ms_ssim(images: np.ndarray, order: np.ndarray, *, data_range: float) -> float:
     """Mean multi-scale SSIM of each image with the one that ``order`` puts beside it: high where all look alike.
 
-    Data range 1, four scales, 7x7 Gaussian window (MONAI).
+    Four scales, 7x7 Gaussian window of SD 1.5 without padding, population covariance, as MONAI's; in double precision.
+
+    Parameters
+    ----------
+    images : ndarray of float, shape ``(image, y, x)``
+    order : ndarray of int, shape ``(image,)``
+        Number of each image's partner.
+    data_range : float
 
     Raises
     ------
     ValueError
-        If the images are too small for four scales.
+        If the images are too small for four scales, or a partner does not exist.
 
     References
     ----------
     Wang et al., Multiscale structural similarity, Asilomar 2003; as a measure of diversity Odena et al., ICML 2017.
     """
-    import torch
-    from monai.metrics import MultiScaleSSIMMetric
+    from mrbench.metrics.kernels.multiscale import pairs
 
+    if images.ndim != 3 or min(images.shape[1:]) < MS_SSIM_SMALLEST:
+        raise ValueError(f"images have shape {images.shape}; (image, y, x) of {MS_SSIM_SMALLEST} pixels are needed.")
+    partners = np.asarray(order, np.int64)
+    if partners.shape != images.shape[:1] or not ((partners >= 0) & (partners < len(images))).all():
+        raise ValueError(f"the order names partners other than the {len(images)} images.")
     weights = np.asarray(MS_SSIM_WEIGHTS)
-    metric = MultiScaleSSIMMetric(
-        spatial_dims=2, data_range=1.0, kernel_size=MS_SSIM_WINDOW, weights=(weights / weights.sum()).tolist()
-    )
-    first, second = (torch.from_numpy(np.ascontiguousarray(part))[:, None] for part in (images, images[order]))
-    return float(metric(first, second).mean())
+    taps = np.exp(-((np.arange(MS_SSIM_WINDOW) - MS_SSIM_WINDOW // 2) ** 2) / (2 * MS_SSIM_SD**2))
+    values = np.empty(len(images))
+    stack = np.ascontiguousarray(images, np.float64)
+    pairs(stack, partners, taps / taps.sum(), weights / weights.sum(), float(data_range), values)
+    return float(values.mean())
 
 
 def nearest_correlations(
@@ -96,25 +146,48 @@ def nearest_correlations(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Training images of the highest normalised cross-correlation with each image.
 
+    Parameters
+    ----------
+    images, training : ndarray of float, shape ``(image, y, x)``
+    nearest : int
+
     Returns
     -------
     indices : ndarray of int, shape ``(image, nearest)``
         Best first.
     correlations : ndarray of float, the same shape
+        -1 to 1; 0 with an image that is constant.
+
+    Raises
+    ------
+    ValueError
+        If the images differ in size.
 
     References
     ----------
     Bermudez et al., Learning implicit brain MRI manifolds with deep learning, SPIE Medical Imaging 2018.
     """
-    own, known = (_standardised(stack) for stack in (images, training))
-    correlations = own @ known.T
+    if images.shape[1:] != training.shape[1:]:
+        raise ValueError(f"images have {images.shape[1:]} pixels, those of training {training.shape[1:]}.")
+    (first, lengths), (second, others) = (_centred(stack) for stack in (images, training))
+    size = np.multiply.outer(lengths, others)
+    products = first @ second.T
+    correlations = np.divide(products, size, out=np.zeros_like(size), where=size > 0)
     indices = np.argsort(-correlations, axis=1, kind="stable")[:, :nearest]
     return indices, np.take_along_axis(correlations, indices, axis=1)
 
 
-def _standardised(images: np.ndarray) -> np.ndarray:
-    """Images as vectors of mean 0 and length 1; a constant one as zeros."""
-    vectors = images.reshape(len(images), -1).astype(np.float64)
+def _centred(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images as vectors of mean 0, and their lengths; exactly 0 where an image is constant."""
+    lines = images.reshape(len(images), -1)
+    vectors = lines.astype(np.float64)
     vectors -= vectors.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return vectors, np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * (np.ptp(lines, axis=1) > 0)
+
+
+def _check_sets(real: np.ndarray, generated: np.ndarray) -> None:
+    if real.ndim != 2 or real.shape[1:] != generated.shape[1:] or min(len(real), len(generated)) < 2:
+        raise ValueError(
+            f"sets of features have shapes {real.shape} and {generated.shape}; (image, feature) of equal features and "
+            "two images or more are needed."
+        )

@@ -23,6 +23,7 @@ from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset
 from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import (
+    MS_SSIM_SMALLEST,
     MS_SSIM_WINDOW,
     frechet_distance,
     kernel_mmd,
@@ -37,9 +38,6 @@ SLICES = 8
 
 DRAWS = 8
 """Cases: sets of new slices, each as large as the set of real slices it is compared with."""
-
-SMALLEST = MS_SSIM_WINDOW * 3**2
-"""Pixels that MONAI asks of an image for four scales of SSIM."""
 
 SHOWN = 3
 """Samples in a panel, and training slices beside each."""
@@ -87,7 +85,7 @@ class GenerationReference:
 
     @cached_property
     def likeness(self) -> float:
-        return pair_ms_ssim(self.held_out, random_pairs(len(self.held_out)))
+        return pair_ms_ssim(self.held_out, random_pairs(len(self.held_out)), data_range=1)
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ LIKENESS = Metric(
     3,
     "Mean of random pairs of new slices: above that of real pairs, variety is missing.",
     ranked=False,
-    compute=lambda e: pair_ms_ssim(e.slices, random_pairs(len(e.slices))),
+    compute=lambda e: pair_ms_ssim(e.slices, random_pairs(len(e.slices)), data_range=1),
 )
 NEAREST = Metric(
     "nearest_ncc",
@@ -351,10 +349,10 @@ def slices_of(cohort: Cohort, split: str) -> tuple[np.ndarray, tuple[float, floa
         volume = subject.images["T1"]
         middle = len(volume) // 2
         part = volume[middle : middle + SLICES]
-        if len(part) < SLICES or min(part.shape[1:]) < SMALLEST:
+        if len(part) < SLICES or min(part.shape[1:]) < MS_SSIM_SMALLEST:
             raise DataError(
                 f"subject '{name}' has {volume.shape} voxels; generation needs {2 * SLICES} slices of "
-                f"{SMALLEST}x{SMALLEST} pixels at the least."
+                f"{MS_SSIM_SMALLEST}x{MS_SSIM_SMALLEST} pixels at the least."
             )
         if slabs and part.shape != slabs[0].shape:
             raise DataError(
