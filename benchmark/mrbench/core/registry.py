@@ -20,6 +20,9 @@ from mrbench.core.task import Task
 METHODS, TASKS, DATASETS = "mrbench.methods", "mrbench.tasks", "mrbench.datasets"
 """Entry-point groups; names are ``<task>.<method>``, ``<task>`` and ``<dataset>.<representation>``."""
 
+USER_MODULE = "mrbench_user_"
+"""What modules are called that were imported from a path."""
+
 FOLDER = "folder"
 """Dataset whose class takes a path: ``folder:PATH``."""
 
@@ -178,18 +181,31 @@ def _from_file(name: str, base: type, kind: str, fits: Callable[[Any], bool] = l
 
 
 def _module(path: Path) -> ModuleType:
-    name = f"mrbench_user_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"{USER_MODULE}{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
+        if str(path.parent) not in sys.path:  # modules beside it are its helpers
+            sys.path.append(str(path.parent))
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise RequestError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     return sys.modules[name]
+
+
+def user_files() -> list[Path]:
+    """The Python files that this process has imported for the user: what another process needs to unpickle theirs."""
+    return [Path(str(module.__file__)) for name, module in list(sys.modules.items()) if name.startswith(USER_MODULE)]
+
+
+def import_user_files(paths: Iterable[Path]) -> None:
+    """Import what `user_files` said in another process."""
+    for path in paths:
+        _module(path)
 
 
 def module_file(method: type) -> Path:

@@ -8,8 +8,10 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 from mrbench.core.errors import DataError
+from mrbench.core.registry import import_user_files, user_files
 from mrbench.datasets.dataset import Dataset
 
 MOST = 4
@@ -33,10 +35,8 @@ def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None
     if count < 2:
         yield from (None for _ in dataset.prepare(subjects))
         return
-    # an interruption reaches the whole group: the parent alone answers it
-    ignore = (signal.SIGINT, signal.SIG_IGN)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, initializer=signal.signal, initargs=ignore) as pool:
+    with ProcessPoolExecutor(count, context, initializer=_start, initargs=(user_files(),)) as pool:
         futures = [pool.submit(_prepare, dataset, subject) for subject in subjects]
         try:
             for future in as_completed(futures):
@@ -49,6 +49,12 @@ def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _start(paths: Sequence[Path]) -> None:
+    """Leave an interruption to the parent, which reaches the whole group; know the user's own classes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import_user_files(paths)
 
 
 def _prepare(dataset: Dataset, subject: str) -> None:
