@@ -18,10 +18,11 @@ from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.learn2reg import read_learn2reg
 from mrbench.datasets.layouts.table import paths_of, read_tables
-from mrbench.io.files import cache_root, content_digest
+from mrbench.io.files import cache_root
 from mrbench.io.nifti import Volume, read_volume
 from mrbench.io.paths import checked_id, inside
 from mrbench.io.tables import TABLE, label_names
+from mrbench.io.volume_files import digest_of, is_there, read_image
 from mrbench.space.grids import grid_difference
 
 NO_IMAGES = ("subject", "split", "labels", "mask", "axes")
@@ -101,7 +102,7 @@ class Folder(Dataset):
 
     def _content(self, file: str) -> str:
         path = self.path / file
-        return content_digest(path) if path.is_file() else ABSENT
+        return digest_of(path) if is_there(path) else ABSENT
 
     def _check_twins(self, files: Mapping[str, Mapping[str, str]]) -> None:
         """Refuse a scan that stands in two splits, under whatever name."""
@@ -185,7 +186,7 @@ class Folder(Dataset):
         return np.where(mask, scaled, 0).astype(np.float32)
 
     def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
-        volume = read_volume(self.path / row[column], labels=column in ("labels", "mask"))
+        volume = read_image(self.path / row[column], labels=column in ("labels", "mask"))
         if like is not None:
             self._same_grid(row[column], volume, like)
         return volume

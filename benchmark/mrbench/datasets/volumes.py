@@ -13,9 +13,11 @@ from mrbench.datasets.folder import NO_IMAGES, Folder
 from mrbench.datasets.icbm_sim import IcbmSim
 from mrbench.datasets.intensity import check_magnitude, known_foreground, without_background
 from mrbench.datasets.layouts.bids import read_bids
+from mrbench.datasets.layouts.dicom import read_dicom
 from mrbench.datasets.layouts.plain import read_plain
-from mrbench.io.nifti import Volume, read_volume
+from mrbench.io.nifti import Volume
 from mrbench.io.tables import TABLE
+from mrbench.io.volume_files import read_image
 from mrbench.space.pieces import largest_piece
 
 
@@ -32,7 +34,7 @@ class VolumeFolder(Folder):
 
     Columns of the table: ``subject``, ``split``, one column an image (the first is used), and where there are any
     ``labels`` or ``mask``: the foreground of scores, ``labels`` before ``mask``. Without either, the foreground is
-    the head (`head_mask`). A 2-D image is a volume of one slice.
+    the head (`head_mask`). A 2-D image is a volume of one slice, a folder of DICOM files that of its series.
 
     A constant background becomes zero (`mrbench.datasets.intensity`), what is negative is clipped, and the volume is
     divided by its maximum.
@@ -51,7 +53,7 @@ class VolumeFolder(Folder):
     representation = "volumes"
     form = "volumes"
     required = ("subject", "split")
-    layouts = (read_bids, read_plain)
+    layouts = (read_bids, read_plain, read_dicom)
     wanted = f"NIfTI volumes, or {TABLE}: subject,split,T1"
 
     @cached_property
@@ -91,7 +93,7 @@ class VolumeFolder(Folder):
         return Subject(subject, {contrast: array}, mask, labels, volume.spacing, affine=volume.affine)
 
     def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
-        volume = read_volume(self.path / row[column], labels=column in ("labels", "mask"), flat=True)
+        volume = read_image(self.path / row[column], labels=column in ("labels", "mask"), flat=True)
         if like is not None:
             self._same_grid(row[column], volume, like)
         return volume

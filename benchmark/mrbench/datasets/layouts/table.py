@@ -10,6 +10,7 @@ from mrbench.core.errors import DataError
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.io.files import content_digest
 from mrbench.io.tables import TABLE, read_lines, read_table
+from mrbench.io.volume_files import is_there
 
 PAIRS = "pairs.csv"
 
@@ -34,7 +35,7 @@ def read_tables(folder: Path, required: Collection[str], *, whole: bool) -> Layo
     if not rows:
         raise DataError(f"{table} must name each subject once, and at least one.")
     named = [(subject, column, row[column]) for subject, row in rows.items() for column in paths_of(row)]
-    absent = [entry for entry in named if not (folder / entry[2]).is_file()]
+    absent = [entry for entry in named if not is_there(folder / entry[2])]
     if named and len(absent) == len(named):
         subject, column, file = absent[0]
         raise DataError(f"{table}: {column} of '{subject}', {file}, is not there, nor is any other; correct the paths.")
