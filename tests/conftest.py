@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from mrbench.core.case import Case
 from mrbench.datasets.folder import Folder
-from mrbench.engine.timing import thread_environment
+from mrbench.engine.threads import thread_environment
 from mrbench.tasks.registration import Registration, RegistrationInputs, RegistrationReference
 
 hypothesis.settings.register_profile("mrbench", deadline=None)  # the first call of a kernel compiles it

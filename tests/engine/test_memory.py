@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +66,11 @@ def test_each_case_reports_what_it_needed(board: Setting, tmp_path: Path) -> Non
 
 
 @linux
-def test_a_new_score_of_a_cached_prediction_keeps_its_memory(board: Setting, tmp_path: Path) -> None:
-    first = run(board, tmp_path, ["small"])["small"]
-    board.dataset.structures = {"only": (2,)}  # type: ignore[misc]
-    again = setting_of(board.task, board.dataset)
-    second = run(again, tmp_path, ["small"])["small"]
+def test_a_new_score_of_a_cached_prediction_keeps_its_memory(cohort: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(cohort, tmp_path / "blobs"))
+    first = run(setting_of(Registration(), Folder(copy)), tmp_path, ["small"])["small"]
+    (copy / "labels.csv").write_text("label,name\n2,only\n")
+    second = run(setting_of(Registration(), Folder(copy)), tmp_path, ["small"])["small"]
     assert [row.protocol for row in first] != [row.protocol for row in second]
     assert [row.memory_mib for row in first] == [row.memory_mib for row in second] != [None] * 2
 

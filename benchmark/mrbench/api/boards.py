@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_task, is_file
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting, bind
+from mrbench.engine.provenance import read_runs
 from mrbench.engine.store import RowStore
 from mrbench.report.board import write_board
 from mrbench.report.tables import Caption, caption
@@ -155,8 +155,7 @@ def of_one_protocol(rows: list[Row]) -> list[Row]:
 
 def runs_of(folder: Path) -> dict[str, Any]:
     """The run records of a board."""
-    record = folder / "run.json"
-    return json.loads(record.read_text())["runs"] if record.is_file() else {}
+    return read_runs(folder / "run.json")
 
 
 def recorded_dataset(folder: Path, row: Row) -> str:

@@ -83,7 +83,7 @@ def run(
     rows = {row.key: row for row in RowStore(folder / ROWS).read()}
     _refuse_another_folder(folder, setting, list(rows.values()))
     interrupted = False
-    if todo := sum(len(missing(candidate, cases, rows, retry=options.retry)) for candidate in wanted):
+    if todo := sum(len(missing(candidate, cases, rows, options)) for candidate in wanted):
         learned_from = setting.dataset.subjects("train") if _any_fitted(wanted) else ()
         prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
         try:

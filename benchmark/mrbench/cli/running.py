@@ -36,9 +36,12 @@ def run(
     device: Device = "cpu",
     threads: Threads = 1,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Cases side by side; times are then marked contended. Default: 1.")
+        int | None, typer.Option(min=1, help="Cases side by side, each on cores of its own. Default: 1.")
     ] = None,
     timeout: Annotated[float | None, typer.Option(min=0.001, help="Kill a case after this many seconds.")] = None,
+    memory: Annotated[
+        float | None, typer.Option(min=0.01, help="Kill a case that holds more memory than this, in GiB.")
+    ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed rows again.")] = False,
     all_weights: Annotated[
         bool, typer.Option("--all-weights", help="Run learned methods with foreign weights, too: do they generalise?")
@@ -55,7 +58,9 @@ def run(
     from mrbench.engine.run import Options
 
     check_device(device)
-    options = Options(Resources(threads, device), workers or (api.quick_workers() if quick else 1), timeout, retry)
+    options = Options(
+        Resources(threads, device), workers or (api.quick_workers() if quick else 1), timeout, retry, memory
+    )
     console = Console()
     with progress_bar(console) as listener:
         board = api.run(

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import lru_cache
+from math import isfinite, nan
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
 
 SCHEMA = 1
 
@@ -66,6 +70,11 @@ class Row:
         Whether other work shared the machine, so that ``seconds`` is an upper bound.
     device : str
     threads : int
+        Threads that the method was lent.
+    threads_used : int or None
+        Threads that computed in ``predict``, as the kernel counted them.
+    outside : bool
+        Whether a failure comes from the data or the machine and not from the method; the next run tries it again.
     prediction : str or None
         Name of the cached prediction.
     run : str
@@ -101,6 +110,8 @@ class Row:
     other_load_cores: float | None = None
     memory_mib: float | None = None
     contended: bool = False
+    threads_used: int | None = None
+    outside: bool = False
     prediction: str | None = None
     schema: int = SCHEMA
 
@@ -112,29 +123,47 @@ class Row:
     def to_json(self) -> str:
         """One line, without the newline. NaN is written as null: JSON has none.
 
-        An unknown ``memory_mib`` is left out, so that rows from before it was measured stay the bytes they are.
+        What rows of older versions do not have is left out where it is unknown, so that they stay the bytes they are.
         """
         record = asdict(self)
-        if self.memory_mib is None:
-            del record["memory_mib"]
-        record["metrics"] = {k: v if v == v and abs(v) != float("inf") else None for k, v in self.metrics.items()}
+        for name in ("memory_mib", "threads_used"):
+            if record[name] is None:
+                del record[name]
+        if not self.outside:
+            del record["outside"]
+        record["metrics"] = {k: v if isfinite(v) else None for k, v in self.metrics.items()}
         return json.dumps(record, allow_nan=False)
 
     @classmethod
-    def from_json(cls, line: str) -> Row:
+    def from_json(cls, line: str | bytes) -> Row:
         """Read one line.
 
         Raises
         ------
         ValueError
-            If it is not a row of this schema.
+            If it is not a row of this schema: a field is missing, unknown, or not of its type.
         """
-        record = json.loads(line)
-        known = {f.name for f in fields(cls)}
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA or set(record) - known:
-            raise ValueError("not a row of this schema")
-        try:
-            metrics = {k: float("nan") if v is None else float(v) for k, v in record.pop("metrics").items()}
-            return cls(**record, metrics=metrics)
-        except (AttributeError, KeyError, TypeError):
-            raise ValueError("not a whole row") from None
+        record = _decoder().decode(line)
+        metrics = {name: nan if value is None else value for name, value in record.metrics.items()}
+        values: list[Any] = [metrics if name == "metrics" else getattr(record, name) for name in _NAMES]
+        return cls(*values)
+
+
+_NAMES = tuple(f.name for f in fields(Row))
+
+
+@lru_cache
+def _decoder() -> msgspec.json.Decoder[Any]:
+    """A reader that checks the type of every field, from the fields of `Row` themselves."""
+    amount = Annotated[float, msgspec.Meta(ge=0)]
+    types = get_type_hints(Row) | {
+        "kind": Literal["classical", "learned"], "metrics": dict[str, float | None], "details": dict[str, Any],
+        "schema": Literal[SCHEMA], "threads": Annotated[int, msgspec.Meta(ge=1)],
+    }  # fmt: skip
+    types |= {name: amount | None for name in types if name.endswith("seconds") or name == "memory_mib"}
+    members = [
+        (f.name, types[f.name]) if f.default is MISSING and f.default_factory is MISSING
+        else (f.name, types[f.name], {} if f.default is MISSING else f.default)
+        for f in fields(Row)
+    ]  # fmt: skip
+    return msgspec.json.Decoder(msgspec.defstruct("Record", members, forbid_unknown_fields=True))

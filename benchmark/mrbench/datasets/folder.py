@@ -17,7 +17,6 @@ from mrbench.datasets.intensity import check_magnitude, foreground_of, known_for
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.learn2reg import read_learn2reg
-from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.table import paths_of, read_tables
 from mrbench.io.files import cache_root
 from mrbench.io.nifti import Volume, read_volume
@@ -34,7 +33,7 @@ ABSENT = "absent"
 
 
 class Folder(Dataset):
-    """A folder with ``subjects.csv``, one line a subject; or BIDS, a Learn2Reg dataset, or files named by contrast.
+    """A folder with ``subjects.csv``, one line a subject; or BIDS, or a Learn2Reg dataset.
 
     Columns: ``subject``; ``split`` (train, validation or test); one column a contrast (``T1``, ``T2``), each
     the path of a NIfTI file relative to the folder; ``labels``; and ``mask`` if there is one (else: what is not
@@ -62,7 +61,7 @@ class Folder(Dataset):
     """Whether intensities may be negative: then none is clipped at 0 or refused."""
     required: tuple[str, ...] = ("subject", "split", "labels")
     """Columns that the table must have."""
-    layouts: tuple[Callable[[Path], Layout | None], ...] = (read_bids, read_learn2reg, read_named)
+    layouts: tuple[Callable[[Path], Layout | None], ...] = (read_bids, read_learn2reg)
     """Readers that are tried in turn where there is no table."""
     wanted = f"one line a subject in {TABLE}: subject,split,T1,labels"
     """What to write, for the message where nothing is understood."""
@@ -208,7 +207,7 @@ class ContrastFolder(Folder):
     preparation = 3
     highest = np.inf
     required = ("subject", "split")
-    layouts = (read_bids, read_named)
+    layouts = (read_bids,)
     wanted = f"one line a subject in {TABLE}: subject,split,T1,T2"
 
 

@@ -7,12 +7,14 @@ import os
 import platform
 import subprocess
 import sys
+from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import mrbench
-from mrbench.io.files import write_atomically
+from mrbench.core.errors import DataError
+from mrbench.io.files import open_regular, write_atomically
 
 
 def describe_machine() -> dict[str, Any]:
@@ -37,11 +39,13 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+@lru_cache
 def package_versions() -> dict[str, str]:
     """Every installed distribution and its version."""
     return dict(sorted((d.metadata["Name"].lower(), d.version) for d in distributions()))
 
 
+@lru_cache
 def git_revision() -> str | None:
     """Commit of the checkout that mrbench itself runs from, ``+`` if it was changed; None if installed."""
     folder = Path(mrbench.__file__).parent
@@ -59,9 +63,35 @@ def git_revision() -> str | None:
         return None
 
 
+def read_runs(path: Path) -> dict[str, Any]:
+    """The runs that a ``run.json`` records, by their id; empty where there is no file.
+
+    Raises
+    ------
+    DataError
+        If it is something else.
+    """
+    try:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+            runs = json.load(file)["runs"]
+        if not all(isinstance(run, dict) for run in runs.values()):
+            raise TypeError
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise DataError(f"{path} is not a record of runs; move it away and run again.") from None
+    return dict(runs)
+
+
 def record_run(path: Path, run: str, facts: dict[str, Any]) -> None:
-    """Add or renew one run in ``run.json``, which keeps every run that made rows of the board."""
-    runs = json.loads(path.read_text())["runs"] if path.is_file() else {}
+    """Add or renew one run in ``run.json``, which keeps every run that made rows of the board.
+
+    Raises
+    ------
+    DataError
+        If the file is something else, or the disk is full.
+    """
+    runs = read_runs(path)
     runs[run] = {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "mrbench": mrbench.__version__,

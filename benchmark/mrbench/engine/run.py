@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
-from mrbench.core.method import Resources
-from mrbench.core.row import Row, Status
+from mrbench.core.errors import RequestError
+from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.engine.provenance import record_run
+from mrbench.engine.scorer import Scored
+from mrbench.engine.slot import Finished, Options, Running, Slot, Wait, advance
 from mrbench.engine.store import RowStore
-from mrbench.engine.timing import CONTENDED_CORES, thread_environment
-from mrbench.engine.worker import Job, Outcome, predict_case, prediction_path
+from mrbench.engine.threads import Cores
+from mrbench.engine.worker import Outcome, prediction_path
+from mrbench.io.files import inside
+
+__all__ = ["Options", "missing", "run_board"]
+
+DEFAULTS = Options()
 
 Listener = Callable[[Candidate, CaseId, Row | None], None]
 """Called when a case starts (row None) and when its row is written."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to run, which never changes a score."""
-
-    resources: Resources = field(default_factory=Resources)
-    workers: int = 1
-    timeout: float | None = None
-    retry: bool = False
-
-
 @dataclass
 class Ledger:
-    """Where the wall time of a run went, in seconds."""
+    """Where the wall time of a run went, in seconds; summed over cases side by side."""
 
     data: float = 0.0
     setup: float = 0.0
@@ -49,21 +40,46 @@ class Ledger:
     scoring: float = 0.0
     started: float = field(default_factory=time.perf_counter)
 
+    def add(self, finished: Finished) -> None:
+        """Count one case."""
+        outcome, scored = finished.outcome, finished.scored
+        self.data += finished.data_seconds
+        self.setup += outcome.new_setup_seconds
+        self.methods += outcome.seconds or 0.0
+        self.scoring += scored.seconds if scored else 0.0
+
     def as_dict(self) -> dict[str, float]:
+        """The parts, the rest (``harness``) and the total."""
         total = time.perf_counter() - self.started
         spent = {"data": self.data, "setup": self.setup, "methods": self.methods, "scoring": self.scoring}
         harness = max(0.0, total - sum(spent.values()))
         return {name: round(value, 3) for name, value in {**spent, "harness": harness, "total": total}.items()}
 
 
-def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Mapping[str, Row], *, retry: bool) -> list[CaseId]:
-    """The cases of a method that have no row yet. Skipped rows are tried anew; failed ones with ``retry``."""
+def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Mapping[str, Row], options: Options) -> list[CaseId]:
+    """The cases of a method that have no row yet, or one that should be tried anew.
+
+    That is a row that was skipped for a reason that is gone, failed for a cause outside the method, or ended at a
+    limit below that of ``options``; with ``options.retry`` every failed one.
+    """
     todo = []
     for case in cases:
         row = rows.get(candidate.row_key(case))
-        if row is None or (row.status == "skipped" and candidate.skipped is None) or (retry and row.failed):
+        if row is None or _again(row, candidate, options):
             todo.append(case)
     return todo
+
+
+def _again(row: Row, candidate: Candidate, options: Options) -> bool:
+    if row.status == "skipped":
+        return candidate.skipped is None
+    if row.status == "timeout":
+        raised = options.timeout is not None and options.timeout > (row.seconds or 0.0)
+    elif row.status == "out-of-memory":
+        raised = None not in (options.memory, row.memory_mib) and options.memory * 1024 > row.memory_mib  # type: ignore[operator]
+    else:
+        raised = False
+    return row.failed and (options.retry or row.outside or raised)
 
 
 def run_board(
@@ -72,7 +88,7 @@ def run_board(
     *,
     folder: Path,
     limit: int | None = None,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
     listen: Listener = lambda candidate, case, row: None,
 ) -> list[Row]:
     """Compute every missing row of a setting, in the order of the candidates.
@@ -86,20 +102,24 @@ def run_board(
 
     Raises
     ------
+    RequestError
+        If two cases or methods have one name, or a name cannot be written to a file.
     DataError
         If a data file is bad or the disk is full; what was computed stays.
     """
+    cases = setting.cases(limit)
+    _refuse_names(setting, [case.id for case in cases], "cases")
+    _refuse_names(setting, [candidate.name for candidate in candidates], "methods")
     store = RowStore(folder / "rows.jsonl")
     with store.locked():
-        rows = {row.key: row for row in store.repair()}
-        cases = setting.cases(limit)
-        work = [(c, todo) for c in candidates if (todo := missing(c, cases, rows, retry=options.retry))]
+        kept = store.repair()
+        rows = {row.key: row for row in kept}
+        work = [(c, todo) for c in candidates if (todo := missing(c, cases, rows, options))]
         if work:
-            recorder = _Recorder(setting, store, folder, options, listen)
+            recorder = _Recorder(setting, store, folder, options, listen, kept)
             try:
                 recorder.record(limit)
-                for candidate, todo in work:
-                    recorder.run(candidate, todo)
+                recorder.run(work)
             finally:
                 recorder.record(limit)
             rows = {row.key: row for row in store.repair()}  # also drops the rows that a retry has replaced
@@ -107,13 +127,30 @@ def run_board(
     return [rows[key] for key in wanted if key in rows]
 
 
-class _Recorder:
-    """Turns outcomes into scored rows on disk."""
+def _refuse_names(setting: Setting, names: Sequence[str], what: str) -> None:
+    known: set[str] = set()
+    for name in names:
+        if name in known:
+            raise RequestError(f"two {what} of {setting.dataset.name} are called '{name}'; rename one of them.")
+        known.add(name)
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = name.encode(errors="backslashreplace").decode()
+            raise RequestError(f"'{shown}', one of the {what}, is no text that UTF-8 can hold; rename it.") from None
 
-    def __init__(self, setting: Setting, store: RowStore, folder: Path, options: Options, listen: Listener) -> None:
+
+class _Recorder:
+    """Turns finished cases into rows on disk."""
+
+    def __init__(
+        self, setting: Setting, store: RowStore, folder: Path, options: Options, listen: Listener, rows: list[Row]
+    ) -> None:
         self.setting, self.store, self.folder, self.options, self.listen = setting, store, folder, options, listen
+        self.measured = {row.prediction: row for row in rows if row.prediction}
         self.run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
         self.ledger = Ledger()
+        self.cores: list[tuple[int, ...]] = []
 
     def record(self, limit: int | None) -> None:
         """Write what is known of this run; done at its start too, so that even a killed run can be replayed."""
@@ -123,141 +160,84 @@ class _Recorder:
             "split": setting.split, "limit": limit, "seed": setting.seed, "fingerprint": setting.dataset.fingerprint,
             "protocol": setting.protocol.as_dict(), "protocol_hash": setting.protocol.hash,
             "threads": options.resources.threads, "device": options.resources.device,
-            "workers": options.workers, "timeout_s": options.timeout, "seconds": self.ledger.as_dict(),
+            "workers": options.workers, "cores": self.cores, "timeout_s": options.timeout,
+            "memory_gib": options.memory, "seconds": self.ledger.as_dict(),
         }  # fmt: skip
         record_run(self.folder / "run.json", self.run_id, facts)
 
-    def run(self, candidate: Candidate, cases: list[CaseId]) -> None:
-        """Make the rows of one method: skipped, scored from cached predictions, or predicted."""
-        if candidate.skipped is not None:
-            for case in cases:
-                self._finish(candidate, case, Outcome("skipped", candidate.skipped))
-            return
-        timed = {row.prediction: row for row in self.store.read() if row.prediction}
-        todo = []
-        for case in cases:
-            key = candidate.prediction_key(case)
-            if key in timed and prediction_path(key).is_file():
-                self._finish(candidate, case, _as_measured(timed[key]), timed[key])
-            else:
-                todo.append(case)
-        if todo:
-            with _own_process(self.options, fresh=candidate.method.fresh_process) as pool:
-                self._predict(pool, candidate, todo)
-
-    def _predict(self, pool: Any, candidate: Candidate, cases: list[CaseId]) -> None:
-        """Keep each worker busy with one case; score between cases, so that scoring disturbs no timing."""
-        waiting = list(cases)
-        flying: dict[Any, CaseId] = {}
-        while waiting or flying:
-            while waiting and len(flying) < self.options.workers:
-                case = waiting.pop(0)
-                self.listen(candidate, case, None)
-                flying[pool.schedule(predict_case, args=[self._job(candidate, case)], timeout=self.options.timeout)] = (
-                    case
-                )
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            for future in done:
-                case = flying.pop(future)
-                self._finish(candidate, case, self._outcome(future))
-
-    def _job(self, candidate: Candidate, case: CaseId) -> Job:
-        return Job(
-            candidate.resolved, self.setting.address, case, self.options.resources, candidate.prediction_key(case),
-            (self.folder / "logs" / f"{_file_name(candidate.name)}.log").resolve(),
-            _environment(self.options.resources.threads),
-        )  # fmt: skip
-
-    def _outcome(self, future: Any) -> Outcome:
-        from pebble import ProcessExpired
-
+    def run(self, work: Sequence[tuple[Candidate, list[CaseId]]]) -> None:
+        """Keep each slot busy with one case, method after method."""
+        logs, cores = inside(self.folder, "logs"), Cores()
+        self.cores = _cores_for(self.options, cores)
+        slots = [Slot(self.setting, self.options, own, logs) for own in self.cores]
+        waiting = ((candidate, case) for candidate, cases in work for case in cases)
+        running: dict[Slot, tuple[Running, Wait]] = {}
+        names: dict[Slot, tuple[Candidate, CaseId, str]] = {}
         try:
-            outcome: Outcome = future.result()
-        except TimeoutError:
-            limit = self.options.timeout or 0.0
-            self.ledger.methods += limit
-            return Outcome("timeout", f"killed after {limit:g} s; raise --timeout to give it longer.", limit)
-        except ProcessExpired as error:
-            code = error.exitcode
-            status: Status = "out-of-memory" if code in (-9, 137) else "error"
-            return Outcome(status, f"the method's process died (exit code {code}); see its log in {self.folder}/logs.")
-        self.ledger.methods += outcome.seconds or 0.0
-        self.ledger.data += outcome.data_seconds
-        self.ledger.setup += outcome.new_setup_seconds
-        return outcome
+            while True:
+                for slot in slots:
+                    if slot not in running and (item := self._next(waiting)) is not None:
+                        candidate, case, key = names[slot] = item
+                        generator = slot.case(candidate, case, key, cached=self._is_cached(key))
+                        running[slot] = generator, next(generator)
+                if not running:
+                    return
+                for slot, finished in advance(running):
+                    self.ledger.add(finished)
+                    self._finish(*names[slot], finished)
+        finally:
+            for slot in slots:
+                slot.close()
+            cores.release()
 
-    def _finish(self, candidate: Candidate, case: CaseId, outcome: Outcome, measured: Row | None = None) -> None:
-        """Score, write and announce one row; ``measured`` is the earlier row whose costs it keeps."""
-        setting, key = self.setting, candidate.prediction_key(case)
-        status, message = outcome.status, outcome.message
-        metrics: dict[str, float] = {}
-        details: dict[str, Any] = {}
-        if status == "ok":
-            try:
-                metrics, details, message = self._score(case, key)
-            except Exception as error:
-                status, message = "error", f"cannot be scored: {type(error).__name__}: {error}"
-        load = outcome.other_load_cores
+    def _next(self, waiting: Iterator[tuple[Candidate, CaseId]]) -> tuple[Candidate, CaseId, str] | None:
+        """The next case to compute; methods that cannot run here get their rows on the way."""
+        for candidate, case in waiting:
+            key = candidate.prediction_key(case)
+            if candidate.skipped is None:
+                self.listen(candidate, case, None)
+                return candidate, case, key
+            self._finish(candidate, case, key, Finished(Outcome("skipped", candidate.skipped)))
+        return None
+
+    def _is_cached(self, key: str) -> bool:
+        return key in self.measured and prediction_path(key).is_file()
+
+    def _finish(self, candidate: Candidate, case: CaseId, key: str, finished: Finished) -> None:
+        """Write and announce one row; a cached prediction keeps the costs that it was measured with."""
+        setting, outcome = self.setting, finished.outcome
+        scored = finished.scored or Scored(outcome.status, outcome.message)
         row = Row(
             key=candidate.row_key(case), task=setting.task.name, track=setting.track.name,
             dataset=setting.dataset.name, simulated=setting.dataset.simulated,
             fingerprint=setting.dataset.fingerprint, split=setting.split, protocol=setting.protocol.hash,
             method=candidate.name, kind=candidate.method.kind, source=candidate.source,
-            weights=candidate.weights, seed=setting.seed, case=case.id, subjects=list(case.subjects), status=status,
-            run=self.run_id, device=self.options.resources.device if candidate.method.kind == "learned" else "cpu",
-            threads=self.options.resources.threads,
-            message=message, metrics=metrics, details=details, seconds=outcome.seconds,
-            cpu_seconds=outcome.cpu_seconds, setup_seconds=outcome.setup_seconds, other_load_cores=load,
-            memory_mib=outcome.memory_mib,
-            contended=self.options.workers > 1 or (load or 0.0) > CONTENDED_CORES,
-            prediction=key if status == "ok" else None,
+            weights=candidate.weights, seed=setting.seed, case=case.id, subjects=list(case.subjects),
+            status=scored.status, run=self.run_id,
+            device=self.options.resources.device if candidate.method.kind == "learned" else "cpu",
+            threads=self.options.resources.threads, message=scored.message, metrics=scored.metrics,
+            details=scored.details, seconds=outcome.seconds, cpu_seconds=outcome.cpu_seconds,
+            setup_seconds=outcome.setup_seconds, other_load_cores=outcome.other_load_cores,
+            memory_mib=outcome.memory_mib, threads_used=outcome.threads_used, contended=outcome.contended,
+            outside=outcome.outside, prediction=key if scored.status == "ok" and scored.kept else None,
         )  # fmt: skip
-        if measured is not None:
-            row = replace(row, device=measured.device, threads=measured.threads, contended=measured.contended)
+        if finished.cached:
+            old = self.measured[key]
+            row = replace(
+                row, device=old.device, threads=old.threads, contended=old.contended, seconds=old.seconds,
+                cpu_seconds=old.cpu_seconds, setup_seconds=old.setup_seconds, memory_mib=old.memory_mib,
+                other_load_cores=old.other_load_cores, threads_used=old.threads_used,
+            )  # fmt: skip
         self.store.append(row)
         self.listen(candidate, case, row)
 
-    def _score(self, case: CaseId, key: str) -> tuple[dict[str, float], dict[str, Any], str]:
-        """Score a cached prediction: metrics, details, and a warning if there is one."""
-        task, started = self.setting.task, time.perf_counter()
-        loaded = self.setting.load(case)
-        self.ledger.data += time.perf_counter() - started
-        started = time.perf_counter()
-        prediction = np.load(prediction_path(key))
-        scores = task.score(loaded, prediction)
-        message = task.diagnose(loaded, prediction) or ""
-        self.ledger.scoring += time.perf_counter() - started
-        return dict(scores.metrics), dict(scores.details), message
 
-
-def _as_measured(row: Row) -> Outcome:
-    """A cached prediction keeps the time and memory it was measured with."""
-    return Outcome("ok", "", row.seconds, row.cpu_seconds, row.setup_seconds, row.other_load_cores, row.memory_mib)
-
-
-def _environment(threads: int) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if name.startswith("MRBENCH_")}
-    return {**ours, **thread_environment(threads)}
-
-
-def _file_name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
-
-
-@contextmanager
-def _own_process(options: Options, *, fresh: bool) -> Iterator[Any]:
-    """A pool whose processes belong to one method and die with it, whatever it does."""
-    from pebble import ProcessPool
-
-    os.environ.update(thread_environment(options.resources.threads))  # the fork server loads NumPy
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mrbench.engine.worker"])
-    pool = ProcessPool(max_workers=options.workers, max_tasks=1 if fresh else 0, context=context)
-    try:
-        yield pool
-        pool.close()
-    except BaseException:
-        pool.stop()
-        raise
-    finally:
-        pool.join()
+def _cores_for(options: Options, cores: Cores) -> list[tuple[int, ...]]:
+    """The cores of each slot; none of its own where the machine has too few, or a GPU is waited for."""
+    if options.resources.device != "cpu":
+        return [()] * options.workers
+    claimed = [cores.claim(options.resources.threads) for _ in range(options.workers)]
+    if () in claimed:
+        cores.release()
+        return [()] * options.workers
+    return claimed

@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
-from mrbench.io.files import write_atomically
+from mrbench.io.files import open_regular, remove_temporaries, write_atomically
 
 
 class RowStore:
@@ -35,29 +35,38 @@ class RowStore:
         DataError
             If a line other than the last cannot be read.
         """
-        if not self.path.is_file():
-            return []
-        lines = self.path.read_bytes().decode(errors="replace").splitlines(keepends=True)
+        lines = self._content().split(b"\n")
         rows: dict[tuple[str, str], Row] = {}
         for number, line in enumerate(lines, start=1):
+            if not line and number == len(lines):
+                break
             try:
                 row = Row.from_json(line)
             except ValueError as error:
-                if number == len(lines) and not line.endswith("\n"):
+                if number == len(lines):
                     break
                 raise DataError(
-                    f"{self.path}, line {number} is not a row that this version of mrbench reads; "
+                    f"{self.path}, line {number} is not a row that this version of mrbench reads ({error}); "
                     "delete the line, or move the file away and run again."
                 ) from error
             rows.pop((row.method, row.case), None)
             rows[row.method, row.case] = row
         return list(rows.values())
 
+    def _content(self) -> bytes:
+        try:
+            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read ({error.strerror}); check its folder.") from error
+
     def repair(self) -> list[Row]:
         """Return the rows as `read` does, and rewrite a file that holds more than them. Only while `locked`."""
         rows = self.read()
         whole = "".join(row.to_json() + "\n" for row in rows).encode()
-        if self.path.is_file() and self.path.read_bytes() != whole:
+        if self._content() != whole:
             with write_atomically(self.path) as file:
                 file.write(whole)
         return rows
@@ -72,14 +81,15 @@ class RowStore:
         """
         line = (row.to_json() + "\n").encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab", buffering=0) as file:
-            length = file.tell()
+        with os.fdopen(open_regular(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab", buffering=0) as file:
+            length = file.seek(0, os.SEEK_END)
             try:
                 while line:
                     line = line[file.write(line) :]
                 os.fsync(file.fileno())
             except OSError as error:
-                os.ftruncate(file.fileno(), length)
+                with suppress(OSError):
+                    os.ftruncate(file.fileno(), length)
                 raise DataError(
                     f"cannot write {self.path}: {error.strerror}; the rows so far are intact, "
                     "so free space and run the same command again."
@@ -96,7 +106,7 @@ class RowStore:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = (self.path.parent / ".lock").open("w")
+            lock = os.fdopen(open_regular(self.path.with_name(".lock"), os.O_WRONLY | os.O_CREAT), "w")
         except OSError as error:
             raise RequestError(f"cannot write {self.path.parent}: {error.strerror}; give another --out.") from None
         with lock as file:
@@ -106,4 +116,6 @@ class RowStore:
                 raise RequestError(
                     f"another run is writing {self.path.parent}; wait for it, or give another --out."
                 ) from None
+            for name in (self.path.name, "run.json"):
+                remove_temporaries(self.path.with_name(name))
             yield

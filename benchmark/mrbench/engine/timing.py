@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
+import resource
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,26 +13,21 @@ from types import TracebackType
 
 import psutil
 
+LOST = 0.05
+"""Share of the wall time that may be lost before a time is called contended."""
+
 CONTENDED_CORES = 0.5
-"""Other processes using more than this many cores make a time contended."""
+"""Where the kernel does not count lost time: other work on more than this many cores makes a time contended."""
+
+_TICK = 0.004
+"""Seconds: the kernel hands out cores in slices, and a wait shorter than one is no contention."""
+
+_PRESSURE = Path("/proc/pressure/cpu")
 
 _CLEAR_REFS, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 _RESET_TOLERANCE_MIB = 4
 """The kernel counts resident pages in batches, so the mark need not be exact right after its reset."""
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
-)
-
-
-def thread_environment(threads: int) -> dict[str, str]:
-    """The environment by which numerical libraries choose their number of threads when they are loaded."""
-    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 class Stopwatch:
@@ -44,14 +41,26 @@ class Stopwatch:
         User and system time of this process and of children that ended.
     other_load_cores : float
         Mean number of cores that everything else on the machine used meanwhile.
+    lost_seconds : float
+        Wall time in which the body could have computed but had to wait for a core. Of threads it is what the kernel
+        counts (``run_delay`` of ``schedstat``), the largest of all threads. Children are not seen there: of them it
+        is the time in which the body had less than one core, where somebody on the machine waited for one.
+    threads_used : int
+        Threads that computed: those of this process whose CPU time rose by a twentieth of the wall time or more, and
+        at least as many as the CPU time needs.
+    contended : bool
+        Whether more than `LOST` of the wall time was lost.
     """
 
     seconds: float
     cpu_seconds: float
     other_load_cores: float
+    lost_seconds: float
+    threads_used: int
 
     def __enter__(self) -> Stopwatch:
-        self._busy, self._own = _machine_busy(), _own_cpu()
+        self._busy, self._waits, self._threads = _machine_busy(), _pressure(), _threads()
+        self._own, self._children = _own_cpu(), _children_cpu()
         self._start = time.perf_counter()
         return self
 
@@ -59,9 +68,27 @@ class Stopwatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.seconds = time.perf_counter() - self._start
-        self.cpu_seconds = _own_cpu() - self._own
+        children = _children_cpu() - self._children
+        self.cpu_seconds = _own_cpu() - self._own + children
         others = _machine_busy() - self._busy - self.cpu_seconds
         self.other_load_cores = max(0.0, others / self.seconds) if self.seconds > 0.05 else 0.0
+        threads, none = _threads(), (0.0, 0.0)
+        spent = [tuple(now - then for now, then in zip(threads[t], self._threads.get(t, none), strict=True))
+                 for t in threads]  # fmt: skip
+        busy = sum(cpu >= 0.05 * self.seconds for cpu, _ in spent)
+        self.threads_used = max(1, busy, math.ceil(self.cpu_seconds / self.seconds - 0.1))
+        cores = len(os.sched_getaffinity(0))  # its own threads may have waited for each other
+        waited = max((delay for _, delay in spent), default=0.0)
+        self.lost_seconds = min(waited, max(0.0, self.seconds - self.cpu_seconds / cores))
+        waits = _pressure()
+        if not threads:  # a kernel that does not count: other work is all that is known
+            self.lost_seconds = self.seconds if self.other_load_cores > CONTENDED_CORES else 0.0
+        elif children > 0.05 * self.seconds and waits is not None and self._waits is not None:
+            self.lost_seconds = max(self.lost_seconds, min(self.seconds - self.cpu_seconds, waits - self._waits))
+
+    @property
+    def contended(self) -> bool:
+        return self.lost_seconds > max(LOST * self.seconds, _TICK)
 
 
 class PeakMemory:
@@ -115,8 +142,31 @@ def _status_mib() -> dict[str, float]:
 
 
 def _own_cpu() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _children_cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _threads() -> dict[str, tuple[float, float]]:
+    """Seconds that each thread of this process has computed, and has waited for a core; empty where not counted."""
+    counted = {}
+    for thread in Path("/proc/self/task").glob("*"):
+        with suppress(OSError, ValueError):
+            cpu, delay, _ = (thread / "schedstat").read_text().split()
+            counted[thread.name] = (int(cpu) / 1e9, int(delay) / 1e9)
+    return counted
+
+
+def _pressure() -> float | None:
+    """Seconds since the start of the machine in which somebody waited for a core; None where not counted."""
+    try:
+        return int(_PRESSURE.read_text().split("total=")[1].split()[0]) / 1e6
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def _machine_busy() -> float:

@@ -1,49 +1,55 @@
-"""What happens in a method's own process: load a case, time its prediction, put it in the cache."""
+"""What happens in a method's own process: read the inputs of a case, time its prediction, hand it over.
+
+This process never holds a reference: it is sent what a method may see, and it scores nothing.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
+import signal
+import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+import traceback
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from mrbench.core.case import CaseId
-from mrbench.core.errors import DataError, MethodSkipped, MrbenchError, PredictionError
+from mrbench.core.errors import DataError, MethodSkipped, MrbenchError
 from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
-from mrbench.core.registry import find_method
+from mrbench.core.registry import find_method, find_task
 from mrbench.core.row import Status
-from mrbench.core.setting import Address, Setting, bound
+from mrbench.core.setting import Address, bound
 from mrbench.core.specification import MethodSpec, built
+from mrbench.engine.threads import pin_loaded_libraries
 from mrbench.engine.timing import PeakMemory, Stopwatch
-from mrbench.io.files import cache_root, write_atomically
+from mrbench.io.files import cache_root
 
 
 @dataclass(frozen=True)
 class Job:
-    """One prediction to make; small enough to send to any process.
-
-    ``environment`` is applied first: it names the cache and pins the threads of libraries not yet loaded.
-    """
+    """One prediction to make; its inputs lie in the file that worker and scorer share."""
 
     spec: MethodSpec
     setting: Address
     case: CaseId
     resources: Resources
-    key: str
-    log: Path
-    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job; the prediction itself lies in the cache under the job's key.
+    """What came of a job.
 
-    ``setup_seconds`` is that of the process, ``new_setup_seconds`` what of it fell into this job.
+    ``setup_seconds`` is that of the process, ``new_setup_seconds`` what of it fell into this job. ``returned`` names
+    the type of what the method returned, where that is no array. ``outside`` says that the cause is not the method.
     """
 
     status: Status
@@ -53,8 +59,12 @@ class Outcome:
     setup_seconds: float | None = None
     other_load_cores: float | None = None
     memory_mib: float | None = None
-    data_seconds: float = 0.0
+    threads_used: int | None = None
+    contended: bool = False
     new_setup_seconds: float = 0.0
+    returned: str = ""
+    retire: bool = False
+    outside: bool = False
 
 
 def prediction_path(key: str) -> Path:
@@ -62,87 +72,165 @@ def prediction_path(key: str) -> Path:
     return cache_root() / "predictions" / key[:2] / f"{key}.npy"
 
 
+def serve(channel: Connection, inputs: int, prediction: int) -> None:
+    """Answer jobs until the channel closes. Answers are JSON: the main process unpickles nothing from here."""
+    own, ready = os.getpid(), None
+    while True:
+        try:
+            job: Job = channel.recv()
+        except (EOFError, OSError):
+            return
+        ready, outcome = _attempt(ready, job, inputs, prediction)
+        if os.getpid() != own:  # the method forked, and this is the copy
+            os._exit(0)
+        channel.send_bytes(json.dumps(asdict(outcome)).encode())
+
+
 @dataclass(frozen=True)
 class _Ready:
-    """What this process holds: the setting, bound once, and the method, set up once, with how long that took."""
+    """A method, set up once, with how long that took, and the processes that it then had."""
 
-    job: tuple[MethodSpec, Address]
-    setting: Setting
+    spec: MethodSpec
     method: Method
     seconds: float
+    processes: frozenset[int]
 
 
-_ready: _Ready | None = None
-
-
-def predict_case(job: Job) -> Outcome:
-    """Predict one case and cache it; every fault of the method becomes an `Outcome`."""
-    os.environ.update(job.environment)
-    _quieten(job.log)
+def _attempt(ready: _Ready | None, job: Job, inputs: int, prediction: int) -> tuple[_Ready | None, Outcome]:
+    """Do a job; every fault of the method becomes an `Outcome`."""
+    fresh = ready is None
     try:
-        fresh = _ready is None
-        ready = _method(job)
-        method, task = ready.method, ready.setting.task
-        started = time.perf_counter()
-        try:
-            case = ready.setting.load(job.case)
-        except DataError as error:
-            return Outcome("error", str(error))  # this case's files; the others may be fine
-        data_seconds = time.perf_counter() - started
-        seed_everything(seed_for(job.case.id, str(job.spec), job.setting.seed))
-        with PeakMemory() as memory, Stopwatch() as watch:
-            prediction = method.predict(case.inputs)
-        checked = task.check(case, prediction)
-        with write_atomically(prediction_path(job.key)) as file:
-            np.save(file, checked)
+        if ready is None:
+            ready = _set_up(job)
+        outcome = _predict(ready.method, job, inputs, prediction)
+        outcome = _changed(outcome, setup_seconds=ready.seconds, new_setup_seconds=ready.seconds if fresh else 0.0)
     except MethodSkipped as reason:
-        return Outcome("skipped", str(reason))
-    except PredictionError as error:
-        return Outcome("invalid", str(error))
+        outcome = Outcome("skipped", _words(reason))
     except MemoryError:
-        return Outcome("out-of-memory", "the method ran out of memory; use a smaller volume or more memory.")
-    except DataError:
-        raise  # the disk is full or not writable: the run stops with this sentence
+        _write_trace()
+        outcome = Outcome("out-of-memory", "the method ran out of memory; use a smaller volume or more memory.")
     except MrbenchError as error:
-        return Outcome("error", str(error))
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        _write_trace()
+        outcome = Outcome("error", _words(error))
+    except BaseException as error:
+        _write_trace()
         if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU
-            return Outcome("out-of-memory", "the GPU ran out of memory; use a smaller volume or --device cpu.")
-        return Outcome("error", f"{type(error).__name__}: {_first_line(error)} (see {job.log})")
-    return Outcome(
-        "ok", "", watch.seconds, watch.cpu_seconds, ready.seconds, watch.other_load_cores, memory.mib, data_seconds,
-        ready.seconds if fresh else 0.0,
+            outcome = Outcome("out-of-memory", "the GPU ran out of memory; use a smaller volume or --device cpu.")
+        else:
+            outcome = Outcome("error", f"{type(error).__name__}: {_words(error)} (see its log)")
+    with suppress(BaseException):
+        _end_processes(ready.processes if ready else frozenset())
+    return ready, _changed(outcome, retire=_few_descriptors_left())
+
+
+def _changed(outcome: Outcome, **changes: Any) -> Outcome:
+    return Outcome(**{**asdict(outcome), **changes})
+
+
+def _set_up(job: Job) -> _Ready:
+    started = time.perf_counter()
+    task = find_task(job.setting.task)
+    method = built(find_method(job.spec.name, task.name), job.spec)
+    method.setup(job.resources)
+    pin_loaded_libraries(job.resources.threads)
+    if isinstance(method, FittedMethod):
+        try:
+            setting = bound(job.setting)
+            examples = task.training_examples(setting.dataset, [setting.track])
+        except DataError as error:  # of a train subject's files: other methods may need none
+            raise MrbenchError(f"cannot be fitted: {error}") from error
+        seed_everything(seed_for("fit", str(job.spec), job.setting.seed))
+        method.fit(examples)
+    return _Ready(job.spec, method, time.perf_counter() - started, frozenset(_processes()))
+
+
+def _predict(method: Method, job: Job, inputs: int, prediction: int) -> Outcome:
+    shown = read_object(inputs)
+    os.ftruncate(inputs, 0)  # the memory is the method's now
+    seed_everything(seed_for(job.case.id, str(job.spec), job.setting.seed))
+    loaded = len(sys.modules)
+    with PeakMemory() as memory, Stopwatch() as watch:
+        returned = method.predict(shown)
+    if len(sys.modules) != loaded:
+        pin_loaded_libraries(job.resources.threads)
+    outcome = Outcome(
+        "ok", "", watch.seconds, watch.cpu_seconds, None, watch.other_load_cores, memory.mib, watch.threads_used,
+        watch.contended,
     )  # fmt: skip
+    if not isinstance(returned, np.ndarray):
+        return _changed(outcome, returned=type(returned).__name__)
+    if returned.dtype.hasobject:
+        return _changed(outcome, returned="array of Python objects")
+    write_array(prediction, np.asarray(returned))
+    return outcome
 
 
-def _method(job: Job) -> _Ready:
-    global _ready
-    if _ready is None or _ready.job != (job.spec, job.setting):
-        started = time.perf_counter()
-        setting = bound(job.setting)
-        method = built(find_method(job.spec.name, setting.task.name), job.spec)
-        method.setup(job.resources)
-        if isinstance(method, FittedMethod):
-            try:
-                examples = setting.task.training_examples(setting.dataset, [setting.track])
-                seed_everything(seed_for("fit", str(job.spec), setting.seed))
-                method.fit(examples)
-            except DataError as error:  # of a train subject's files: other methods may need none
-                raise MrbenchError(f"cannot be fitted: {error}") from error
-        _ready = _Ready((job.spec, job.setting), setting, method, time.perf_counter() - started)
-    return _ready
+def write_object(file: int, value: Any) -> None:
+    """Replace the content of a shared file by an object."""
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    with open(file, "wb", closefd=False) as stream:
+        pickle.dump(value, stream, protocol=5)
 
 
-def _quieten(log: Path) -> None:
-    """Send what tools print, from any language, to the method's log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as file:
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
+def read_object(file: int) -> Any:
+    """Read what `write_object` wrote; its arrays are writable and nobody else's."""
+    os.lseek(file, 0, os.SEEK_SET)
+    with open(file, "rb", closefd=False) as stream:
+        return pickle.load(stream)
 
 
-def _first_line(error: Any) -> str:
-    import traceback
+def write_array(file: int, array: np.ndarray) -> None:
+    """Replace the content of a shared file by an array of numbers."""
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    with open(file, "wb", closefd=False) as stream:
+        np.save(stream, array, allow_pickle=False)
 
-    traceback.print_exc()
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]
+
+def read_array(file: int) -> np.ndarray:
+    """Read what `write_array` wrote; unpickles nothing."""
+    os.lseek(file, 0, os.SEEK_SET)
+    with open(file, "rb", closefd=False) as stream:
+        return np.load(stream, allow_pickle=False)
+
+
+def _processes() -> set[int]:
+    """All that this process started, and what of it fell to its guard."""
+    return {process.pid for process in psutil.Process(os.getppid()).children(recursive=True)} - {os.getpid()}
+
+
+def _end_processes(kept: frozenset[int]) -> None:
+    """End what was started since the set-up: a case leaves nothing running."""
+    from multiprocessing.resource_tracker import _resource_tracker
+
+    for pid in _processes() - kept - {getattr(_resource_tracker, "_pid", None)}:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.waitpid(pid, 0)
+
+
+def _few_descriptors_left() -> bool:
+    """Whether the method has leaked so many files that the next case may find none."""
+    import resource
+
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir()) > resource.getrlimit(resource.RLIMIT_NOFILE)[0] / 2
+    except OSError:
+        return True
+
+
+def _write_trace() -> None:
+    """Put the traceback into the log, whatever the method did to its streams."""
+    with suppress(BaseException):
+        os.write(2, traceback.format_exc().encode(errors="backslashreplace"))
+
+
+def _words(error: BaseException) -> str:
+    """The first line of a message, whatever is in it."""
+    try:
+        lines = str(error).strip().splitlines() or ["no message"]
+    except BaseException as fault:
+        return f"its message cannot be read ({type(fault).__name__})"
+    return lines[0][:300].encode(errors="backslashreplace").decode()

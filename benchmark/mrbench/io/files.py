@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import hashlib
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +24,64 @@ def cache_root() -> Path:
         return Path(configured).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "mrbench"
+
+
+def inside(root: Path, *names: str) -> Path:
+    """Return the path of something below a folder, made of names that came from outside.
+
+    Parameters
+    ----------
+    root : Path
+        May itself be a link: the user chose it.
+    *names : str
+        Folders and a file name, from the top down; each stays one name.
+
+    Raises
+    ------
+    DataError
+        If a name is empty, ``.`` or ``..``, holds a separator or a null byte, is too long for a file system, or if
+        what bears it below the root is a link: whatever is written there would lie elsewhere.
+    """
+    path = root
+    for name in names:
+        if name in ("", ".", "..") or "/" in name or os.sep in name or "\0" in name or len(os.fsencode(name)) > 255:
+            raise DataError(f"{name[:80]!r} cannot be a file name below {root}; rename it.")
+        path = path / name
+        if path.is_symlink():
+            raise DataError(f"{path} is a link, and what belongs there would be written elsewhere; remove the link.")
+    return path
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Open a file, and neither a link, a pipe, a device nor a folder in its place; returns the descriptor.
+
+    Raises
+    ------
+    DataError
+        If something else lies there.
+    OSError
+        As of `os.open`.
+    """
+    advice = "move it away and run again."
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise DataError(f"{path} is a link, which is not followed; {advice}") from None
+        if error.errno in (errno.EISDIR, errno.ENXIO):
+            raise DataError(f"{path} is not a file; {advice}") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DataError(f"{path} is not a file; {advice}")
+    return descriptor
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove what a killed `write_atomically` left beside a file. Only while nobody else writes it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError):
+            left.unlink()
 
 
 @contextmanager

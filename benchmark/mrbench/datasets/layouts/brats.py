@@ -27,12 +27,12 @@ _COLUMNS = {ending: column for column, endings in ENDINGS.items() for ending in 
 
 
 def read_brats(folder: Path) -> Layout | None:
-    """Read a release; None where no folder holds both contrasts that nothing but tumours has, T1c and FLAIR.
+    """Read a release; None where no folder holds two of the files or more.
 
     Raises
     ------
     DataError
-        If two folders have one name, or a folder cannot be listed.
+        If two folders have one name, or a folder holds two files of one contrast.
     """
     rows: dict[str, dict[str, str]] = {}
     left_out: list[str] = []
@@ -46,9 +46,7 @@ def read_brats(folder: Path) -> Layout | None:
         if subject in rows:
             raise DataError(f"{folder} holds two folders '{subject}'; rename one.")
         rows[subject] = {"subject": subject, "split": "test", **files}
-    if not any({"T1c", "FLAIR"} <= set(row) for row in rows.values()):
-        return None
-    return Layout("a BraTS release", dict(sorted(rows.items())), {}, tuple(left_out))
+    return Layout("a BraTS release", dict(sorted(rows.items())), {}, tuple(left_out)) if rows else None
 
 
 def _folders(folder: Path) -> list[str]:
@@ -70,7 +68,7 @@ def _files(folder: Path, name: str, left_out: list[str]) -> dict[str, str]:
         elif not entry.is_file():
             left_out.append(f"{path} is {'a folder' if entry.is_dir() else 'a link to a file that is not there'}.")
         elif column in files:
-            left_out.append(f"{path} is another {column}; {files[column]} is used.")
+            raise DataError(f"{folder / name} holds {files[column]} and {path}, both {column}; keep one.")
         else:
             files[column] = path
     return dict(sorted(files.items(), key=lambda item: list(ENDINGS).index(item[0])))

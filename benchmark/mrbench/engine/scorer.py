@@ -1,0 +1,166 @@
+"""What happens in the process that knows the answers: load a case, hand over its inputs, check and score predictions.
+
+No code of a method is ever imported here, and what comes from a method is an array of numbers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import DataError, MrbenchError, PredictionError
+from mrbench.core.row import Status
+from mrbench.core.setting import Address, Setting, bound
+from mrbench.engine.worker import prediction_path, read_array, write_object
+from mrbench.io.files import write_atomically
+
+PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""Faults of the machine rather than of a file."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load a case of a setting, and put its inputs into the shared file unless its prediction is in the cache."""
+
+    setting: Address
+    case: CaseId
+    protocol: str
+    cached: str = ""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of it. ``stop`` says that nothing can be computed here now; ``cached`` that a prediction is there."""
+
+    seconds: float = 0.0
+    message: str = ""
+    stop: bool = False
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """Score what the worker returned for the case that was loaded last, or what was cached under the key."""
+
+    key: str
+    cached: bool
+    returned: str = ""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of a prediction; ``kept`` tells whether it is in the cache."""
+
+    status: Status
+    message: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    kept: bool = False
+
+
+def serve(channel: Connection, inputs: int, prediction: int) -> None:
+    """Answer requests until the channel closes."""
+    scorer = _Scorer(inputs, prediction)
+    while True:
+        try:
+            request = channel.recv()
+        except (EOFError, OSError):
+            return
+        channel.send(scorer.load(request) if isinstance(request, Load) else scorer.score(request))
+
+
+class _Scorer:
+    """Holds a setting, bound once, and the case that was loaded last."""
+
+    def __init__(self, inputs: int, prediction: int) -> None:
+        self.inputs, self.prediction = inputs, prediction
+        self.address: Address | None = None
+        self.setting: Setting | None = None
+        self.case: Case[Any, Any] | None = None
+        self.cached: np.ndarray | None = None
+
+    def load(self, request: Load) -> Loaded:
+        started = time.perf_counter()
+        try:
+            if self.setting is None or self.address != request.setting:
+                self.setting, self.address = bound(request.setting), request.setting
+            if self.setting.protocol.hash != request.protocol:
+                return Loaded(message="the dataset or the task changed during the run; run it again.", stop=True)
+            self.case = self.setting.load(request.case)
+            self.cached = _cached(request.cached)
+            if self.cached is None:
+                write_object(self.inputs, self.case.inputs)
+        except (MrbenchError, OSError) as error:
+            return Loaded(message=str(error), stop=is_passing(error))
+        except Exception as error:
+            return Loaded(message=f"the case cannot be loaded: {type(error).__name__}: {error}")
+        return Loaded(time.perf_counter() - started, cached=self.cached is not None)
+
+    def score(self, request: Score) -> Scored:
+        started = time.perf_counter()
+        assert self.setting is not None and self.case is not None
+        task, case = self.setting.task, self.case
+        try:
+            checked = task.check(case, self._prediction(request))
+        except PredictionError as error:
+            return Scored("invalid", str(error))
+        except Exception as error:
+            return Scored("invalid", f"the prediction cannot be read: {type(error).__name__}: {error}")
+        kept = request.cached or _keep(request.key, checked)
+        try:
+            scores = task.score(case, checked)
+            message = task.diagnose(case, checked) or ""
+        except Exception as error:
+            return Scored("error", f"cannot be scored: {type(error).__name__}: {error}", kept=kept)
+        seconds = time.perf_counter() - started
+        return Scored("ok", message, dict(scores.metrics), dict(scores.details), seconds, kept)
+
+    def _prediction(self, request: Score) -> Any:
+        if request.cached:
+            return self.cached
+        if request.returned:
+            return type(request.returned, (), {})()  # its name is what `check` says of it
+        try:
+            return read_array(self.prediction)
+        finally:
+            os.ftruncate(self.prediction, 0)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether an error comes from a full or unwritable disk, or the like: no row should say so for good."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in PASSING:
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _cached(key: str) -> np.ndarray | None:
+    """The prediction of a key from the cache; None if there is none that can be read."""
+    if not key:
+        return None
+    with suppress(OSError, ValueError, EOFError):
+        return np.load(prediction_path(key), allow_pickle=False)
+    return None
+
+
+def _keep(key: str, checked: np.ndarray) -> bool:
+    """Cache a prediction; a disk that is full costs the picture, not the row."""
+    path: Path = prediction_path(key)
+    try:
+        with write_atomically(path) as file:
+            np.save(file, checked)
+    except DataError:
+        return False
+    return True

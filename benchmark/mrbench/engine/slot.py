@@ -1,0 +1,227 @@
+"""A slot: one scorer and one worker that take turns, on cores of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import time
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from mrbench.core.candidate import Candidate
+from mrbench.core.case import CaseId
+from mrbench.core.errors import DataError
+from mrbench.core.method import Resources
+from mrbench.core.setting import Setting
+from mrbench.engine.child import Child, anonymous_file
+from mrbench.engine.guard import Ending
+from mrbench.engine.scorer import Load, Loaded, Score, Scored
+from mrbench.engine.worker import Job, Outcome
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, which never changes a score.
+
+    Attributes
+    ----------
+    resources : Resources
+    workers : int
+        Cases side by side.
+    timeout : float or None
+        Seconds after which the processes of a case are ended.
+    retry : bool
+        Run failed rows again.
+    memory : float or None
+        GiB that the processes of a case may hold together.
+    """
+
+    resources: Resources = field(default_factory=Resources)
+    workers: int = 1
+    timeout: float | None = None
+    retry: bool = False
+    memory: float | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a case waits for: a message of a child, until a time of the monotonic clock."""
+
+    child: Child
+    deadline: float | None = None
+
+
+Reply = bytes | Ending | None
+"""A message; how the child ended; or None when the deadline passed."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A case that was loaded, predicted and scored, as far as it came."""
+
+    outcome: Outcome
+    scored: Scored | None = None
+    data_seconds: float = 0.0
+    cached: bool = False
+
+
+class Slot:
+    """Runs one case at a time.
+
+    Parameters
+    ----------
+    setting : Setting
+    options : Options
+    cores : tuple of int
+        Cores to stay on; empty: all.
+    logs : Path
+        Folder of the logs.
+    """
+
+    def __init__(self, setting: Setting, options: Options, cores: tuple[int, ...], logs: Path) -> None:
+        self.setting, self.options, self.cores, self.logs = setting, options, cores, logs
+        self.files = (anonymous_file(), anonymous_file())
+        self._scorer: Child | None = None
+        self._worker: Child | None = None
+        self._candidate: Candidate | None = None
+
+    def close(self) -> None:
+        """End both processes with all that they started."""
+        for child in (self._worker, self._scorer):
+            if child is not None:
+                child.end()
+        self._worker = self._scorer = None
+        for file in self.files:
+            with suppress(OSError):
+                os.close(file)
+
+    def case(self, candidate: Candidate, case: CaseId, key: str, *, cached: bool) -> Generator[Wait, Reply, Finished]:
+        """Load, predict (unless ``cached``) and score a case, waiting by yielding.
+
+        Raises
+        ------
+        DataError
+            If nothing can be computed here now: a disk is full, a folder cannot be read.
+        """
+        address, protocol = self.setting.address, self.setting.protocol.hash
+        reply = yield self._ask_scorer(Load(address, case, protocol, key if cached else ""))
+        if not isinstance(reply, bytes):
+            return Finished(self._outside(f"the process that read the case died ({_how(reply)})"))
+        loaded: Loaded = pickle.loads(reply)
+        if loaded.stop:
+            raise DataError(loaded.message)
+        if loaded.message:
+            return Finished(Outcome("error", loaded.message, outside=True))
+        outcome = Outcome("ok")
+        if not loaded.cached:
+            outcome = yield from self._predict(candidate, case)
+        if outcome.status != "ok":
+            return Finished(outcome, None, loaded.seconds)
+        reply = yield self._ask_scorer(Score(key, loaded.cached, outcome.returned))
+        if not isinstance(reply, bytes):
+            return Finished(self._outside(f"the process that scored the case died ({_how(reply)})"))
+        return Finished(outcome, pickle.loads(reply), loaded.seconds, loaded.cached)
+
+    def _ask_scorer(self, request: Any) -> Wait:
+        if self._scorer is None or not self._scorer.idle():
+            self._scorer = self._child("scorer")
+        self._scorer.send(request)
+        return Wait(self._scorer)
+
+    def _outside(self, message: str) -> Outcome:
+        self._scorer = None
+        return Outcome("error", f"{message}; run the command again, perhaps with fewer --workers.", outside=True)
+
+    def _predict(self, candidate: Candidate, case: CaseId) -> Generator[Wait, Reply, Outcome]:
+        timeout = self.options.timeout
+        worker = self._ready_worker(candidate)
+        worker.send(Job(candidate.resolved, self.setting.address, case, self.options.resources))
+        reply = yield Wait(worker, None if timeout is None else time.monotonic() + timeout)
+        if isinstance(reply, bytes):
+            outcome = _outcome(reply)
+            if outcome.retire or candidate.method.fresh_process:
+                self._end_worker()
+            return outcome
+        self._end_worker()
+        if reply is None:
+            message = f"killed after {timeout:g} s; a larger --timeout runs it again."
+            return Outcome("timeout", message, timeout)
+        if reply.memory:
+            limit = self.options.memory or 0.0
+            message = f"killed for holding more than {limit:g} GiB; a larger --memory runs it again."
+            return Outcome("out-of-memory", message, memory_mib=limit * 1024)
+        message = f"the method's process died ({_how(reply)}); see its log."
+        return Outcome("out-of-memory" if reply.exit_code == -9 else "error", message)
+
+    def _ready_worker(self, candidate: Candidate) -> Child:
+        """The worker of this method, which another method never shares; one that died idle is replaced."""
+        if self._worker is None or self._candidate is not candidate or not self._worker.idle():
+            self._end_worker()
+            self._worker, self._candidate = self._child("worker", candidate), candidate
+        return self._worker
+
+    def _end_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.end()
+        self._worker = None
+
+    def _child(self, role: Any, candidate: Candidate | None = None) -> Child:
+        module = type(self.setting.task).__module__
+        return Child(
+            role, self.files, threads=self.options.resources.threads, cores=self.cores, preload=(module, "numba"),
+            log=self.logs / log_name(candidate.name) if candidate else None,
+            memory=self.options.memory if candidate else None,
+        )  # fmt: skip
+
+
+def _outcome(reply: bytes) -> Outcome:
+    try:
+        return Outcome(**json.loads(reply))
+    except (ValueError, TypeError):
+        return Outcome("error", "the method's process sent something else than a result; see its log.")
+
+
+def _how(reply: Ending | None) -> str:
+    code = reply.exit_code if reply else None
+    return "nobody knows how" if code is None else f"exit code {code}"
+
+
+def log_name(method: str) -> str:
+    """The file name of a method's log: readable, short, and of no other method."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in method)
+    if plain == method and 0 < len(plain) <= 100 and not plain.startswith("."):
+        return f"{plain}.log"
+    mark = hashlib.sha256(method.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{plain[-80:].lstrip('.')}-{mark}.log".lstrip("-")
+
+
+Running = Generator[Wait, Reply, Finished]
+
+
+def advance(running: dict[Slot, tuple[Running, Wait]]) -> list[tuple[Slot, Finished]]:
+    """Wait until something happens, go on with what it concerns, and return what has finished."""
+    deadlines = [waiting.deadline for _, waiting in running.values() if waiting.deadline is not None]
+    timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+    sources: list[Any] = []
+    for _, waiting in running.values():
+        sources += [waiting.child.channel, waiting.child.lifeline]
+    ready = set(wait(sources, timeout))
+    now, finished = time.monotonic(), []
+    for slot, (case, waiting) in list(running.items()):
+        child, reply = waiting.child, None
+        if child.channel in ready or child.lifeline in ready:
+            reply = child.receive()
+        elif waiting.deadline is None or now < waiting.deadline:
+            continue
+        try:
+            running[slot] = (case, case.send(reply))
+        except StopIteration as stop:
+            del running[slot]
+            finished.append((slot, stop.value))
+    return finished

@@ -1,0 +1,253 @@
+"""What a method may do to processes, and what is left of it afterwards: a row, and nothing that runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.settings import setting_of
+
+from mrbench.core.candidate import candidates
+from mrbench.core.row import Row
+from mrbench.core.setting import Setting
+from mrbench.datasets.folder import Folder
+from mrbench.engine.run import Options, run_board
+from mrbench.engine.slot import log_name
+from mrbench.tasks.registration import Registration
+
+HEAD = """
+import asyncio, ctypes, os, signal, subprocess, sys, threading, time
+import numpy as np
+from mrbench import method
+
+def zeros(inputs): return np.zeros((3, *inputs.fixed.shape), np.float32)
+
+"""
+
+WHAT = {
+    "exits": "os._exit(0)",
+    "raises_a_data_error": "from mrbench.core.errors import DataError; raise DataError('mine')",
+    "raises_a_request_error": "from mrbench.core.errors import RequestError; raise RequestError('mine')",
+    "cancels": "raise asyncio.CancelledError",
+    "raises_generator_exit": "raise GeneratorExit",
+    "raises_a_base_exception": "raise BaseException('base')",
+    "raises_what_has_no_text": "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()",
+    "raises_a_surrogate": "raise ValueError('\\ud800 \\x1b[31m')",
+    "closes_its_streams": "sys.stderr.close(); sys.stdout.close(); os.close(1); os.close(2); raise ValueError('quiet')",
+    "closes_everything": "os.closerange(0, 1000)",
+    "kills_its_group": "os.kill(0, 9)",
+    "kills_its_parent": "os.kill(os.getppid(), 9); time.sleep(60)",
+    "stops_itself": "os.kill(os.getpid(), signal.SIGSTOP)",
+    "interrupts_itself": "os.kill(os.getpid(), signal.SIGINT); time.sleep(60)",
+    "crashes": "ctypes.string_at(0)",
+    "recurses": "(lambda f: f(f))(lambda f: f(f))",
+    "returns_objects": "return np.array([object()])",
+    "returns_code": "return type('Evil', (), {'__reduce__': lambda self: (os._exit, (3,))})()",
+    "returns_nothing": "return None",
+}
+"""Ways to fail, none of which may touch the next method."""
+
+KEEPS = {
+    "forks_and_returns_twice": "os.fork(); return zeros(inputs)",
+    "leaks_files": "globals().setdefault('held', []).extend(os.dup(0) for _ in range(300)); return zeros(inputs)",
+    "prints_much": "print('x' * 2**24); return zeros(inputs)",
+    "leaves_a_thread": "threading.Thread(target=time.sleep, args=(60,)).start(); return zeros(inputs)",
+    "ignores_signals": "signal.signal(signal.SIGTERM, signal.SIG_IGN); return zeros(inputs)",
+}
+"""Odd ways to succeed."""
+
+
+def source() -> str:
+    functions = {**WHAT, **KEEPS, "good": "return zeros(inputs)"}
+    return HEAD + "".join(
+        f"@method(task='registration')\ndef {name}(inputs):\n    {body}\n\n" for name, body in functions.items()
+    )
+
+
+@pytest.fixture
+def board(dataset: Folder) -> Setting:
+    return setting_of(Registration(), dataset, "inter-subject")
+
+
+def run(board: Setting, text: str, names: list[str], folder: Path, limit: int = 1, **options) -> list[Row]:
+    path = folder / "mine.py"
+    path.write_text(text)
+    wanted = candidates(board, [f"{path}:{name}" for name in names])
+    return run_board(board, wanted, folder=folder / "out", limit=limit, options=Options(**options))
+
+
+def alive(mark: Path) -> list[psutil.Process]:
+    """The processes whose ids a method wrote to a file."""
+    pids = [int(line) for line in mark.read_text().split()]
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+
+
+@pytest.mark.slow
+def test_whatever_a_method_does_is_its_row_and_the_next_one_runs(board: Setting, tmp_path: Path) -> None:
+    order = [*WHAT, "good"]
+    rows = run(board, source(), order, tmp_path, timeout=5.0)
+    status = {row.method.rpartition(":")[2]: row.status for row in rows}
+    assert len(rows) == len(order) and status.pop("good") == "ok"
+    assert set(status.values()) <= {"error", "timeout", "out-of-memory", "invalid"}, status
+    assert status["stops_itself"] == "timeout"
+    assert [status[f"returns_{what}"] for what in ("objects", "code", "nothing")] == ["invalid"] * 3
+    for row in rows:
+        row.message.encode()
+        assert "\n" not in row.message and len(row.message) < 500
+
+
+@pytest.mark.slow
+def test_odd_ways_to_succeed_are_successes(board: Setting, tmp_path: Path) -> None:
+    rows = run(board, source(), list(KEEPS), tmp_path, limit=3)
+    assert {(row.method.rpartition(":")[2], row.status) for row in rows} == {(name, "ok") for name in KEEPS}
+    logs = list((tmp_path / "out" / "logs").iterdir())
+    assert max(path.stat().st_size for path in logs) < 11 * 2**20
+
+
+def test_a_worker_that_dies_between_two_cases_is_no_end_of_the_board(board: Setting, tmp_path: Path) -> None:
+    text = HEAD + (
+        "@method(task='registration')\ndef dies(inputs):\n    threading.Timer(0.05, os._exit, (5,)).start()\n"
+        "    return zeros(inputs)\n\n@method(task='registration')\ndef good(inputs): return zeros(inputs)\n"
+    )
+    rows = run(board, text, ["dies", "good"], tmp_path, limit=3)
+    assert [row.status for row in rows[3:]] == ["ok"] * 3 and {row.status for row in rows[:3]} <= {"ok", "error"}
+
+
+ESCAPES = """
+def start(mark, *, detached):
+    text = "import time; time.sleep(300)"
+    child = subprocess.Popen([sys.executable, "-c", text], start_new_session=detached)
+    with open(mark, "a") as file: file.write(f"{child.pid}\\n")
+    grandchild = os.fork()
+    if grandchild == 0:
+        os.setsid()
+        if os.fork(): os._exit(0)
+        with open(mark, "a") as file: file.write(f"{os.getpid()}\\n")
+        time.sleep(300)
+        os._exit(0)
+    os.waitpid(grandchild, 0)
+    while len(open(mark).read().split()) < 2: time.sleep(0.01)
+
+@method(task="registration")
+def escapes(inputs, mark="", then=""):
+    start(mark, detached=True)
+    if then == "hang": time.sleep(300)
+    if then == "raise": raise ValueError
+    if then == "exit": os._exit(0)
+    return zeros(inputs)
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "status"), [("return", "ok"), ("raise", "error"), ("exit", "error"), ("hang", "timeout")]
+)
+def test_no_process_of_a_case_outlives_it(board: Setting, tmp_path: Path, then: str, status: str) -> None:
+    mark = tmp_path / "pids"
+    name = f"escapes[mark={mark},then={then}]"
+    rows = run(board, HEAD + ESCAPES, [name], tmp_path, timeout=4.0 if then == "hang" else None)
+    assert [row.status for row in rows] == [status]
+    assert len(mark.read_text().split()) == 2 and alive(mark) == []
+
+
+MAIN = """
+import sys
+from pathlib import Path
+from mrbench.core.candidate import candidates
+from mrbench.core.setting import bind
+from mrbench.engine.run import Options, run_board
+dataset, method, folder = sys.argv[1:]
+setting = bind("registration", dataset)
+run_board(setting, candidates(setting, [method]), folder=Path(folder))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_end_of_the_run_is_the_end_of_everything(cohort: Path, tmp_path: Path, number: signal.Signals) -> None:
+    mark, path = tmp_path / "pids", tmp_path / "mine.py"
+    path.write_text(HEAD + ESCAPES)
+    arguments = [f"folder:{cohort}", f"{path}:escapes[mark={mark},then=hang]", str(tmp_path / "out")]
+    main = subprocess.Popen([sys.executable, "-c", MAIN, *arguments], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while (not mark.exists() or len(mark.read_text().split()) < 2) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    family = psutil.Process(main.pid).children(recursive=True)
+    os.kill(main.pid, number)
+    main.wait(30)
+    deadline = time.monotonic() + 15
+    while (left := [p for p in family if p.is_running() and p.status() != "zombie"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == [] and alive(mark) == [] and len(family) >= 4
+
+
+def test_memory_above_the_limit_is_a_row_and_runs_again_when_it_is_raised(board: Setting, tmp_path: Path) -> None:
+    text = HEAD + (
+        "@method(task='registration')\ndef grows(inputs):\n    held = np.ones(2**26)\n    time.sleep(0.5)\n"
+        "    return zeros(inputs)\n"
+    )
+    small = run(board, text, ["grows"], tmp_path, memory=0.4)[0]
+    assert small.status == "out-of-memory" and "more than 0.4 GiB" in small.message
+    assert run(board, text, ["grows"], tmp_path, memory=0.3)[0].run == small.run
+    assert run(board, text, ["grows"], tmp_path, memory=2.0)[0].status == "ok"
+
+
+def test_a_timeout_runs_again_when_the_limit_is_raised(board: Setting, tmp_path: Path) -> None:
+    text = HEAD + "@method(task='registration')\ndef slow(inputs):\n    time.sleep(1.5)\n    return zeros(inputs)\n"
+    first = run(board, text, ["slow"], tmp_path, timeout=0.5)[0]
+    assert first.status == "timeout"
+    assert run(board, text, ["slow"], tmp_path, timeout=0.4)[0].run == first.run
+    assert run(board, text, ["slow"], tmp_path)[0].run == first.run
+    assert run(board, text, ["slow"], tmp_path, timeout=60.0)[0].status == "ok"
+
+
+CHEATS = """
+import gc, sys
+
+@method(task="registration")
+def patches(inputs):
+    import mrbench.metrics.overlap, mrbench.tasks.registration
+    mrbench.tasks.registration.Registration.score = lambda *any: 1 / 0
+    return zeros(inputs)
+
+@method(task="registration")
+def looks(inputs):
+    from mrbench.core.case import Case
+    frames, frame = [], sys._getframe()
+    while frame: frames.append(frame); frame = frame.f_back
+    held = [one for frame in frames for one in frame.f_locals.values()] + gc.get_objects()
+    if any(isinstance(one, Case) or "Reference" in type(one).__name__ and hasattr(one, "fixed_labels") for one in held):
+        raise AssertionError("the answer is here")
+    return zeros(inputs)
+"""
+
+
+def test_a_method_reaches_neither_the_scorer_nor_the_answer(board: Setting, tmp_path: Path) -> None:
+    rows = run(board, HEAD + CHEATS, ["patches", "looks"], tmp_path)
+    assert [(row.status, row.message) for row in rows] == [("ok", "")] * 2
+    assert rows[0].metrics == rows[1].metrics
+
+
+def test_threads_are_pinned_and_what_was_used_is_in_the_row(board: Setting, tmp_path: Path) -> None:
+    text = HEAD + (
+        "@method(task='registration')\ndef counts(inputs):\n"
+        "    import numba, torch, threadpoolctl, SimpleITK\n"
+        "    n = {numba.get_num_threads(), torch.get_num_threads(), len(os.sched_getaffinity(0)),\n"
+        "         SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads(),\n"
+        "         *(pool['num_threads'] for pool in threadpoolctl.threadpool_info())}\n"
+        "    if n != {1}: raise AssertionError(str(n))\n    return zeros(inputs)\n"
+    )
+    row = run(board, text, ["counts"], tmp_path)[0]
+    assert (row.status, row.message, row.threads, row.threads_used) == ("ok", "", 1, 1)
+
+
+def test_logs_have_names_that_every_file_system_takes() -> None:
+    names = ["elastix", "a/b", "a_b", "x" * 300, "é" * 200, "..", "", "elastix[grid_mm=5]"]
+    logs = [log_name(name) for name in names]
+    assert len(set(logs)) == len(names) and logs[0] == "elastix.log"
+    assert all(len(log.encode()) <= 255 and "/" not in log and not log.startswith(".") for log in logs)
