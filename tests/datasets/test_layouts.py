@@ -260,10 +260,12 @@ def test_brats_of_any_release_is_read_whatever_its_folders_are_called(tmp_path: 
 def test_brats_names_what_it_does_not_use(tmp_path: Path) -> None:
     path = tumours(tmp_path / "b", {"B_001": OLD, "B_002": "_t1"})
     scan(path / "B_001" / "B_001_adc.nii.gz")
+    scan(path / "B_001" / "old_t1.nii.gz")
     layout = read_brats(path)
     assert layout is not None and set(layout.rows) == {"B_001"}
     assert layout.left_out == (
         "B_001/B_001_adc.nii.gz is none of T1, T1c, T2, FLAIR, labels by its name.",
+        "B_001/old_t1.nii.gz is another T1; B_001/B_001_t1.nii.gz is used.",
         "B_002 holds B_002/B_002_t1.nii.gz alone.",
     )
 

@@ -1,12 +1,13 @@
-"""`mrbench data`: list, fetch, verify and prepare datasets."""
+"""`mrbench data`: list, index, fetch, verify and prepare datasets."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="List, fetch, verify and prepare datasets.")
+app = typer.Typer(no_args_is_help=True, help="List, index, fetch, verify and prepare datasets.")
 
 Dataset = Annotated[str, typer.Argument(help="Name of a dataset: see `mrbench list datasets`.")]
 
@@ -27,17 +28,32 @@ def data_list() -> None:
     print_table(["dataset", "prepared", "cache"], rows)
 
 
+@app.command("index")
+def data_index(folder: Annotated[Path, typer.Argument(help="Folder with scans or k-space.")]) -> None:
+    """Print the table of what lies in a folder, to correct and to save there as subjects.csv."""
+    from mrbench.datasets.index import index
+
+    table = index(folder)
+    typer.echo(table.to_csv(index=False), nl=False)
+    for line in (table.attrs["summary"], *(f"Left out: {reason}" for reason in table.attrs["left_out"])):
+        typer.echo(line, err=True)
+
+
 @app.command("fetch")
 def data_fetch(dataset: Dataset) -> None:
     """Download the source files of a dataset, or find them in MRBENCH_DATA, and verify their sha256."""
     from rich.console import Console
+    from rich.markup import escape
 
     from mrbench import api
     from mrbench.cli.progress import progress_bar
+    from mrbench.core.registry import find_dataset
 
     console = Console()
     with progress_bar(console) as listener:
         files = api.fetch(dataset, listener)
+    if terms := getattr(find_dataset(dataset), "terms", ""):
+        console.print(escape(terms), soft_wrap=True)
     console.print(f"{files} files of {dataset} are here and verified." if files else f"{dataset} needs no download.")
 
 

@@ -17,6 +17,7 @@ from mrbench.datasets.intensity import check_magnitude, foreground_of, known_for
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.learn2reg import read_learn2reg
+from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.table import paths_of, read_tables
 from mrbench.io.files import cache_root
 from mrbench.io.nifti import Volume, read_volume
@@ -33,7 +34,7 @@ ABSENT = "absent"
 
 
 class Folder(Dataset):
-    """A folder with ``subjects.csv``, one line a subject; or BIDS, or a Learn2Reg dataset.
+    """A folder with ``subjects.csv``, one line a subject; or BIDS, a Learn2Reg dataset, or files named by contrast.
 
     Columns: ``subject``; ``split`` (train, validation or test); one column a contrast (``T1``, ``T2``), each
     the path of a NIfTI file relative to the folder; ``labels``; and ``mask`` if there is one (else: what is not
@@ -61,7 +62,7 @@ class Folder(Dataset):
     """Whether intensities may be negative: then none is clipped at 0 or refused."""
     required: tuple[str, ...] = ("subject", "split", "labels")
     """Columns that the table must have."""
-    layouts: tuple[Callable[[Path], Layout | None], ...] = (read_bids, read_learn2reg)
+    layouts: tuple[Callable[[Path], Layout | None], ...] = (read_bids, read_learn2reg, read_named)
     """Readers that are tried in turn where there is no table."""
     wanted = f"one line a subject in {TABLE}: subject,split,T1,labels"
     """What to write, for the message where nothing is understood."""
@@ -207,7 +208,7 @@ class ContrastFolder(Folder):
     preparation = 3
     highest = np.inf
     required = ("subject", "split")
-    layouts = (read_bids,)
+    layouts = (read_bids, read_named)
     wanted = f"one line a subject in {TABLE}: subject,split,T1,T2"
 
 

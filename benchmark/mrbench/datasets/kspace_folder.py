@@ -13,16 +13,13 @@ from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import SplitFile, Subject
-from mrbench.datasets.layouts.layout import Layout
+from mrbench.datasets.layouts.kspace import read_kspace_files
 from mrbench.datasets.layouts.table import read_tables
-from mrbench.datasets.listing import scans_in
 from mrbench.io.files import content_digest
 from mrbench.io.kspace import SUFFIXES, mask_beside, read_kspace
 from mrbench.io.paths import checked_id
-from mrbench.io.raw import MASK_SUFFIX, RawKspace
+from mrbench.io.raw import RawKspace
 from mrbench.io.tables import TABLE
-
-MASK_STEM = MASK_SUFFIX.removesuffix(".npy")
 
 BEGINNING = 2**16
 """Bytes that tell two scans of one size apart, nearly always."""
@@ -60,17 +57,11 @@ class KspaceFolder(KspaceDataset):
         self.address = f"folder:{self.path}"
         if not self.path.is_dir():
             raise DataError(f"{self.path} is not a folder; give one that holds k-space files.")
-        layout = read_tables(self.path, REQUIRED, whole=False) or self._every_file()
+        layout = read_tables(self.path, REQUIRED, whole=False) or read_kspace_files(self.path)
+        if layout is None:
+            raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
         self._table = layout.rows
         self.notes, self.left_out = (layout.summary,), layout.left_out
-
-    def _every_file(self) -> Layout:
-        listing = scans_in(self.path, SUFFIXES, lambda stem: not stem.lower().endswith(MASK_STEM))
-        if not listing.files:
-            raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
-        rows = {name: {"subject": name, "split": "test", "kspace": file} for name, file in listing.files.items()}
-        masks = tuple(line for line in listing.left_out if MASK_SUFFIX not in line.lower())  # masks are in use
-        return Layout("k-space files", rows, {}, masks)
 
     @cached_property
     def split_file(self) -> SplitFile:

@@ -45,7 +45,7 @@ def tell(found: SideBySide, first: pd.DataFrame, second: pd.DataFrame) -> Told:
     title = f"{first['task'].iloc[0]}, {heading(found.metric)}: A = {boards[0]}; B = {boards[1]}"
     if found.cases[0] != found.cases[1]:
         title += f"; LIMITED: {found.cases[0]} cases against {found.cases[1]}"
-    said = ["Mean [95 % bootstrap interval over subjects]; a failure counts as in the leaderboards."]
+    said = ["Mean [95 % interval over subjects]; a failure counts as in the leaderboards."]
     if found.same_subjects:
         said.append("B - A is paired: both boards are of the same subjects.")
     else:

@@ -50,12 +50,12 @@ def caption(
         said.append(f"On fewer cases, so not comparable with the rest: {', '.join(short)}.")
     said += notes
     if board.metrics:
-        said.append("Mean [95 % bootstrap interval over subjects].")
+        said.append("Mean [95 % interval over subjects].")
     if board.metrics and board.units < board.fewest:
         what = "subjects" if repeats else "cases"
         said.append(f"Nothing is bold: fewer than {board.fewest} {what} cannot tell so many methods apart.")
     elif board.metrics:
-        said.append("Bold: not separable from the best (paired Wilcoxon, Holm over all pairs, 5 %).")
+        said.append("Bold: not separable from the best (paired test over subjects, Holm over all pairs, 5 %).")
     if any(line.n_failed for line in table_lines(board)):
         said.append("A failed case counts as the worst value of the metric, or as the worst that any method had there.")
     threads = sorted({number for line in table_lines(board) for number in line.threads})

@@ -1,87 +1,166 @@
-"""Paired comparison of all pairs of methods on the same cases."""
+"""Paired comparison of all pairs of methods on the same cases, by tests that know which cases share a subject."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from mrbench.core.metric import Metric
-from mrbench.stats.intervals import drawn_means, percentile_interval
+from mrbench.stats.design import Design, Moments
+from mrbench.stats.intervals import interval, patterns
 
 ALPHA = 0.05
+POWER = 0.8
 
 COLUMNS = (
-    "metric", "first", "second", "difference", "low", "high", "wins", "n", "p", "p_holm", "separable",
+    "metric", "first", "second", "difference", "low", "high", "wins", "n", "p", "p_holm", "separable", "effect_size",
+    "detectable",
 )  # fmt: skip
+
+ALL_FLIPS = 16
+"""Independent subjects up to which every flip of signs is tried; with more, Student's t has the same error."""
+
+_PAIRS_AT_ONCE = 200
 
 
 def fewest_units(methods: int) -> int:
-    """From how many subjects on Holm's correction over all pairs lets a two-sided signed test reach 0.05.
+    """From how many subjects on Holm's correction over all pairs lets the test reach 0.05.
 
     6 for two methods, 13 for 17. With fewer, nothing could be told from the best, so no group of best methods is named.
     """
     pairs, units = max(methods * (methods - 1) // 2, 1), 1
-    while pairs * 2 / 2**units >= ALPHA:
+    while pairs * 2 / 2**units >= ALPHA and units <= ALL_FLIPS:
         units += 1
     return units
 
 
-def compare_all(
-    values: pd.DataFrame, metric: Metric, units: Sequence[np.ndarray], weights: np.ndarray, sound: set[str]
-) -> pd.DataFrame:
+def compare_all(values: pd.DataFrame, metric: Metric, design: Design, sound: Collection[str]) -> pd.DataFrame:
     """Compare every method with every other one.
 
     Parameters
     ----------
     values : DataFrame, cases by methods
-        Methods from best to worst; NaN where there is none.
-    units : sequence of ndarray
-        Positions of the cases of the same subjects, which count as one.
-    weights : ndarray
-        From `subject_weights`.
-    sound : set of str
-        Methods without a failure; only pairs of them are of the family that Holm's correction is over.
+        NaN where there is none: a pair is compared on the cases that both have.
+    metric : Metric
+    design : Design
+        Of the cases.
+    sound : collection of str
+        Methods without a failure. Pairs of them are one family for Holm's correction; a pair with a method that failed
+        is corrected over all pairs, so that methods that do not work make no test of others stricter.
 
     Returns
     -------
     DataFrame
-        One line a pair, with ``COLUMNS``: ``difference`` is the mean of first less second in the metric's unit, with
-        its 95 % interval, ``wins`` on how many of ``n`` units the first was better.
+        One line a pair; ``first`` is the better one on the cases that both have:
+
+        - ``difference``, ``low``, ``high``: mean of first less second in the metric's unit, with its 95 % interval;
+        - ``wins`` on how many of ``n`` subjects (or sets of them) the first was better, repeated cases averaged;
+        - ``p``: two-sided. Of up to 16 independent subjects, exact over all flips of their signs; of more, and where
+          cases share subjects, Student's t with the variance of `Design.moments`. NaN under 5 subjects;
+        - ``p_holm``: after Holm's correction over all pairs, not over comparisons with the winner alone, because the
+          winner is picked from the same data; ``separable`` where it is under 0.05;
+        - ``effect_size``: difference in standard deviations of the subjects' differences, positive (Cohen's d_z);
+        - ``detectable``: difference that as many subjects show with 80 % power at 5 %, before any correction.
     """
-    drawn = {method: drawn_means(own.to_numpy(), weights) for method, own in values.items()}
-    lines = []
-    for first, second in combinations(values.columns, 2):
-        apart = (values[first] - values[second]).to_numpy()
-        by_unit = np.array([apart[unit].mean() for unit in units])
-        by_unit = by_unit[~np.isnan(by_unit)]
-        lines.append(
-            (metric.name, first, second, float(np.mean(apart[~np.isnan(apart)])) if by_unit.size else np.nan,
-             *percentile_interval(drawn[first] - drawn[second]), int((metric.sign * by_unit > 0).sum()),
-             by_unit.size, signed_rank_p(by_unit))
-        )  # fmt: skip
-    found = pd.DataFrame(lines, columns=list(COLUMNS[:-2]))
-    in_family = found["first"].isin(sound) & found["second"].isin(sound)
-    found["p_holm"] = np.where(in_family, holm(found["p"].where(in_family)), holm(found["p"]))
+    order = (-metric.sign * values.mean()).sort_values(kind="stable").index
+    pairs = np.array(list(combinations(range(len(order)), 2)), dtype=int).reshape(-1, 2)
+    ranked = values[order].to_numpy()
+    parts = [
+        _compared(ranked, pairs[start : start + _PAIRS_AT_ONCE], metric.sign, design)
+        for start in range(0, max(len(pairs), 1), _PAIRS_AT_ONCE)
+    ]
+    found = pd.concat(parts, ignore_index=True)
+    found = found.assign(metric=metric.name, first=order[pairs[:, 0]], second=order[pairs[:, 1]])
+    _turn(found, metric.sign * found["difference"] < 0)
+    in_family = (found["first"].isin(sound) & found["second"].isin(sound)).to_numpy()
+    p = found["p"].to_numpy()
+    found["p_holm"] = np.where(in_family, holm(np.where(in_family, p, np.nan)), holm(p))
     found["separable"] = found["p_holm"] < ALPHA
-    return found
+    return found[list(COLUMNS)]
 
 
-def signed_rank_p(difference: np.ndarray) -> float:
-    """Two-sided Wilcoxon signed-rank p-value; 1 where all differences are zero or there are none."""
-    from scipy.stats import wilcoxon
+def _turn(found: pd.DataFrame, worse: pd.Series) -> None:
+    """Exchange first and second, which may differ in the cases that only one of them has."""
+    turned = found[worse]
+    found.loc[worse, ["first", "second"]] = turned[["second", "first"]].to_numpy()
+    found.loc[worse, ["difference", "low", "high"]] = -turned[["difference", "high", "low"]].to_numpy()
+    found.loc[worse, "wins"] = turned["losses"]
 
-    moved = difference[difference != 0]
-    return float(wilcoxon(moved).pvalue) if moved.size else 1.0
+
+def _compared(values: np.ndarray, pairs: np.ndarray, sign: int, design: Design) -> pd.DataFrame:
+    """Numbers of each pair of columns."""
+    apart = values[:, pairs[:, 0]] - values[:, pairs[:, 1]]
+    table = {
+        name: np.full(len(pairs), np.nan) for name in ("difference", "low", "high", "p", "effect_size", "detectable")
+    }
+    counts = {name: np.zeros(len(pairs), int) for name in ("wins", "losses", "n")}
+    for columns, own, units in patterns(apart, design):
+        table["difference"][columns] = own.counts @ units / own.counts.sum()
+        counts["wins"][columns] = (sign * units > 0).sum(axis=0)
+        counts["losses"][columns] = (sign * units < 0).sum(axis=0)
+        counts["n"][columns] = own.n_units
+        if not own.enough:
+            continue
+        moments = own.moments(units)
+        table["low"][columns], table["high"][columns] = interval(moments)
+        table["p"][columns] = p_values(units, own, moments)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            table["effect_size"][columns] = np.abs(moments.mean) / units.std(axis=0, ddof=1)
+        table["detectable"][columns] = detectable(moments)
+    return pd.DataFrame(table | counts)
 
 
-def holm(p_values: pd.Series) -> np.ndarray:
+def p_values(units: np.ndarray, design: Design, moments: Moments) -> np.ndarray:
+    """Two-sided p-value of each column for a mean of zero.
+
+    Parameters
+    ----------
+    units : ndarray, shape ``(units, columns)``
+        Differences, one a unit.
+    """
+    if design.independent and design.n_units <= ALL_FLIPS:
+        return sign_flip_p(units * design.counts[:, None])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = np.abs(moments.mean) / np.sqrt(moments.variance)
+    p = 2 * stats.t.sf(t, moments.df)
+    return np.where(moments.variance > 0, p, np.where(moments.mean == 0, 1.0, 0.0))
+
+
+def sign_flip_p(units: np.ndarray) -> np.ndarray:
+    """Exact two-sided p-value over all flips of signs: in how many the sum is at least as far from zero.
+
+    Parameters
+    ----------
+    units : ndarray, shape ``(units, columns)``
+        At most 16 units, each flipped as a whole.
+    """
+    n = len(units)
+    flips = 1 - 2 * (np.arange(2 ** max(n - 1, 0))[:, None] >> np.arange(n) & 1)  # the last sign stays: p is two-sided
+    flips = flips.astype(float)
+    parts = [units[:, start : start + _PAIRS_AT_ONCE] for start in range(0, units.shape[1], _PAIRS_AT_ONCE)]
+    return np.concatenate([_as_far(flips, part) for part in parts]) if parts else np.zeros(0)
+
+
+def _as_far(flips: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Share of flips whose sum is at least as far from zero as that of the first, up to rounding."""
+    sums = np.abs(flips @ units)
+    return (sums >= sums[0] - 1e-9 * np.abs(units).sum(axis=0)).mean(axis=0)
+
+
+def detectable(moments: Moments) -> np.ndarray:
+    """Difference that is shown with 80 % power by a two-sided test at 5 %, by the variance at hand."""
+    spread = stats.t.ppf(1 - ALPHA / 2, moments.df) + stats.t.ppf(POWER, moments.df)
+    return spread * np.sqrt(moments.variance)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
     """Holm's step-down correction (Scand. J. Stat. 1979) over the values that are known."""
-    from statsmodels.stats.multitest import multipletests
-
-    corrected, known = np.full(len(p_values), np.nan), p_values.notna().to_numpy()
-    if known.any():
-        corrected[known] = multipletests(p_values[known], method="holm")[1]
+    corrected, known = np.full(len(p_values), np.nan), np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return corrected

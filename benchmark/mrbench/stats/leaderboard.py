@@ -12,7 +12,9 @@ from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
 from mrbench.stats.comparison import COLUMNS, compare_all, fewest_units
 from mrbench.stats.costs import costs
-from mrbench.stats.intervals import drawn_means, mean_interval, subject_weights
+from mrbench.stats.design import Design
+from mrbench.stats.intervals import mean_intervals
+from mrbench.stats.ranking import Ranking, ranking
 from mrbench.stats.scores import grid, scores
 
 SAME = ("protocol", "dataset", "fingerprint", "split", "task", "track")
@@ -37,9 +39,8 @@ class Leaderboard:
         Of each metric, cases by methods, failures as they count.
     comparisons : DataFrame
         All pairs of methods, see `compare_all`; the better mean is ``first``.
-    ranks : DataFrame
-        ``rank_low`` and ``rank_high`` hold 95 % of the ranks of resampled cohorts, ``p_best`` is the share of first
-        ranks; methods on fewer cases are left out.
+    ranking : Ranking
+        Of the methods with all cases, by the first metric: ranks by three rules, and how firm they are.
     skipped : dict of str to str
         Methods that could not run here, and why.
     cases : list of str
@@ -57,13 +58,28 @@ class Leaderboard:
     cells: pd.DataFrame
     values: dict[str, pd.DataFrame] = field(repr=False)
     comparisons: pd.DataFrame = field(repr=False)
-    ranks: pd.DataFrame = field(repr=False)
+    ranking: Ranking = field(repr=False)
     skipped: dict[str, str]
     cases: list[str]
     subjects: list[tuple[str, ...]] = field(repr=False)
     protocol: str
     units: int
     fewest: int
+
+    @property
+    def long(self) -> pd.DataFrame:
+        """``metric``, ``method``, ``case``, ``value``: what challengeR calls task, algorithm, case and value."""
+        parts = [
+            own.rename_axis(index="case", columns="method").unstack().rename("value").reset_index().assign(metric=name)
+            for name, own in self.values.items()
+        ]
+        columns = ["metric", "method", "case", "value"]
+        return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+    @property
+    def ranks(self) -> pd.DataFrame:
+        """Ranks of each method by each rule, with ``rank_low``, ``rank_high`` and ``p_best``."""
+        return self.ranking.ranks
 
     @property
     def primary(self) -> Metric:
@@ -92,37 +108,34 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
     cases, subjects = list(place.cases), [who[case] for case in place.cases]
     known = tuple(metric for metric in metrics if metric.name in rows)
     values = {metric.name: scores(ran, place, metric) for metric in known}
-    units = _units(subjects)
-    weights = subject_weights(subjects) if cases else np.zeros((0, 0))
-
     summary = costs(ran, place)
-    whole = summary.index[summary["n_cases"] == len(cases)]
-    sound = summary.index[(summary["n_cases"] == len(cases)) & (summary["n_failed"] == 0)]
-    fewest = fewest_units(len(sound))
+    whole = summary["n_cases"] == len(cases)
+    sound = summary.index[whole & (summary["n_failed"] == 0)]
+    design, fewest = Design(subjects), fewest_units(len(sound))
     summary = _ranked(summary, values[known[0].name].mean() if known else None, len(cases), known)
     values = {name: own[summary.index] for name, own in values.items()}
-    cells, comparisons = {}, []
+    compared = {m.name: compare_all(values[m.name], m, design, set(sound)) for m in known if m.ranked}
+    cells = _cells(values, known, design)
     for metric in known:
-        own = values[metric.name]
-        pairs = pd.DataFrame(columns=list(COLUMNS))
         if metric.ranked:
-            order = (-metric.sign * own.mean()).sort_values(kind="stable").index
-            pairs = compare_all(own[order], metric, units, weights, set(sound))
-            comparisons.append(pairs)
-        cells[metric.name] = _cells(own, metric, weights, pairs, sound, len(units), fewest)
-    ranks = _rank_stability(values[known[0].name][whole], known[0], weights) if known else pd.DataFrame()
+            own = (cells[metric.name], compared[metric.name], values[metric.name])
+            cells[metric.name, "best"] = cells.index.isin(_best(*own, metric, sound, design.n_units, fewest))
+    first = values[known[0].name] if known else pd.DataFrame()
+    ranked = first[[name for name in first if whole[name]]]
     return Leaderboard(
         metrics=known,
         summary=summary,
-        cells=pd.concat(cells, axis=1, names=["metric", None]) if cells else pd.DataFrame(index=summary.index),
+        cells=cells,
         values=values,
-        comparisons=pd.concat(comparisons, ignore_index=True) if comparisons else pd.DataFrame(columns=list(COLUMNS)),
-        ranks=ranks,
+        comparisons=pd.concat(compared.values(), ignore_index=True)
+        if compared
+        else pd.DataFrame(columns=list(COLUMNS)),
+        ranking=ranking(ranked, known[0], design, summary["n_failed"] > 0) if known else Ranking(*[ranked] * 3),
         skipped=_skipped(rows, set(summary.index)),
         cases=cases,
         subjects=subjects,
         protocol=str(rows["protocol"].iloc[0]) if len(rows) else "",
-        units=len(units),
+        units=design.n_units,
         fewest=fewest,
     )
 
@@ -143,22 +156,12 @@ def _skipped(rows: pd.DataFrame, ran: set[str]) -> dict[str, str]:
     }
 
 
-def _units(subjects: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
-    """Positions of the cases of the same subjects: several masks of one head are not several heads."""
-    units: dict[frozenset[str], list[int]] = {}
-    for case, own in enumerate(subjects):
-        units.setdefault(frozenset(own), []).append(case)
-    return [np.array(unit) for unit in units.values()]
-
-
 def _ranked(summary: pd.DataFrame, means: pd.Series | None, cases: int, metrics: Sequence[Metric]) -> pd.DataFrame:
     """Put the best method first and give ranks; methods with failures rank behind those without."""
     badness = pd.Series(np.inf, index=summary.index)
     if means is not None:
         # a mean is a sum in some order: what differs by rounding is equal
-        badness = (
-            (-metrics[0].sign * means.reindex(summary.index)).map(lambda mean: float(f"{mean:.12g}")).fillna(np.inf)
-        )
+        badness = (-metrics[0].sign * means[summary.index]).map(lambda mean: float(f"{mean:.12g}")).fillna(np.inf)
     key = pd.DataFrame({"fewer": summary["n_cases"] < cases, "failed": summary["n_failed"] > 0, "badness": badness})
     order = key.sort_values(list(key), kind="stable").index
     place = pd.Series(np.arange(1, len(order) + 1), index=order, dtype="Int64")
@@ -168,34 +171,39 @@ def _ranked(summary: pd.DataFrame, means: pd.Series | None, cases: int, metrics:
     return ranked
 
 
-def _cells(
+def _cells(values: dict[str, pd.DataFrame], metrics: Sequence[Metric], design: Design) -> pd.DataFrame:
+    """Means, intervals and numbers of cases; all metrics at once, because most have values on the same cases."""
+    if not metrics:
+        return pd.DataFrame()
+    methods = next(iter(values.values())).columns.rename("method")
+    side_by_side = np.concatenate([values[metric.name].to_numpy() for metric in metrics], axis=1)
+    numbers = np.column_stack([mean_intervals(side_by_side, design), (~np.isnan(side_by_side)).sum(axis=0)])
+    parts = {}
+    for metric, own in zip(metrics, np.split(numbers, len(metrics)), strict=True):
+        own[:, 1:3] = np.clip(own[:, 1:3], *metric.bounds)  # no mean lies beyond what values can be
+        parts[metric.name] = pd.DataFrame(own, index=methods, columns=["mean", "low", "high", "n"]).astype({"n": int})
+    return pd.concat({name: own.assign(best=False) for name, own in parts.items()}, axis=1, names=["metric", None])
+
+
+def _best(
+    cells: pd.DataFrame,
+    pairs: pd.DataFrame,
     values: pd.DataFrame,
     metric: Metric,
-    weights: np.ndarray,
-    pairs: pd.DataFrame,
     sound: pd.Index,
     units: int,
     fewest: int,
-) -> pd.DataFrame:
-    """Means, intervals and the best group; only methods with a value wherever there is one can be best."""
-    intervals = [mean_interval(own.to_numpy(), weights) for _, own in values.items()]
-    cells = pd.DataFrame(intervals, index=values.columns, columns=["mean", "low", "high"])
-    cells["n"] = values.notna().sum()
-    cells = cells.rename_axis("method")
-    cells["best"] = False
+) -> list[str]:
+    """The best mean and those that no test separates from it; only methods with a value wherever there is one.
+
+    None where any of these comparisons has fewer subjects than it takes to separate so many methods.
+    """
     full = cells.index[cells["n"] == values.notna().any(axis=1).sum()].intersection(sound, sort=False)
-    if metric.ranked and len(full):
-        best = (metric.sign * cells.loc[full, "mean"]).idxmax()
-        own = pairs[(pairs["first"] == best) | (pairs["second"] == best)]
-        own = own.assign(other=np.where(own["first"] == best, own["second"], own["first"]))
-        own = own[own["other"].isin(full)]
-        if (own["n"] >= fewest).all() and units >= fewest:
-            cells.loc[[best, *own.loc[~own["separable"], "other"]], "best"] = True
-    return cells
-
-
-def _rank_stability(values: pd.DataFrame, metric: Metric, weights: np.ndarray) -> pd.DataFrame:
-    drawn = pd.DataFrame({method: drawn_means(own.to_numpy(), weights) for method, own in values.items()})
-    ranks = (metric.sign * drawn.dropna(how="all")).rank(axis=1, ascending=False, method="min")
-    low, high = ranks.quantile(0.025), ranks.quantile(0.975)
-    return pd.DataFrame({"rank_low": low, "rank_high": high, "p_best": (ranks == 1).mean()}).rename_axis("method")
+    if not len(full) or units < fewest:
+        return []
+    best = (metric.sign * cells.loc[full, "mean"]).idxmax()
+    within = pairs["first"].isin(full) & pairs["second"].isin(full)
+    own = pairs[within & ((pairs["first"] == best) | (pairs["second"] == best))]
+    if (own["n"] < fewest).any():
+        return []
+    return [best, *np.where(own["first"] == best, own["second"], own["first"])[~own["separable"]]]

@@ -10,7 +10,8 @@ import pandas as pd
 
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
-from mrbench.stats.intervals import drawn_means, percentile_interval, subject_weights
+from mrbench.stats.design import Design, Moments
+from mrbench.stats.intervals import interval, patterns
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
 from mrbench.stats.matching import match
 
@@ -33,7 +34,7 @@ class SideBySide:
     rank_correlation : float
         Kendall's tau-b of the means of the shared methods on the two boards; NaN with fewer than two.
     same_subjects : bool
-        Whether both boards are of the same subjects of one dataset, so that differences are paired.
+        Whether both boards are of the same subjects (or sets of them) of one dataset, so that differences are paired.
     cases : tuple of int
         How many cases the rows of either board cover.
     """
@@ -66,8 +67,9 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> S
 
     Notes
     -----
-    The subjects of each board are resampled, those of one board for all its methods alike, so that what makes a
-    board easy for everyone cancels in the excess. Where both boards are of the same subjects, they are drawn together.
+    The subjects of each board vary for all its methods alike, so that what makes a board easy for everyone cancels in
+    the excess. Where both boards are of the same subjects of one dataset, each is compared with itself; else the
+    variances of the two means add up and their degrees of freedom are Welch's.
     """
     from scipy.stats import kendalltau
 
@@ -88,41 +90,75 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> S
             table[f"{column}_{side}"] = board.summary.loc[own, column].to_numpy()
         for column in ("mean", "low", "high"):
             table[f"{column}_{side}"] = board.cells.loc[own, (metric.name, column)].to_numpy()
-    cohorts = [_subjects(rows, board) for rows, board in zip((first, second), boards, strict=True)]
-    table = table.join(_differences(boards, names, cohorts, table["kind"] == "classical", metric))
+    same = _same_subjects(first, second, boards)
+    table = table.join(_differences(boards, names, table["kind"] == "classical", metric, same))
     weights = [scored[side].loc[names[side], "weights"].fillna("").to_numpy() for side in (0, 1)]
     table["other_weights"] = weights[0] != weights[1]
     tau = kendalltau(table["mean_first"], table["mean_second"]).statistic if len(table) > 1 else nan
-    same = {who for case in cohorts[0] for who in case} == {who for case in cohorts[1] for who in case}
     return SideBySide(metric, table, matches.unmatched, float(tau), same, (len(boards[0].cases), len(boards[1].cases)))
 
 
-def _subjects(rows: pd.DataFrame, board: Leaderboard) -> list[list[str]]:
-    """Who is in each case of a board, told from those of the same name in another dataset."""
-    dataset = rows["dataset"].iloc[0]
-    return [[f"{dataset}/{subject}" for subject in case] for case in board.subjects]
+def _same_subjects(first: pd.DataFrame, second: pd.DataFrame, boards: list[Leaderboard]) -> bool:
+    """Whether the boards are of the same sets of subjects; those of the same name in another dataset are others."""
+    datasets = {rows["dataset"].iloc[0] for rows in (first, second)}
+    sets = [set(map(frozenset, board.subjects)) for board in boards]
+    return len(datasets) == 1 and sets[0] == sets[1]
 
 
 def _differences(
-    boards: list[Leaderboard], names: list[list[str]], cohorts: list[list[list[str]]], classical: pd.Series,
-    metric: Metric,
-) -> pd.DataFrame:  # fmt: skip
+    boards: list[Leaderboard], names: list[list[str]], classical: pd.Series, metric: Metric, same: bool
+) -> pd.DataFrame:
     """Difference and excess of each method with their intervals."""
-    means, draws = [], []
-    for board, own, cohort in zip(boards, names, cohorts, strict=True):
-        weights = subject_weights(cohort)
-        values = board.values[metric.name][own]
-        means.append(values.mean().to_numpy())
-        draws.append(np.stack([drawn_means(one.to_numpy(), weights) for _, one in values.items()], axis=1))
-    moved, spread = means[1] - means[0], draws[1] - draws[0]
-    table = pd.DataFrame({"difference": moved}, index=classical.index)
-    table[["difference_low", "difference_high"]] = [percentile_interval(own) for own in spread.T]
+    values = [board.values[metric.name][own].to_numpy() for board, own in zip(boards, names, strict=True)]
     common = classical.to_numpy()
-    excess = np.full((len(moved), 3), nan)
     if common.any():
-        beyond = spread - spread[:, common].mean(axis=1, keepdims=True)
-        excess[:, 0] = moved - moved[common].mean()
-        excess[:, 1:] = [percentile_interval(own) for own in beyond.T]
-        excess[common] = nan
-    table[["excess", "excess_low", "excess_high"]] = excess
+        with np.errstate(invalid="ignore"):
+            beyond = [own - own[:, common].mean(axis=1, keepdims=True) for own in values]
+        for own in beyond:
+            own[:, common] = nan
+    else:
+        beyond = [np.full_like(own, nan) for own in values]
+    columns = ("difference", "difference_low", "difference_high", "excess", "excess_low", "excess_high")
+    numbers = np.column_stack([_moved(boards, own, same) for own in (values, beyond)])
+    return pd.DataFrame(numbers, index=classical.index, columns=columns)
+
+
+def _moved(boards: list[Leaderboard], values: list[np.ndarray], same: bool) -> np.ndarray:
+    """Mean of the second less the first, low and high of each column."""
+    first, second = values
+    means = [_column_means(own) for own in (first, second)]
+    table = np.column_stack([means[1] - means[0], *np.full((2, first.shape[1]), nan)])
+    for column in np.flatnonzero(~np.isnan(table[:, 0])):
+        pair = (first[:, [column]], second[:, [column]])
+        if same:
+            moments = _paired([board.subjects for board in boards], pair)
+        else:
+            parts = [_moments(board, own) for board, own in zip(boards, pair, strict=True)]
+            moments = None if parts[0] is None or parts[1] is None else parts[1] - parts[0]
+        if moments is not None:
+            table[column, 1:] = np.ravel(interval(moments))
     return table
+
+
+def _column_means(values: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+
+
+def _moments(board: Leaderboard, values: np.ndarray) -> Moments | None:
+    ((_, design, units),) = patterns(values, Design(board.subjects))
+    return design.moments(units) if design.enough else None
+
+
+def _paired(subjects: list[list[tuple[str, ...]]], pair: tuple[np.ndarray, np.ndarray]) -> Moments | None:
+    """Of the differences of each set of subjects with itself."""
+    means: list[dict[frozenset[str], float]] = []
+    for who, values in zip(subjects, pair, strict=True):
+        design, known = Design(who), ~np.isnan(values)
+        with np.errstate(invalid="ignore"):
+            units = design.by_unit(np.where(known, values, 0)) / design.by_unit(known.astype(float))
+        means.append(dict(zip(dict.fromkeys(map(frozenset, who)), units[:, 0], strict=True)))
+    apart = {unit: mean - means[0][unit] for unit, mean in means[1].items() if not np.isnan(mean - means[0][unit])}
+    design = Design([sorted(unit) for unit in apart])
+    return design.moments(np.array(list(apart.values()))[:, None]) if design.enough else None

@@ -27,12 +27,12 @@ _COLUMNS = {ending: column for column, endings in ENDINGS.items() for ending in 
 
 
 def read_brats(folder: Path) -> Layout | None:
-    """Read a release; None where no folder holds two of the files or more.
+    """Read a release; None where no folder holds both contrasts that nothing but tumours has, T1c and FLAIR.
 
     Raises
     ------
     DataError
-        If two folders have one name, or a folder holds two files of one contrast.
+        If two folders have one name, or a folder cannot be listed.
     """
     rows: dict[str, dict[str, str]] = {}
     left_out: list[str] = []
@@ -46,7 +46,9 @@ def read_brats(folder: Path) -> Layout | None:
         if subject in rows:
             raise DataError(f"{folder} holds two folders '{subject}'; rename one.")
         rows[subject] = {"subject": subject, "split": "test", **files}
-    return Layout("a BraTS release", dict(sorted(rows.items())), {}, tuple(left_out)) if rows else None
+    if not any({"T1c", "FLAIR"} <= set(row) for row in rows.values()):
+        return None
+    return Layout("a BraTS release", dict(sorted(rows.items())), {}, tuple(left_out))
 
 
 def _folders(folder: Path) -> list[str]:
@@ -68,7 +70,7 @@ def _files(folder: Path, name: str, left_out: list[str]) -> dict[str, str]:
         elif not entry.is_file():
             left_out.append(f"{path} is {'a folder' if entry.is_dir() else 'a link to a file that is not there'}.")
         elif column in files:
-            raise DataError(f"{folder / name} holds {files[column]} and {path}, both {column}; keep one.")
+            left_out.append(f"{path} is another {column}; {files[column]} is used.")
         else:
             files[column] = path
     return dict(sorted(files.items(), key=lambda item: list(ENDINGS).index(item[0])))

@@ -1,0 +1,67 @@
+"""Volumes whose names end with what they are: ``p01_T1.nii.gz``, ``p01/T1.nii.gz``, ``IXI-T1/IXI012-T1.nii.gz``.
+
+What stands before the last words is the subject, in whatever folder a file lies: so IXI, as it is unpacked, has one
+line a person. All are test subjects.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mrbench.core.errors import DataError
+from mrbench.datasets.layouts.layout import Layout
+from mrbench.datasets.listing import scans_in, suffix_of
+from mrbench.io.nifti import SUFFIXES
+from mrbench.io.paths import checked_id
+
+COLUMNS = {
+    "t1": "T1", "t1w": "T1", "t1c": "T1c", "t1ce": "T1c", "t1gd": "T1c", "t2": "T2", "t2w": "T2", "flair": "FLAIR",
+    "pd": "PD", "pdw": "PD", "mask": "mask", "brainmask": "mask", "labels": "labels", "label": "labels",
+    "seg": "labels", "dseg": "labels", "segmentation": "labels",
+}  # fmt: skip
+"""Columns by the last word of a name, in any case."""
+
+_SILENT = ("brain", "image", "img")
+"""Words that may stand between: ``p01_T1_brain_mask``."""
+
+
+def read_named(folder: Path) -> Layout | None:
+    """Read a folder and the folders one level down; None where fewer than half of the names end with a contrast.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be listed.
+    """
+    try:
+        listing = scans_in(folder, SUFFIXES, lambda stem: True)
+    except DataError:
+        return None
+    if 2 * sum(_understood(file)[1] is not None for file in listing.files.values()) < len(listing.files):
+        return None
+    rows: dict[str, dict[str, str]] = {}
+    left_out = list(listing.left_out)
+    for file in listing.files.values():
+        subject, column = _understood(file)
+        if column is None:
+            left_out.append(f"{file} is none of {', '.join(dict.fromkeys(COLUMNS.values()))} by its name.")
+        elif column in (row := rows.setdefault(subject, {"subject": checked_id(subject, folder), "split": "test"})):
+            left_out.append(f"{file} is another {column} of {subject}; {row[column]} is used.")
+        else:
+            row[column] = file
+    for subject in [name for name, row in rows.items() if not {*row} - {"subject", "split", "labels", "mask"}]:
+        left_out += [f"{file} belongs to no scan." for column, file in rows.pop(subject).items() if column in COLUMNS]
+    return Layout("files named by contrast", dict(sorted(rows.items())), {}, tuple(left_out)) if rows else None
+
+
+def _understood(file: str) -> tuple[str, str | None]:
+    """Subject and column of a file; the column is None where its name does not say it."""
+    parent, _, base = file.rpartition("/")
+    words = re.split(r"([_\-.]+)", base[: len(base) - len(suffix_of(base, SUFFIXES))])
+    column = COLUMNS.get(words[-1].lower())
+    if column is None:
+        return "", None
+    while words and words[-1].lower() in (*COLUMNS, *_SILENT):
+        words = words[:-2]
+    return "".join(words) or parent.replace("/", "_") or base, column
