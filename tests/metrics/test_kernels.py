@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.ndimage import correlate, map_coordinates
+from scipy.ndimage import binary_erosion, correlate, map_coordinates
 from scipy.spatial import cKDTree
 from skimage.metrics import structural_similarity
 
 from mrbench.metrics import (
     HIGHEST_PSNR,
     LabelOverlap,
+    compile_kernels,
     endpoint_error_mm,
     hd95_per_label,
     image_scores,
@@ -22,13 +23,13 @@ from mrbench.metrics import (
     merge_labels,
     mutual_information,
     nmse,
+    non_diffeomorphic_volume_percent,
     pair_ms_ssim,
     psnr,
     shifted_mutual_information,
     ssim,
     ssim_3d,
     ssim_map,
-    surface,
     volume_ssim,
     warp,
 )
@@ -42,7 +43,7 @@ def hd95_by_trees(target: np.ndarray, prediction: np.ndarray, spacing: tuple[flo
     """All distances, by nearest-neighbour trees."""
     if not (target.any() and prediction.any()):
         return np.nan if target.any() == prediction.any() else np.inf
-    points = [np.argwhere(surface(mask)) * np.asarray(spacing) for mask in (target, prediction)]
+    points = [np.argwhere(mask & ~binary_erosion(mask)) * np.asarray(spacing) for mask in (target, prediction)]
     ways = [cKDTree(b).query(a)[0] for a, b in (points, points[::-1])]
     return float(max(np.percentile(way, 95) for way in ways))
 
@@ -277,3 +278,18 @@ def test_errors_relative_to_nothing_are_refused() -> None:
             LabelOverlap.of(np.ones((2, 3, 3), int), wrong)
     with pytest.raises(ValueError, match="spacing"):
         hd95_per_label(*np.ones((2, 3, 3, 3), int), [1], spacing=(1, 0, 1))
+
+
+def test_kernels_compiled_ahead_are_those_that_scores_call() -> None:
+    """What was compiled ahead is not compiled again for arrays of the types that tasks pass."""
+    from mrbench.metrics.kernels import field, similarity
+
+    compile_kernels("fields", "images")
+    before = [len(kernel.signatures) for kernel in (field.folded_volume, similarity.slice_sums)]
+    image, mask = np.ones((8, 9, 10), np.float32), np.ones((8, 9, 10), bool)
+    image[0] = 2
+    non_diffeomorphic_volume_percent(np.zeros((3, *mask.shape), np.float32), mask)
+    image_scores(image, image, data_range=1, mask=mask, by_slice=True)
+    assert before == [len(kernel.signatures) for kernel in (field.folded_volume, similarity.slice_sums)]
+    with pytest.raises(ValueError, match="fields"):
+        compile_kernels("field")

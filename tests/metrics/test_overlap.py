@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from monai.metrics import compute_hausdorff_distance
 
-from mrbench.metrics.overlap import dice_per_label, hd95_mm, hd95_per_label, merge_labels, surface
+from mrbench.metrics.overlap import dice_per_label, hd95_mm, hd95_per_label, merge_labels
 
 MAPS = arrays(np.int16, (4, 5, 6), elements=st.integers(0, 3))
 
@@ -88,11 +88,3 @@ def test_hd95_per_label_crops_without_changing_the_value() -> None:
     maps = [np.kron(rng.integers(0, 3, (4, 4, 4)), np.ones((3, 3, 3), int)) for _ in range(2)]
     whole = [hd95_mm(maps[0] == label, maps[1] == label, spacing=(1, 1, 2)) for label in (1, 2)]
     np.testing.assert_allclose(hd95_per_label(*maps, [1, 2], spacing=(1, 1, 2)), whole)
-
-
-@settings(deadline=None)
-@given(arrays(bool, (4, 5, 3)))
-def test_surface_is_what_an_erosion_removes(mask: np.ndarray) -> None:
-    from scipy.ndimage import binary_erosion
-
-    np.testing.assert_array_equal(surface(mask), mask & ~binary_erosion(mask))

@@ -2,9 +2,11 @@
 
 ``from mrbench.metrics import ssim``. The range of intensities has no default anywhere. What an undefined value is (an
 empty mask, a label that is in neither map) is said by each function; none is left to a division by zero. Loops are
-compiled by numba on first use and kept on disk, so that the first call on a machine takes seconds longer.
+compiled by numba on first use and kept on disk, so that the first call on a machine takes seconds longer;
+`compile_kernels` does it ahead.
 """
 
+from mrbench.metrics.ahead import compile_kernels
 from mrbench.metrics.deformation import (
     compose,
     endpoint_error_mm,
@@ -34,12 +36,13 @@ from mrbench.metrics.image import (
     ssim_map,
     volume_ssim,
 )
-from mrbench.metrics.overlap import LabelOverlap, dice, dice_per_label, hd95_mm, hd95_per_label, merge_labels, surface
+from mrbench.metrics.overlap import LabelOverlap, dice, dice_per_label, hd95_mm, hd95_per_label, merge_labels
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 
 __all__ = [
     "HIGHEST_PSNR",
     "LabelOverlap",
+    "compile_kernels",
     "compose",
     "dice",
     "dice_per_label",
@@ -68,7 +71,6 @@ __all__ = [
     "ssim",
     "ssim_3d",
     "ssim_map",
-    "surface",
     "volume_ssim",
     "warp",
 ]

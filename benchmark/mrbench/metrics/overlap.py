@@ -218,26 +218,6 @@ def hd95_per_label(
     return values[np.searchsorted(wanted, np.asarray(labels, np.intp))]
 
 
-def surface(mask: np.ndarray) -> np.ndarray:
-    """Voxels of a mask that have a face neighbour outside it; the border of the array counts as outside.
-
-    Parameters
-    ----------
-    mask : ndarray of bool
-
-    Returns
-    -------
-    ndarray of bool, the same shape
-    """
-    padded = np.pad(mask, 1)
-    inner = tuple(slice(1, -1) for _ in mask.shape)
-    core = padded[inner].copy()
-    for axis in range(mask.ndim):
-        for shift in (1, -1):
-            core &= np.roll(padded, shift, axis)[inner]
-    return mask & ~core
-
-
 def _numbers(structures: Sequence[Sequence[int]], highest: int) -> np.ndarray:
     """Number of the structure that each label up to the highest belongs to; 0 for none."""
     lookup = np.zeros(1 + max([highest, *(max(group) for group in structures)]), np.intp)
