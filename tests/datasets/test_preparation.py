@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from mrbench.core.errors import DataError
@@ -51,3 +58,59 @@ def test_a_killed_process_is_one_sentence(cohort: Path, tmp_path: Path, monkeypa
     monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path))
     with pytest.raises(DataError, match="a process that prepared blobs was killed"):
         list(prepared(Fatal(cohort), ["b0", "b1"], processes=2))
+
+
+class Slow(Folder):
+    """Preparing takes longer than any test, and says that it began."""
+
+    def make(self, subject: str) -> Subject:
+        (self.path / f"{subject}.began").write_text(str(os.getpid()))
+        time.sleep(600)
+        raise AssertionError
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(true())
+
+
+@pytest.fixture
+def slow(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slow:
+    monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(cohort, tmp_path / "blobs")
+    return Slow(tmp_path / "blobs")
+
+
+def workers(dataset: Folder) -> list[int]:
+    """Processes that prepare a subject each, alive or not."""
+    assert wait_until(lambda: len(list(dataset.path.glob("*.began"))) == 2)
+    time.sleep(0.1)
+    return [int(file.read_text()) for file in dataset.path.glob("*.began")]
+
+
+def test_leaving_waits_for_no_subject_that_is_being_made(slow: Slow) -> None:
+    threading.Thread(target=lambda: (workers(slow), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(prepared(slow, ["b0", "b1"], processes=2))
+    assert time.monotonic() - start < 120
+    assert wait_until(lambda: not any(psutil.pid_exists(pid) for pid in workers(slow)))
+
+
+@pytest.mark.slow
+def test_no_worker_outlives_a_killed_run(slow: Slow) -> None:
+    code = (
+        "from pathlib import Path; from tests.datasets.test_preparation import Slow, prepared\n"
+        f"if __name__ == '__main__': list(prepared(Slow(Path({str(slow.path)!r})), ['b0', 'b1'], processes=2))"
+    )
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
+    run = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    try:
+        busy = workers(slow)
+    finally:
+        run.kill()
+        run.wait()
+    assert wait_until(lambda: not any(psutil.pid_exists(pid) for pid in busy))

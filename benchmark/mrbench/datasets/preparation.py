@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
+from contextlib import suppress
 from pathlib import Path
+
+from pebble import ProcessExpired, ProcessPool
 
 from mrbench.core.errors import DataError
 from mrbench.core.registry import import_user_files, user_files
 from mrbench.datasets.dataset import Dataset
+
+PR_SET_PDEATHSIG = 1
+"""Of <sys/prctl.h>: the signal that a process gets when its parent ends."""
 
 MOST = 4
 """Processes: each holds a template or a scan at full resolution, about 1 GB."""
@@ -36,24 +42,27 @@ def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None
         yield from (None for _ in dataset.prepare(subjects))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, initializer=_start, initargs=(user_files(),)) as pool:
-        futures = [pool.submit(_prepare, dataset, subject) for subject in subjects]
+    with ProcessPool(count, context=context, initializer=_start, initargs=[os.getpid(), user_files()]) as pool:
+        futures = [pool.schedule(_prepare, args=[dataset, subject]) for subject in subjects]
         try:
             for future in as_completed(futures):
                 future.result()
                 yield
-        except BrokenProcessPool:
+        except ProcessExpired:
             raise DataError(
                 f"a process that prepared {dataset.name} was killed, perhaps for want of memory; run the command again."
             ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        finally:
+            pool.stop()  # an interruption or a fault waits for no subject that is being made
 
 
-def _start(paths: Sequence[Path]) -> None:
-    """Leave an interruption to the parent, which reaches the whole group; know the user's own classes."""
+def _start(parent: int, paths: Sequence[Path]) -> None:
+    """Leave an interruption to the parent, and end when it ends, however; know the classes of the user's files."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError, AttributeError):  # Linux alone has it
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it could be asked for
+        os._exit(1)
     import_user_files(paths)
 
 
