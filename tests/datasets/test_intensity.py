@@ -80,6 +80,13 @@ def test_ringing_around_a_head_is_no_foreground() -> None:
     assert (foreground_of(volume) == (brain() > 0)).mean() > 0.99
 
 
+def test_a_mask_that_nobody_gave_is_noted(tmp_path: Path) -> None:
+    ringing = np.random.default_rng(1).normal(0, 2, SHAPE).astype(np.float32)
+    path = folder(tmp_path / "a", np.where(brain() > 0, brain(), ringing))
+    assert "No constant background" in Folder(path).load("s").note
+    assert Folder(folder(tmp_path / "b", brain())).load("s").note == ""
+
+
 def test_a_crop_without_background_is_all_foreground() -> None:
     crop = (300 + np.random.default_rng(1).random((9, 10, 11))).astype(np.float32)
     assert foreground_of(crop).all() and without_background(crop) is crop

@@ -52,7 +52,7 @@ class BratsFolder(Folder):
         named = self.path / "labels.csv"
         self._parts = _parts(named) if named.is_file() else None
         if self._parts is not None:
-            self.notes += (f"labels.csv says which labels are which parts: {_told(self._parts)}.",)
+            self.notes += (f"labels.csv says which labels are which parts: {_in_words(self._parts)}.",)
 
     def content_key(self, subject: str) -> str:
         named = "" if self._parts is None else content_digest(self.path / "labels.csv")[:8]
@@ -65,11 +65,11 @@ class BratsFolder(Folder):
             raise DataError(
                 f"{self.path}: subject '{subject}' has no {', '.join(absent)}; add the file, or leave it out."
             )
-        made = super().make(subject)
-        assert made.labels is not None
+        tumour = super().make(subject)
+        assert tumour.labels is not None
         file = self.path / row["labels"]
-        labels = _by_number(file, made.labels) if self._parts is None else _by_name(file, made.labels, self._parts)
-        return replace(made, labels=labels)
+        labels = _by_number(file, tumour.labels) if self._parts is None else _by_name(file, tumour.labels, self._parts)
+        return replace(tumour, labels=labels)
 
 
 def _by_number(file: Path, labels: np.ndarray) -> np.ndarray:
@@ -115,5 +115,5 @@ def _parts(path: Path) -> dict[int, int]:
     return parts
 
 
-def _told(parts: Mapping[int, int]) -> str:
+def _in_words(parts: Mapping[int, int]) -> str:
     return ", ".join(f"{label} {NAMES[part][0] if part else 'not scored'}" for label, part in parts.items())

@@ -78,12 +78,12 @@ class CineSim(KspaceDataset):
         return Subject(subject, {"cine": image}, np.broadcast_to(heart, movie.shape), None, (8.0, PIXEL_MM, PIXEL_MM))
 
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
-        made = self.load(subject)
-        movie = made.images["cine"]
+        loaded = self.load(subject)
+        movie = loaded.images["cine"]
         phase = smooth_phase(SHAPE, rng_for(subject, "phase"))
         kspace = to_kspace(movie * phase)[:, None]
         kspace += complex_noise(kspace.shape, NOISE, rng_for(subject, "k-space noise"))
-        return Acquisition(kspace, movie, made.mask, None, SHAPE, made.spacing, dynamic=True)
+        return Acquisition(kspace, movie, loaded.mask, None, SHAPE, loaded.spacing, dynamic=True)
 
 
 def _grid(finer: int = 1) -> np.ndarray:

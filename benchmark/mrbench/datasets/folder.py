@@ -29,6 +29,9 @@ from mrbench.space.grids import grid_difference
 NO_IMAGES = ("subject", "split", "labels", "mask", "axes")
 """Columns that are no contrast."""
 
+NO_BACKGROUND = "No constant background: the mask is what is not both dark and connected to the border."
+"""Note of a subject whose mask nobody gives."""
+
 ABSENT = "absent"
 """Stands for the content of a file that is not there."""
 
@@ -174,7 +177,9 @@ class Folder(Dataset):
             if not self.signed:
                 check_magnitude(path, array, given if given is not None else known_foreground(array))
             images[contrast] = self._scaled(path, array, mask)
-        return Subject(subject, images, mask, labels, first.spacing, affine=first.affine)
+        known = given is not None or known_foreground(arrays[contrasts[0]]) is not None
+        note = "" if known else NO_BACKGROUND
+        return Subject(subject, images, mask, labels, first.spacing, affine=first.affine, note=note)
 
     def _foreground(self, array: np.ndarray) -> np.ndarray:
         return array != 0 if self.signed else foreground_of(array)

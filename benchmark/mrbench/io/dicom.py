@@ -61,14 +61,14 @@ def series_in(folder: Path) -> list[Series]:
         if uid:
             files.setdefault(uid, []).append(path)
             facts.setdefault(uid, header)
-    found = [
+    series = [
         Series(
             uid, _text(facts[uid], "PatientID"), _text(facts[uid], "SeriesDescription"), _text(facts[uid], "Modality"),
             tuple(paths),
         )
         for uid, paths in files.items()
     ]  # fmt: skip
-    return sorted(found, key=lambda series: (-len(series.files), series.uid))
+    return sorted(series, key=lambda one: (-len(one.files), one.uid))
 
 
 def read_series(folder: Path, uid: str = "") -> Volume:

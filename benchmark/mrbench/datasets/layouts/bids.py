@@ -83,12 +83,12 @@ def read_bids(folder: Path) -> Layout | None:
         row = rows.setdefault(scan.subject, {"subject": checked_id(scan.subject, folder), "split": ""})
         _take(row, column, scan, left_out)
     maps += [n for p in _derivatives(folder) if (n := _Name.of(p)) and n.suffix in MAPS]
-    for found in sorted(maps, key=lambda m: (m.entities.get("desc") != "brain", m.path)):
-        if found.subject in rows and "space" not in found.entities:
-            _take(rows[found.subject], MAPS[found.suffix], found, left_out)
+    for image in sorted(maps, key=lambda m: (m.entities.get("desc") != "brain", m.path)):
+        if image.subject in rows and "space" not in image.entities:
+            _take(rows[image.subject], MAPS[image.suffix], image, left_out)
         else:
-            reason = "is in another space" if "space" in found.entities else "belongs to no scan"
-            left_out.append(f"{found.path} {reason}.")
+            reason = "is in another space" if "space" in image.entities else "belongs to no scan"
+            left_out.append(f"{image.path} {reason}.")
     left_out += [f"{count} files in folders '{kind}' are no anatomical scans." for kind, count in sorted(other.items())]
     if not rows:
         raise DataError(f"{folder} is BIDS without a scan in any anat folder; put *_T1w.nii.gz there.")
@@ -123,8 +123,8 @@ def _files(folder: Path, subjects: list[str], other: Counter[str]) -> Iterator[s
 
 def _derivatives(folder: Path) -> list[str]:
     root = folder / "derivatives"
-    found = sorted(root.glob("**/sub-*/**/anat/*")) if root.is_dir() else []
-    return [p.relative_to(folder).as_posix() for p in found if suffix_of(p.name, SUFFIXES) and p.name[0] != "."]
+    files = sorted(root.glob("**/sub-*/**/anat/*")) if root.is_dir() else []
+    return [p.relative_to(folder).as_posix() for p in files if suffix_of(p.name, SUFFIXES) and p.name[0] != "."]
 
 
 def _splits(folder: Path) -> dict[str, str]:

@@ -36,12 +36,12 @@ def read_learn2reg(folder: Path) -> Layout | None:
     DataError
         If there are several, or it is no such file, or names no scan.
     """
-    found = [entry.name for entry in visible(folder) if entry.name.lower().endswith(ENDING) and entry.is_file()]
-    if not found:
+    names = [entry.name for entry in visible(folder) if entry.name.lower().endswith(ENDING) and entry.is_file()]
+    if not names:
         return None
-    if len(found) > 1:
-        raise DataError(f"{folder} holds {' and '.join(found)}; keep one.")
-    path = folder / found[0]
+    if len(names) > 1:
+        raise DataError(f"{folder} holds {' and '.join(names)}; keep one.")
+    path = folder / names[0]
     content = _content(path)
     contrast = _contrast(content)
     rows: dict[str, dict[str, str]] = {}
@@ -66,7 +66,7 @@ def read_learn2reg(folder: Path) -> Layout | None:
             left_out.append(f"{row[contrast]} of '{subject}' is not there.")
     if len(left_out) == len(rows):
         raise DataError(f"none of the {len(rows)} scans that {path} names is there; unpack the data beside it.")
-    return Layout(f"Learn2Reg ({found[0]})", rows, pairs, tuple(left_out))
+    return Layout(f"Learn2Reg ({names[0]})", rows, pairs, tuple(left_out))
 
 
 def _content(path: Path) -> Mapping[str, Any]:
