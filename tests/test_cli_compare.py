@@ -62,7 +62,7 @@ def test_the_leak_is_what_the_network_gains_beyond_the_classical_methods(boards:
     done = compare("board", "board/train", "--out", "told", cwd=boards)
     assert done.returncode == 0 and str(Path("told/comparison.md")) in done.stdout
     names = {path.name for path in (boards / "told").iterdir()}
-    assert names == {"comparison.md", "comparison.csv", "comparison.png", "comparison.pdf"}
+    assert names == {"comparison.md", "comparison.csv", "comparison.pdf"}
 
 
 @pytest.mark.parametrize(

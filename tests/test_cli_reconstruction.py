@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from mrbench.report.pictures import load as pictures
 from tests.command import mrbench
 from tests.kspace_phantom import acquire, write_fastmri
 
@@ -53,7 +54,7 @@ def test_raw_kspace_becomes_a_board(scans: Path, tmp_path: Path) -> None:
     assert len(rows) == 2 * 3 * 3  # methods, subjects, masks
     assert {"psnr_db", "ssim", "nmse", "psnr_fg_db", "psnr_slice_db"} <= set(rows[0]["metrics"])
     assert all(2 < row["details"]["true_acceleration"] < 9 for row in rows)
-    assert (board / "figures/panel_median.png").is_file() and (board / "report.html").is_file()
+    assert pictures(board / "pictures.npz").shot("median").views and (board / "report.html").is_file()
     before = (board / "rows.jsonl").read_text()
     assert mrbench(*command, cwd=tmp_path).returncode == 0
     assert (board / "rows.jsonl").read_text() == before
@@ -73,7 +74,7 @@ def test_prospective_data_get_a_panel_and_a_sentence(scans: Path, tmp_path: Path
     board = tmp_path / "mrbench-results/reconstruction/as-acquired/prospective"
     text = " ".join(done.stdout.split())
     assert "No scores: these data came undersampled" in text and "No mask file" in text
-    assert (board / "figures/panel_first.png").is_file()
+    assert pictures(board / "pictures.npz").shot("first").views
     assert "nan" not in (board / "leaderboard.md").read_text().lower()
 
 
@@ -124,7 +125,7 @@ def test_foreign_weights_make_a_generalisation_board(scans: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "mrbench-results/reconstruction/generalisation.md").read_text()
     assert "| `unet` | scans, multicoil-8x | ixi-hh-2mm, singlecoil-4x + singlecoil-8x | 1 |" in text
-    assert (tmp_path / "mrbench-results/reconstruction/generalisation_unet.png").is_file()
+    assert (tmp_path / "mrbench-results/reconstruction/generalisation_unet.pdf").is_file()
 
 
 def test_a_board_of_skipped_rows_is_no_crash(scans: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from mrbench.report.pictures import load as pictures
 from tests.command import mrbench
 
 SHAPE = (21, 34, 27)
@@ -84,7 +85,7 @@ def test_super_resolution_of_a_folder(heads: Path, mine: Path) -> None:
     assert {row["simulated"] for row in rows} == {False}
     for file in ("leaderboard.csv", "leaderboard.md", "leaderboard.tex", "report.html", "run.json"):
         assert (board / file).is_file(), file
-    assert (board / "figures/panel_median.png").is_file()
+    assert set(pictures(board / "pictures.npz").shots) == {"median", "worst"}
     text = (board / "leaderboard.md").read_text()
     assert "A case is 0.018 megavoxels." in text and "A case is 0.018 megavoxels." in " ".join(done.stdout.split())
     assert "nan" not in text.lower() and "inf " not in text.lower()
@@ -107,7 +108,7 @@ def test_denoising_of_a_folder(heads: Path, mine: Path) -> None:
     assert psnr["mine.py:shrink[power=1]"] > psnr["mine.py:nothing"]
     assert not any(row["message"] for row in rows_of(board) if row["method"] == "mine.py:nothing")
     assert "A case is 0.019 megavoxels." in (board / "leaderboard.md").read_text()
-    assert (board / "figures/panel_median.png").is_file() and (board / "report.html").is_file()
+    assert (board / "pictures.npz").is_file() and (board / "report.html").is_file()
 
 
 def test_cases_do_not_depend_on_their_order(heads: Path, mine: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 
 if TYPE_CHECKING:
-    from mrbench.api import compare, dataset, leaderboard, load, rebuild, run, train, tune
+    from mrbench.api import compare, dataset, figure, leaderboard, load, rebuild, run, table, train, tune
     from mrbench.cli.progress import progress_bar
     from mrbench.core.setting import bind
 
@@ -24,7 +24,10 @@ except PackageNotFoundError:  # a checkout that is on the path and not installed
     __version__ = "0"
 
 _LAZY = {
-    **dict.fromkeys(("compare", "dataset", "leaderboard", "load", "rebuild", "run", "train", "tune"), "mrbench.api"),
+    **dict.fromkeys(
+        ("compare", "dataset", "figure", "leaderboard", "load", "rebuild", "run", "table", "train", "tune"),
+        "mrbench.api",
+    ),
     "bind": "mrbench.core.setting",
     "progress_bar": "mrbench.cli.progress",
 }
@@ -37,12 +40,14 @@ __all__ = [
     "bind",
     "compare",
     "dataset",
+    "figure",
     "leaderboard",
     "load",
     "method",
     "progress_bar",
     "rebuild",
     "run",
+    "table",
     "train",
     "tune",
 ]

@@ -10,8 +10,7 @@ import pytest
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
-from mrbench.report.generalisation import markdown, write_generalisation
-from mrbench.report.generalisation import table as csv_table
+from mrbench.report.generalisation import csv, sheet, write_generalisation
 from mrbench.stats.frame import frame
 from mrbench.stats.generalisation import Training, Transfers, transfers
 from mrbench.stats.leaderboard import leaderboard
@@ -68,11 +67,11 @@ def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
 
 def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
     found = of(rows).table
-    text = markdown("reconstruction", PSNR, found)
+    text = sheet("reconstruction", PSNR, found).markdown
     assert "| `net` | heads, 4x | **heads, 4x** | 9 | 32.40" in text and "| sim, 4x + 8x | 9 | 30.40" in text
-    assert len(csv_table(PSNR, found).splitlines()) == 1 + len(found)
+    assert len(csv(PSNR, found).splitlines()) == 1 + len(found)
     write_generalisation(tmp_path, "reconstruction", PSNR, found)
-    assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.png"}
+    assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.pdf"}
 
 
 def test_failures_count_and_simulated_boards_are_named(rows: list[Row]) -> None:
@@ -84,13 +83,13 @@ def test_failures_count_and_simulated_boards_are_named(rows: list[Row]) -> None:
     away = lines(of(failed))["heads, 4x", "sim, 4x + 8x"]
     assert (away.n_cases, away.n_failed) == (9, 3)
     assert away.mean < 30.4 and away.loss > 2, "as the worst that any method reached there, 20 dB"
-    assert "9 (3 failed)" in markdown("reconstruction", PSNR, table)
+    assert "9 (3 failed)" in sheet("reconstruction", PSNR, table).markdown
     (simulated,) = of([row("net", "c", "4x", n, 30.0, dataset="sim") for n in range(3)]).table.itertuples()
     assert simulated.tested_on == "sim (simulated k-space), 4x" and simulated.home
 
 
 def test_one_subject_has_no_interval() -> None:
-    text = markdown("reconstruction", PSNR, of([row("net", "a", "4x", 0, 32.0)]).table)
+    text = sheet("reconstruction", PSNR, of([row("net", "a", "4x", 0, 32.0)]).table).markdown
     assert "| 1 | 32.00 |" in text
 
 

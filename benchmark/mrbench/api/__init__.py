@@ -1,6 +1,6 @@
 """What the verbs do, as functions that return objects and print nothing; `mrbench.cli` prints."""
 
-from mrbench.api.boards import RESULTS, ROWS, Board, leaderboard, load, rebuild
+from mrbench.api.boards import RESULTS, ROWS, Board, figure, leaderboard, load, rebuild, report_of, table
 from mrbench.api.comparing import compare, transfer_table
 from mrbench.api.data import dataset, fetch, prepare_dataset, verify
 from mrbench.api.progress import Progress, Silent
@@ -17,12 +17,15 @@ __all__ = [
     "compare",
     "dataset",
     "fetch",
+    "figure",
     "leaderboard",
     "load",
     "prepare_dataset",
     "quick_workers",
     "rebuild",
+    "report_of",
     "run",
+    "table",
     "train",
     "transfer_table",
     "tune",

@@ -7,23 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from mrbench.core.candidate import Candidate
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_task, is_file
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting, bind
-from mrbench.engine.provenance import read_runs
+from mrbench.core.setting import Setting
+from mrbench.engine.provenance import facts_of, read_runs
 from mrbench.engine.store import RowStore
+from mrbench.engine.worker import prediction_path
 from mrbench.report.board import write_board
-from mrbench.report.tables import Caption, caption
+from mrbench.report.figures import figure as drawn
+from mrbench.report.pictures import FILE as PICTURES
+from mrbench.report.pictures import load as pictures
+from mrbench.report.pictures import update
+from mrbench.report.render import table as rendered
+from mrbench.report.report import Facts, Report
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
 
 if TYPE_CHECKING:
-    pass
+    from matplotlib.figure import Figure
 
 
 RESULTS = Path("mrbench-results")
@@ -41,8 +48,8 @@ class Board:
     folder : Path
         Where its rows, tables, figures and page lie.
     rows : list of Row
-    leaderboard : Leaderboard
-    caption : Caption
+    report : Report or None
+        What its tables, figures and page are made from; None without rows.
     page : Path or None
     older : dict of str to int
         Methods whose rows are of older code or data, and how many; they stand marked until they are run again.
@@ -51,8 +58,7 @@ class Board:
 
     folder: Path
     rows: list[Row]
-    leaderboard: Leaderboard
-    caption: Caption
+    report: Report | None
     page: Path | None
     older: Mapping[str, int]
     interrupted: bool = False
@@ -61,6 +67,13 @@ class Board:
     def failed(self) -> bool:
         """Whether a row failed."""
         return any(row.failed for row in self.rows)
+
+    @property
+    def leaderboard(self) -> Leaderboard:
+        """Its ranking, as DataFrames; raises `RequestError` without rows."""
+        if self.report is None:
+            raise RequestError(f"{self.folder} has no rows yet; run the board first.")
+        return self.report.leaderboard
 
 
 def shown_rows(
@@ -97,17 +110,79 @@ def publish(
     interrupted: bool = False,
 ) -> Board:
     """Rank rows and write the files of their board."""
-    table = ranked(frame(rows), setting.task.metrics)
-    notes = list(setting.task.notes(rows))
+    older = older or {}
+    if not rows:
+        return Board(folder, rows, None, None, older, interrupted)
+    about, notes = facts_of(setting), list[str]()
     if older:
         notes.append(f"Rows of older code, to be run again: {', '.join(f'{name} ({n})' for name, n in older.items())}.")
-    about = caption(
-        table, task=setting.task.name, track=setting.track.name, dataset=setting.dataset.name,
-        simulation=setting.dataset.simulation if setting.dataset.simulated else "", split=setting.split,
-        all_cases=len(setting.all_cases), notes=notes,
+    facts = Facts(
+        title=about["title"], citation=about["citation"], licence=about["licence"], simulation=about["simulation"],
+        all_cases=about["cases"], protocol=setting.protocol.as_dict(), notes=tuple(notes),
+        runs=Facts.recorded(rows, runs_of(folder)).runs,
     )  # fmt: skip
-    page = write_board(folder, setting, rows, table, about, figures=figures, force=force) if rows else None
-    return Board(folder, rows, table, about, page, older or {}, interrupted)
+    report = Report.from_rows(rows, setting.task, facts=facts)
+    if figures:
+        cases = {case.id: case for case in setting.all_cases}
+        report = update(
+            folder / PICTURES, report, setting.task, lambda case: setting.load(cases[case]), _cached_prediction
+        )
+    page = write_board(folder, report, figures=figures, force=force)
+    return Board(folder, rows, report, page, older, interrupted)
+
+
+def _cached_prediction(name: str) -> np.ndarray | None:
+    path = prediction_path(name)
+    return np.load(path) if path.is_file() else None
+
+
+def report_of(folder: Path | str) -> Report:
+    """What tables and figures of a board are made from: its rows, run.json and pictures.npz, and nothing else.
+
+    Raises
+    ------
+    RequestError
+        If the folder is no board, or one of a task in a Python file.
+    DataError
+        If a file of the board is damaged.
+    """
+    folder = Path(folder)
+    rows = RowStore(folder / ROWS).read()
+    if not rows:
+        raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board.")
+    runs, rows = runs_of(folder), of_one_protocol(rows)
+    task = str(runs.get(rows[-1].run, {}).get("task", rows[-1].task))
+    if is_file(task):  # a file of results must not choose what is imported
+        raise RequestError(f"{folder} is of {task}, a Python file, which only `mrbench run` imports; run it again.")
+    facts = Facts.recorded(rows, runs)
+    return Report.from_rows(rows, find_task(task), facts=facts, pictures=pictures(folder / PICTURES))
+
+
+def table(board: Path | str | Report, **options: Any) -> str:
+    """Render the table of a board.
+
+    Parameters
+    ----------
+    board : Report, or path to the folder of a board
+    **options
+        As of `mrbench.report.render.table`: ``format``, ``methods``, ``metrics``, ``digits``, ``intervals``,
+        ``layout``.
+    """
+    return rendered(board if isinstance(board, Report) else report_of(board), **options)
+
+
+def figure(board: Path | str | Report, kind: str, **options: Any) -> Figure:
+    """Draw a figure of a board.
+
+    Parameters
+    ----------
+    board : Report, or path to the folder of a board
+    kind : str
+        See `mrbench.report.figures.kinds`.
+    **options
+        As of `mrbench.report.figures.figure`: ``methods``, ``width``, and the figure's own.
+    """
+    return drawn(board if isinstance(board, Report) else report_of(board), kind, **options)
 
 
 def load(folder: Path | str) -> pd.DataFrame:
@@ -153,8 +228,8 @@ def of_one_protocol(rows: list[Row]) -> list[Row]:
     return [row for row in rows if (row.protocol, row.fingerprint) == (rows[-1].protocol, rows[-1].fingerprint)]
 
 
-def runs_of(folder: Path) -> dict[str, Any]:
-    """The run records of a board."""
+def runs_of(folder: Path) -> Mapping[str, Any]:
+    """The run records of a board; raises `DataError` where run.json is damaged."""
     return read_runs(folder / "run.json")
 
 
@@ -172,14 +247,6 @@ def rebuild(folder: Path | str) -> Board:
         If the folder is no board.
     """
     folder = Path(folder)
-    rows = RowStore(folder / ROWS).read()
-    if not rows:
-        raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board.")
-    last = rows[-1]
-    address = runs_of(folder).get(last.run, {})
-    task, dataset = str(address.get("task", last.task)), recorded_dataset(folder, last)
-    for name in (task, dataset):  # a file of results must not choose what is imported
-        if is_file(name):
-            raise RequestError(f"{folder} is of {name}, a Python file, which only `mrbench run` imports; run it again.")
-    setting = bind(task, dataset, last.track, last.split, last.seed)
-    return publish(setting, of_one_protocol(rows), folder, force=True)
+    report = report_of(folder)
+    page = write_board(folder, report, force=True)
+    return Board(folder, of_one_protocol(RowStore(folder / ROWS).read()), report, page, {})

@@ -28,12 +28,12 @@ def show(console: Console, board: Board) -> None:
     """Print a board's table and where its page is."""
     from rich.markup import escape
 
-    from mrbench.report.terminal import print_leaderboard
+    from mrbench.report.render.terminal import print_leaderboard
 
-    if not board.rows:
+    if board.report is None:
         console.print("no rows yet.")
         return
-    print_leaderboard(console, board.leaderboard, board.caption)
+    print_leaderboard(console, board.report)
     if board.page is not None:
         console.print(f"page, tables, figures and rows: {escape(str(board.page))}", soft_wrap=True)
 
@@ -71,9 +71,9 @@ def compare(
     from rich.markup import escape
 
     from mrbench import api
-    from mrbench.report.side_by_side import print_comparison, tell, write_comparison
+    from mrbench.report.side_by_side import comparison, write_comparison
 
-    console, told = Console(), tell(*api.compare(first, second))
-    print_comparison(console, told)
+    console, shown = Console(), comparison(*api.compare(first, second))
+    shown.sheet.show(console)
     if out is not None:
-        console.print(f"wrote {escape(str(write_comparison(out, told)))}", soft_wrap=True)
+        console.print(f"wrote {escape(str(write_comparison(out, shown)))}", soft_wrap=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import mrbench
 from mrbench.core.errors import DataError
+from mrbench.core.setting import Setting
 from mrbench.io.files import open_regular, write_atomically
 
 
@@ -81,6 +82,15 @@ def read_runs(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DataError(f"{path} is not a record of runs; move it away and run again.") from None
     return dict(runs)
+
+
+def facts_of(setting: Setting) -> dict[str, Any]:
+    """What a report says of the data, so that it can be made where they are not."""
+    data = setting.dataset
+    return {
+        "title": data.title, "citation": getattr(data, "citation", ""), "licence": getattr(data, "licence", ""),
+        "simulation": data.simulation if data.simulated else "", "cases": len(setting.all_cases),
+    }  # fmt: skip
 
 
 def record_run(path: Path, run: str, facts: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
-from mrbench.engine.provenance import record_run
+from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.scorer import Scored
 from mrbench.engine.slot import Finished, Options, Running, Slot, Wait, advance
 from mrbench.engine.store import RowStore
@@ -158,7 +158,7 @@ class _Recorder:
         facts: dict[str, Any] = {
             "task": setting.address.task, "track": setting.track.name, "dataset": setting.dataset.address,
             "split": setting.split, "limit": limit, "seed": setting.seed, "fingerprint": setting.dataset.fingerprint,
-            "protocol": setting.protocol.as_dict(), "protocol_hash": setting.protocol.hash,
+            "about": facts_of(setting), "protocol": setting.protocol.as_dict(), "protocol_hash": setting.protocol.hash,
             "threads": options.resources.threads, "device": options.resources.device,
             "workers": options.workers, "cores": self.cores, "timeout_s": options.timeout,
             "memory_gib": options.memory, "seconds": self.ledger.as_dict(),

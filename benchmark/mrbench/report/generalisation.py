@@ -2,99 +2,115 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mrbench.core.metric import Metric
 from mrbench.io.files import write_atomically
-from mrbench.report.style import figure
-from mrbench.report.tables import cases_text, heading
+from mrbench.report import escape
+from mrbench.report.columns import Cell, count_text, heading, number
+from mrbench.report.figures import style
+from mrbench.report.render.csv import to_csv
+from mrbench.report.sheet import Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAME = "generalisation"
 
 
-def write_generalisation(folder: Path, task: str, metric: Metric, found: pd.DataFrame) -> Path:
-    """Write ``generalisation.md``, ``.csv`` and a figure a method; return the table's path."""
-    texts = {f"{NAME}.md": markdown(task, metric, found), f"{NAME}.csv": table(metric, found)}
-    for name, text in texts.items():
+def write_generalisation(folder: Path, task: str, metric: Metric, table: pd.DataFrame) -> Path:
+    """Write ``generalisation.md``, ``.csv`` and a figure a method as PDF; return the table's path.
+
+    Parameters
+    ----------
+    folder : Path
+    task : str
+    metric : Metric
+    table : DataFrame
+        From `mrbench.stats.generalisation.transfers`.
+    """
+    content = {f"{NAME}.md": sheet(task, metric, table).markdown.encode(), f"{NAME}.csv": csv(metric, table).encode()}
+    for method, own in table.groupby("method", sort=False):
+        name = f"{NAME}_{escape.file_name(method)}.pdf"
+        content[name] = style.saved(heatmap(f"{task}: {method}", metric, own), "pdf")
+    for name, text in content.items():
         with write_atomically(folder / name) as file:
-            file.write(text.encode())
-    for method, own in found.groupby("method", sort=False):
-        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in method)
-        heatmap(folder / f"{NAME}_{name}", f"{task}: {method}", metric, own)
+            file.write(text)
     return folder / f"{NAME}.md"
 
 
-def markdown(task: str, metric: Metric, found: pd.DataFrame) -> str:
+def sheet(task: str, metric: Metric, table: pd.DataFrame) -> Sheet:
     """One line for each method, training and test; the loss is against the weights trained for that board."""
-    lines = [
-        f"### {task}: train on / test on",
-        "",
-        f"| method | tested on | trained on | n | {heading(metric)} | lost |",
-        "|:--|:--|:--|--:|--:|--:|",
-    ]
-    for t in found.itertuples():
-        trained = f"**{t.trained_on}**" if t.home else t.trained_on
-        value = f"{t.mean:.{metric.decimals}f}"
-        value += "" if isnan(t.low) else f" [{t.low:.{metric.decimals}f}, {t.high:.{metric.decimals}f}]"
-        loss = "" if isnan(t.loss) else f"{t.loss:.{metric.decimals}f}"
-        lines.append(
-            f"| `{t.method}` | {t.tested_on} | {trained} | {cases_text(t.n_cases, t.n_failed)} | {value} | {loss} |"
-        )
     unit = f" in {metric.unit}" if metric.unit else ""
-    lines += [
-        "",
+    return Sheet(
+        f"{task}: train on / test on",
+        ("method", "tested on", "trained on", "n", heading(metric), "lost"),
+        [_cells(line, metric) for line in table.to_dict("records")],
         f"Bold: trained for that board. Lost: mean over the same cases of how much worse{unit} than those weights.",
-        "",
-    ]
-    return "\n".join(lines)
+        names=3,
+    )
 
 
-def table(metric: Metric, found: pd.DataFrame) -> str:
-    """The same as CSV, unrounded."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["method", "tested_on", "trained_on", "home", "n_cases", metric.name, "low", "high", "lost"])
-    for t in found.itertuples():
-        numbers = ["" if isnan(v) else f"{v:.6g}" for v in (t.mean, t.low, t.high, t.loss)]
-        writer.writerow([t.method, t.tested_on, t.trained_on, str(t.home).lower(), t.n_cases, *numbers])
-    return out.getvalue()
+def _cells(line: dict[Any, Any], metric: Metric) -> list[Cell]:
+    digits = metric.decimals
+    interval = "" if pd.isna(line["low"]) else f"[{line['low']:.{digits}f}, {line['high']:.{digits}f}]"
+    lost = "" if pd.isna(line["loss"]) else number(line["loss"], digits)
+    return [
+        Cell(line["method"]), Cell(line["tested_on"]), Cell(line["trained_on"], best=bool(line["home"])),
+        Cell(count_text(line)), Cell(number(line["mean"], digits), interval=interval), Cell(lost),
+    ]  # fmt: skip
 
 
-def heatmap(path: Path, title: str, metric: Metric, found: pd.DataFrame) -> None:
-    """Rows: trained on; columns: tested on. A frame marks the board that the weights were trained for."""
-    trained = sorted(set(found["trained_on"]))
-    tested = sorted(set(found["tested_on"]))
-    values = np.full((len(trained), len(tested)), np.nan)
-    for t in found.itertuples():
-        values[trained.index(t.trained_on), tested.index(t.tested_on)] = t.mean
-    with figure(path, (3.2 + 1.1 * len(tested), 1.8 + 0.45 * len(trained))) as (drawn, axes):
-        image = axes.imshow(values, aspect="auto", cmap="viridis" if metric.higher_is_better else "viridis_r")
-        low, high = np.nanmin(values), np.nanmax(values)
-        for (i, j), value in np.ndenumerate(values):
-            if np.isnan(value):
-                continue
-            dark = (value - low) / max(high - low, 1e-9) < 0.6
-            axes.text(j, i, f"{value:.{metric.decimals}f}", ha="center", va="center", fontsize=8,
-                      color="white" if dark == metric.higher_is_better else "black")  # fmt: skip
-        for t in found.itertuples():
-            if t.home:
-                corner = (tested.index(t.tested_on) - 0.48, trained.index(t.trained_on) - 0.46)
-                axes.add_patch(_frame(corner))
-        axes.set_xticks(range(len(tested)), tested, rotation=30, ha="right", rotation_mode="anchor", fontsize=8)
-        axes.set_yticks(range(len(trained)), trained, fontsize=8)
-        axes.set(xlabel="tested on", ylabel="trained on", title=title)
-        axes.spines[:].set_visible(False)
-        drawn.colorbar(image, ax=axes, label=heading(metric), fraction=0.04)
+def csv(metric: Metric, table: pd.DataFrame) -> str:
+    """The same, unrounded."""
+    columns = ["method", "tested_on", "trained_on", "home", "n_cases", "mean", "low", "high", "loss"]
+    renamed = table[columns].rename(columns={"mean": metric.name, "loss": "lost"})
+    return to_csv(renamed.astype({"home": bool}))
 
 
-def _frame(corner: tuple[float, float]) -> Any:
+@style.styled
+def heatmap(title: str, metric: Metric, table: pd.DataFrame, *, width: float = 7.0) -> Figure:
+    """Draw trained on (rows) by tested on (columns); a frame marks the board that the weights were trained for.
+
+    Parameters
+    ----------
+    title : str
+    metric : Metric
+    table : DataFrame
+        The lines of one method.
+    width : float
+        Inches.
+    """
     from matplotlib.patches import Rectangle
 
-    return Rectangle(corner, 0.96, 0.92, fill=False, edgecolor="white", lw=2)
+    means = table.pivot(index="trained_on", columns="tested_on", values="mean").sort_index().sort_index(axis=1)
+    trained = style.names(list(means.index), 0.3 * width)
+    tested = style.names(list(means.columns), 0.5 * width / max(len(means.columns), 1))
+    below = style.LINE * max(label.count("\n") + 1 for label in tested)
+    figure, axes = style.canvas(title, (width, sum(style.heights(trained, least=0.3)) + below + 0.6))
+    image = axes.imshow(
+        means, aspect="auto", cmap=style.SEQUENTIAL if metric.higher_is_better else f"{style.SEQUENTIAL}_r"
+    )
+    low, high = np.nanmin(means), np.nanmax(means)
+    for (i, j), value in np.ndenumerate(means.to_numpy()):
+        if not np.isnan(value):
+            dark = ((value - low) / max(high - low, 1e-9) < 0.55) == metric.higher_is_better
+            axes.text(
+                j, i, f"{value:.{metric.decimals}f}", ha="center", va="center", color="white" if dark else "black"
+            )
+    for line in table[table["home"].astype(bool)].itertuples():
+        corner = (means.columns.get_loc(line.tested_on) - 0.47, means.index.get_loc(line.trained_on) - 0.45)
+        axes.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor="white", lw=1.6))
+    axes.set_xticks(range(len(tested)), tested)
+    axes.set_yticks(range(len(trained)), trained)
+    axes.tick_params(length=0)
+    axes.set(xlabel="tested on", ylabel="trained on")
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.01)
+    bar.outline.set_visible(False)
+    bar.set_label(heading(metric))
+    return figure

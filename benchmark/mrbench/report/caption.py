@@ -1,0 +1,118 @@
+"""What must stand beside every table and figure, so that no number travels without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mrbench.report.report import Facts
+    from mrbench.stats.leaderboard import Leaderboard
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Title and notes of a board.
+
+    Attributes
+    ----------
+    title : str
+        Task, track, dataset, and what is simulated or limited.
+    notes : tuple of str
+        Sentences: data, number of cases, how to read the numbers, protocol.
+    short : str
+        One or two sentences for print, which say the same of data, interval and bold.
+    """
+
+    title: str
+    notes: tuple[str, ...]
+    short: str
+
+    @property
+    def text(self) -> str:
+        """The notes as one paragraph."""
+        return " ".join(self.notes)
+
+
+def caption(
+    board: Leaderboard, facts: Facts, *, task: str, track: str, dataset: str, split: str, task_notes: Sequence[str] = ()
+) -> Caption:
+    """Say what the tables of a board show.
+
+    Parameters
+    ----------
+    board : Leaderboard
+    facts : Facts
+        Whether data are simulated, and how many cases there are in all.
+    task, track, dataset, split : str
+    task_notes : sequence of str
+        What the task itself has to say of these rows.
+    """
+    subject = f"{task}, {track}, {dataset}"
+    flags = _flags(board, facts)
+    count = f"{_cases(board, split)}."
+    limits = _limits(board)
+    notes = [count, *limits, *task_notes, *_reading(board), *_times(board), f"Protocol {board.protocol}."]
+    title = f"{subject}{f' ({facts.simulation})' if facts.simulation else ''}{flags}"
+    return Caption(title, tuple(notes), _short(board, title, split, limits))
+
+
+def _flags(board: Leaderboard, facts: Facts) -> str:
+    shown = len(board.cases)
+    if facts.all_cases is not None and shown < facts.all_cases:
+        return f", LIMITED to {shown} of {facts.all_cases} cases"
+    return f", LIMITED to {shown} cases" if facts.all_cases is None and facts.limited else ""
+
+
+def _cases(board: Leaderboard, split: str) -> str:
+    shown = len(board.cases)
+    repeats = f" of {board.units} subject{'s' if board.units != 1 else ''}" if board.units < shown else ""
+    return f"{shown} {split} case{'s' if shown != 1 else ''}{repeats}"
+
+
+def _limits(board: Leaderboard) -> list[str]:
+    summary = board.summary
+    fewer = summary.index[summary["n_cases"] < len(board.cases)]
+    said = [f"On fewer cases, so not comparable with the rest: {', '.join(fewer)}."] if len(fewer) else []
+    if (summary["n_failed"] > 0).any():
+        said.append("A failed case counts as the worst value of the metric, or as the worst that any method had there.")
+    return said
+
+
+def _reading(board: Leaderboard) -> list[str]:
+    if not board.metrics:
+        return []
+    return [INTERVAL, NOTHING_BOLD.format(board.fewest) if board.units < board.fewest else BOLD]
+
+
+INTERVAL = "Mean [95 % interval over subjects]."
+SHARED = "*: the machine was shared."
+BOLD = "Bold: no test separates it from the best (paired over subjects, Holm over all pairs, 5 %)."
+NOTHING_BOLD = "Nothing is bold: fewer than {} subjects cannot tell so many methods apart."
+
+
+def _times(board: Leaderboard) -> list[str]:
+    summary = board.summary
+    threads = sorted({number for numbers in summary["threads"] for number in numbers})
+    said = [f"Time: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s)."]
+    elsewhere = summary[~summary["device"].isin(["cpu", ""])]
+    if len(elsewhere):
+        names = ", ".join(f"{method} ({device})" for method, device in elsewhere["device"].items())
+        said.append(f"Not on the CPU alone: {names}; CPU time is the host's.")
+    if summary[["cpu_seconds_per_megavoxel", "memory_mib_per_megavoxel"]].notna().any(axis=None):
+        said.append("Per megavoxel of the volume: median CPU time; peak memory beyond what the process held before.")
+    if summary["contended"].any():
+        said.append("*: measured while other work shared the machine; CPU time is the fairer figure.")
+    return said
+
+
+def _short(board: Leaderboard, title: str, split: str, limits: Sequence[str]) -> str:
+    said = [f"{title[:1].upper()}{title[1:]}; {_cases(board, split)}.", *limits]
+    if board.metrics:
+        said.append(
+            INTERVAL.removesuffix(".") + ("." if board.units < board.fewest else "; bold: not separable from the best.")
+        )
+    if board.summary["contended"].any():
+        said.append(SHARED)
+    return " ".join(said)

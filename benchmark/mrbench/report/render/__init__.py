@@ -1,0 +1,85 @@
+"""One module a format: ``NAMES`` that it answers to, ``render(report, look)``, and ``FILE`` if every board has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Protocol, cast
+
+from mrbench.core.errors import unknown_name
+from mrbench.report.columns import Look
+
+if TYPE_CHECKING:
+    from mrbench.report.report import Report
+
+LAYOUTS = ("single", "double", "landscape")
+
+
+class Format(Protocol):
+    """What a module of this folder offers.
+
+    Attributes
+    ----------
+    NAMES : tuple of str
+        The first is the one that lists show.
+    FILE : str or None
+        Name of the file that every board has; None: written only when asked for.
+    """
+
+    NAMES: tuple[str, ...]
+    FILE: str | None
+
+    def render(self, report: Report, look: Look) -> str:
+        """Return the text of the table."""
+
+
+@lru_cache(maxsize=1)
+def formats() -> dict[str, Format]:
+    """Every format by its first name, in alphabetical order."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    return {module.NAMES[0]: cast(Format, module) for module in modules}
+
+
+def table(
+    report: Report,
+    *,
+    methods: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    digits: int | None = None,
+    intervals: bool = True,
+    layout: str = "double",
+    format: str = "markdown",
+) -> str:
+    """Render the table of a board.
+
+    Parameters
+    ----------
+    report : Report
+    methods, metrics : sequence of str, optional
+        Only these. Default: all; a table in print leaves out what its width does not hold, and says so.
+    digits : int, optional
+        Decimals of every metric. Default: what each metric asks for.
+    intervals : bool
+    layout : str
+        ``single``, ``double`` or ``landscape``: the width of a table in print.
+    format : str
+        See `formats`: ``csv``, ``markdown``, ``latex``, ``html``, ``terminal``, ``comparisons``, ``challenger``,
+        ``grand-challenge``, ``hugging-face``.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    RequestError
+        If a name is unknown, or the format cannot hold what was asked for.
+    """
+    known = {name: module for module in formats().values() for name in module.NAMES}
+    if format not in known:
+        raise unknown_name("format of tables", format, formats())
+    if layout not in LAYOUTS:
+        raise unknown_name("layout", layout, LAYOUTS)
+    return known[format].render(report.select(methods, metrics), Look(digits, intervals, layout))

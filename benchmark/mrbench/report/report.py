@@ -1,0 +1,200 @@
+"""Report: all that tables, figures and page of one board are made from; it needs no dataset and no cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.metric import Metric
+from mrbench.core.row import Row
+from mrbench.core.task import Task
+from mrbench.report.caption import Caption, caption
+from mrbench.report.pictures import Pictures
+from mrbench.stats.frame import frame
+from mrbench.stats.leaderboard import Leaderboard, leaderboard
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rows of a board do not carry and its readers need; every run records it.
+
+    Attributes
+    ----------
+    title, citation, licence : str
+        Of the dataset; empty where no run recorded them.
+    simulation : str
+        What tables say of simulated data; empty of real ones.
+    all_cases : int or None
+        How many cases the board has in all; None where unknown.
+    limited : bool
+        Whether only the first cases were asked for.
+    protocol : mapping
+        The scoring settings, as `Protocol.as_dict`.
+    runs : mapping
+        ``run.json``: what each run recorded, by its id.
+    notes : tuple of str
+        Sentences that must stand under the tables beside those of the task.
+    """
+
+    title: str = ""
+    citation: str = ""
+    licence: str = ""
+    simulation: str = ""
+    all_cases: int | None = None
+    limited: bool = False
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def recorded(cls, rows: Sequence[Row], runs: Mapping[str, Mapping[str, Any]]) -> Facts:
+        """Take from ``run.json`` what the runs that made these rows recorded; the last of them counts."""
+        used = {row.run for row in rows}
+        shown = {name: run for name, run in runs.items() if name in used}
+        last: Mapping[str, Any] = next(reversed(shown.values()), {})
+        about: Mapping[str, Any] = last.get("about", {})
+        simulation = about.get("simulation") or "simulated data" if rows[-1].simulated else ""
+        limited = bool(shown) and all(run.get("limit") is not None for run in shown.values())
+        return cls(
+            title=about.get("title", ""), citation=about.get("citation", ""), licence=about.get("licence", ""),
+            simulation=simulation, all_cases=about.get("cases"), limited=limited,
+            protocol=last.get("protocol", {}), runs=shown,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Report:
+    """One board, ready to be shown.
+
+    Attributes
+    ----------
+    task, track, dataset, split : str
+    facts : Facts
+    frame : DataFrame
+        One line a row, as `mrbench.stats` makes it.
+    leaderboard : Leaderboard
+    caption : Caption
+    breakdown, spread : str or None
+        Details of rows that figures may draw (`Task.breakdown`, `Task.spread`).
+    pictures : Pictures
+        The shown slices; empty where none were kept.
+    predictions : mapping
+        From method and case to the name of the prediction that the row scored.
+    """
+
+    task: str
+    track: str
+    dataset: str
+    split: str
+    facts: Facts
+    frame: pd.DataFrame = field(repr=False)
+    leaderboard: Leaderboard = field(repr=False)
+    caption: Caption
+    breakdown: str | None = None
+    spread: str | None = None
+    pictures: Pictures = field(default_factory=Pictures, repr=False)
+    predictions: Mapping[tuple[str, str], str | None] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_rows(
+        cls, rows: Sequence[Row], task: Task[Any, Any], *, facts: Facts | None = None, pictures: Pictures | None = None
+    ) -> Report:
+        """Rank the rows of a board and say what they show.
+
+        Parameters
+        ----------
+        rows : sequence of Row
+            Of one board, data and protocol.
+        task : Task
+            For its metrics, its notes and the names of its details.
+        facts : Facts, optional
+            Default: what the rows themselves know.
+        pictures : Pictures, optional
+
+        Raises
+        ------
+        RequestError
+            If there are no rows, or rows of different boards.
+        """
+        if not rows:
+            raise RequestError("there are no rows to report; run the board first.")
+        first = rows[0]
+        table = frame(rows)
+        board = leaderboard(table, task.metrics)
+        about = facts or Facts.recorded(rows, {})
+        words = caption(
+            board, about, task=first.task, track=first.track, dataset=first.dataset, split=first.split,
+            task_notes=[*task.notes(rows), *about.notes],
+        )  # fmt: skip
+        predictions = {(row.method, row.case): row.prediction for row in rows}
+        return cls(
+            first.task, first.track, first.dataset, first.split, about, table, board, words, task.breakdown,
+            task.spread, (pictures or Pictures()).of(predictions), predictions,
+        )  # fmt: skip
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that any row has, the one that ranks first."""
+        return self.leaderboard.metrics
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that ranks; raises `RequestError` on a board without scores."""
+        if not self.metrics:
+            raise RequestError(f"{self.caption.title} has no scores; nobody has the truth of these data.")
+        return self.metrics[0]
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One line a method, best first."""
+        return self.leaderboard.summary
+
+    @property
+    def methods(self) -> list[str]:
+        """Names, best first; skipped methods are not among them."""
+        return list(self.summary.index)
+
+    def metric(self, name: str | None) -> Metric:
+        """Return the metric of that name, or the one that ranks; raises `RequestError` if there is none."""
+        known = {metric.name: metric for metric in self.metrics}
+        if name is None:
+            return self.primary
+        if name not in known:
+            raise unknown_name(f"metric of {self.task}", name, known)
+        return known[name]
+
+    def select(self, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None) -> Report:
+        """Keep some methods, in the order of the table, and some metrics, in the order given.
+
+        Ranks, intervals and tests stay those of the whole board: leaving methods out of a table makes none better.
+
+        Raises
+        ------
+        RequestError
+            If a name is not on the board.
+        """
+        for name in methods or ():
+            if name not in self.summary.index:
+                raise unknown_name(f"method of {self.caption.title}", name, self.methods)
+        keep = [name for name in self.methods if not methods or name in methods]
+        chosen = self.metrics if not metrics else tuple(self.metric(name) for name in dict.fromkeys(metrics))
+        board = self.leaderboard
+        pairs = board.comparisons
+        smaller = replace(
+            board,
+            metrics=chosen,
+            summary=board.summary.loc[keep],
+            cells=board.cells.loc[keep],
+            values={name: table[[m for m in keep if m in table]] for name, table in board.values.items()},
+            comparisons=pairs[pairs["first"].isin(keep) & pairs["second"].isin(keep)],
+            ranking=replace(board.ranking, ranks=board.ranks.loc[[name for name in keep if name in board.ranks.index]]),
+        )
+        words = self.caption
+        if len(keep) < len(self.methods):
+            note = f"Shown: {len(keep)} of {len(self.methods)} methods; ranks and tests are over all of them."
+            words = Caption(words.title, (*words.notes, note), f"{words.short} {note}")
+        return replace(self, leaderboard=smaller, caption=words)

@@ -1,0 +1,91 @@
+"""A small board by hand: methods with long and hostile names, a failure, a skipped method, pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.metric import Metric
+from mrbench.core.row import Row
+from mrbench.core.task import Task
+from mrbench.report.pictures import Pictures, Shot, View
+from mrbench.report.report import Facts, Report
+
+CASES = 14
+LONG = "voxelmorph[diffeomorphic=true,instance_steps=40,weights=ixi-hh-2mm.singlecoil-4x+singlecoil-8x]"
+HOSTILE = "a|b`c<script>alert(1)</script>[/red]\x1b[31m%_$&#{}~^\\"
+MEANS = {LONG: 0.9, "elastix[grid_mm=10]": 0.8, HOSTILE: 0.7, "=1+1": 0.6}
+
+
+class Toy(Task):
+    """As much of a task as a report asks for."""
+
+    name = "registration"
+    tracks = {"inter-subject": ""}
+    breakdown = "dice_by_structure"
+    spread = "nearest"
+    metrics = (
+        Metric("dice", "Dice", "", True, (0, 1), 4, "Overlap."),
+        Metric("hd95_mm", "HD95", "mm", False, (0, inf), 2, "Distance."),
+        Metric("folds_percent", "|J| ≤ 0", "%", False, (0, 100), 3, "Folds."),
+    )
+
+    def cases(self, *_: Any) -> Any:
+        raise NotImplementedError
+
+    load = protocol = check = diagnose = score = picture = cases
+
+
+def row(method: str, case: int, **changes: Any) -> Row:
+    rng = np.random.default_rng([case, *method.encode()])
+    dice = MEANS.get(method, 0.5) + 0.02 * np.sin(case) + 0.004 * rng.random()
+    made = Row(
+        key=f"{method}{case}", task="registration", track="inter-subject", dataset="toy_data", simulated=True,
+        fingerprint="f", split="test", protocol="abc123def456", method=method,
+        kind="learned" if method == LONG else "classical", source="s", weights="w" * 64 if method == LONG else None,
+        seed=0, case=f"c{case}", subjects=[f"s{case}"], status="ok", run="20261126T101500-aaaaaa", device="cpu",
+        threads=1, metrics={"dice": dice, "hd95_mm": 10 * (1 - dice), "folds_percent": 0.0},
+        details={"dice_by_structure": {"caudate": dice, "R inf. lat. ventricle": dice / 3},
+                 "nearest": [dice, dice - 0.1], "nearest_real": [0.5, 0.6], "megavoxels": 0.5},
+        seconds=200 * dice, cpu_seconds=100 * dice, memory_mib=3.25, prediction=f"p-{method}-{case}",
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def rows(methods: tuple[str, ...] = tuple(MEANS), cases: int = CASES) -> list[Row]:
+    every = [row(method, case) for method in methods for case in range(cases)]
+    failed = {"status": "error", "message": "it <b>broke</b>", "metrics": {}, "details": {}, "prediction": None}
+    every = [replace(r, **failed) if (r.method, r.case) == ("=1+1", "c0") else r for r in every]
+    missing = {"status": "skipped", "message": "pip install [cyan]it[/]", "metrics": {}, "details": {}}
+    return [*every, *(row("absent", case, **missing, seconds=None, prediction=None) for case in range(cases))]
+
+
+def pictures(methods: tuple[str, ...] = tuple(MEANS), *, shape: tuple[int, int] = (40, 32)) -> Pictures:
+    rng = np.random.default_rng(0)
+    reference = rng.random(shape).astype(np.float32)
+    views = {}
+    for place, method in enumerate(methods):
+        shift = np.float32(0.02 * place)
+        rest = np.indices(shape, dtype=np.float32)[:, ::2, ::2]
+        views[method] = View(
+            np.clip(reference + shift, 0, 1), rng.normal(0, 0.1, shape).astype(np.float32), rest + shift
+        )
+    keys = {method: f"p-{method}-7" for method in methods}
+    shot = Shot("c7", reference, reference[::-1], views, ("fixed", "moving"), keys=keys)
+    return Pictures({"median": shot})
+
+
+def report(made: list[Row] | None = None, shown: Pictures | None = None, **facts: Any) -> Report:
+    run = {"command": ["mrbench", "run"], "threads": 1, "device": "cpu", "workers": 1, "packages": {"numpy": "2"}}
+    about = Facts(
+        **{
+            "title": "Toy data", "citation": "Nobody 2026", "licence": "CC0", "simulation": "simulated toys",
+            "all_cases": CASES + 1,
+            "protocol": {"name": "registration/toy", "version": 1, "settings": {"label_warp": "nearest"}},
+            "runs": {"20261126T101500-aaaaaa": run}, **facts,
+        }
+    )  # fmt: skip
+    return Report.from_rows(rows() if made is None else made, Toy(), facts=about, pictures=shown)
