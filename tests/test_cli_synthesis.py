@@ -80,9 +80,9 @@ def test_weights_tell_what_they_started_from(brains: Path, tmp_path: Path) -> No
     done = mrbench(*command, "c2", "--out", "w2", "--start-from", str(first), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (second,) = (tmp_path / "w2").glob("*.json")
-    told = json.loads(second.read_text())["started_from"]
-    assert told["sha256"] == json.loads(first.with_suffix(".json").read_text())["sha256"]
-    assert told["steps"] == 2 and told["started_from"] is None
+    newest, oldest = json.loads(second.read_text())["ancestry"]
+    assert newest["start"] == json.loads(first.with_suffix(".json").read_text())["sha256"]
+    assert oldest["start"] == "scratch" and oldest["train"] and oldest["dataset"] == newest["dataset"]
 
 
 @pytest.mark.parametrize(

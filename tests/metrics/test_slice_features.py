@@ -19,7 +19,7 @@ from mrbench.training.slice_features import Recipe, Slices, treat
 def test_the_manifest_is_of_these_weights_and_of_the_train_split() -> None:
     manifest = json.loads(WEIGHTS.with_suffix(".json").read_text())
     assert manifest["sha256"] == sha256_of(WEIGHTS) and manifest["split"] == "train"
-    assert manifest["dataset_fingerprints"]["icbm-sim"] == IcbmSim().fingerprint
+    assert manifest["ancestry"][0]["fingerprint"] == IcbmSim().fingerprint
 
 
 def test_features_of_an_image_do_not_depend_on_the_others() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from mrbench.core.errors import RequestError
-from mrbench.training.loop import Schedule, train
+from mrbench.training.loop import CurvePoint, Progress, Schedule, TrainingStopped, train
 
 
 class LineRecipe:
@@ -91,3 +92,58 @@ def test_rate_warms_up_then_falls_to_zero() -> None:
     rates = [schedule.rate(step) for step in range(1000)]
     assert rates[0] < 1e-4 and max(rates) == pytest.approx(1e-3) and rates[-1] < 1e-7
     assert np.argmax(rates) in (19, 20)
+
+
+def test_the_mean_of_the_weights_is_what_is_validated_and_kept(tmp_path: Path) -> None:
+    recipe, seen = LineRecipe(), []
+
+    def score() -> float:
+        seen.append(recipe.network.weight.item())
+        return float(len(seen))
+
+    schedule = Schedule(20, 0.05, validate_every=10, checkpoint_seconds=0, ema=0.9)
+    best, progress = train(recipe, schedule, settings={}, validate=score, checkpoint=tmp_path / "c.pt")
+    assert best["weight"].item() == seen[1] and recipe.network.weight.item() != seen[1]
+    # a mean lags behind weights that rise
+    assert seen[1] < recipe.network.weight.item() and progress.best_step == 20
+
+
+def test_a_mean_survives_a_resume(tmp_path: Path) -> None:
+    schedule = Schedule(12, 0.05, validate_every=4, checkpoint_seconds=0, ema=0.9)
+    made = []
+    rising = itertools.count()
+
+    def scores() -> float:
+        return float(next(rising))
+
+    for folder, stops in ((tmp_path / "a", False), (tmp_path / "b", True)):
+        folder.mkdir()
+        asked = itertools.count()
+        if stops:
+            with pytest.raises(
+                TrainingStopped, match=r"stopped at step 7 of 12; the same command continues from .*c\.pt"
+            ):
+                train(
+                    LineRecipe(), schedule, settings={}, validate=scores, checkpoint=folder / "c.pt",
+                    stop=lambda asked=asked: next(asked) == 6,
+                )  # fmt: skip
+        made.append(train(LineRecipe(), schedule, settings={}, validate=scores, checkpoint=folder / "c.pt"))
+    (whole, _), (resumed, progress) = made
+    torch.testing.assert_close(whole, resumed, atol=0, rtol=0)
+    assert [point.step for point in progress.curve] == list(range(1, 13))
+    assert [point.step for point in progress.curve if point.score is not None] == [4, 8, 12]
+
+
+@pytest.mark.parametrize(
+    ("scores", "flat"),
+    [
+        ([0.1, 0.5, 0.58, 0.598, 0.599, 0.6], True),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], False),
+        ([0.1, 0.6, 0.59, 0.58, 0.57, 0.56], True),
+        ([0.1, 0.6], None),
+    ],
+)
+def test_a_curve_is_flat_once_its_last_fifth_gains_little(scores: list[float], flat: bool | None) -> None:
+    curve = [CurvePoint(100 * (n + 1), 0.0, 1e-3, 1.0, score) for n, score in enumerate(scores)]
+    curve.insert(1, CurvePoint(150, 0.0, 1e-3, 1.0, None))
+    assert Progress(step=100 * len(scores), curve=curve).flat is flat

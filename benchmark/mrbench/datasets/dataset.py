@@ -58,6 +58,8 @@ class Dataset(ABC):
     """Tells apart several preparations of one dataset."""
     structures: Mapping[str, tuple[int, ...]] = {}
     """Major structures by name; a structure may merge several labels."""
+    packed: str = ""
+    """sha256 of the pack that its subjects come from, if they do not come from the cache."""
     address: str = ""
     """What finds the dataset, where it is not the name."""
     notes: tuple[str, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import platform
 import shlex
 import time
@@ -16,14 +17,16 @@ import numpy as np
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
+from mrbench.core.metric import Metric
 from mrbench.core.setting import Setting
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Task
 from mrbench.core.track import Track
-from mrbench.core.weights import manifest_path, weights_name
+from mrbench.core.weights import weights_name
 from mrbench.datasets.dataset import Dataset
-from mrbench.io.files import sha256_of
-from mrbench.training.loop import Report, Schedule, train
+from mrbench.io.files import sha256_of, write_atomically
+from mrbench.training.ancestry import ancestry_name, ancestry_of
+from mrbench.training.loop import CurvePoint, Report, Schedule, train
 from mrbench.training.weights import load_weights, save_weights
 
 
@@ -42,6 +45,8 @@ def fit(
     start_from: Path | None = None,
     validation_limit: int | None = None,
     report: Report = lambda progress, loss, score: None,
+    stop: Callable[[], bool] = lambda: False,
+    recipe_name: str | None = None,
 ) -> Path:
     """Train on the train split, choose the best weights on the validation split, write both files.
 
@@ -57,11 +62,23 @@ def fit(
         Weights of the same network to start from; the manifest tells how they came about.
     validation_limit : int, optional
         Only the first cases of each track.
+    stop : callable
+        As of `mrbench.training.loop.train`.
+    recipe_name : str, optional
+        Of the recipe that asks; the manifest's command is then that of the recipe.
 
     Returns
     -------
     Path
-        The weights, ``<out>/<network>.<name>.safetensors`` (`weights_name`); the manifest lies beside them.
+        The weights, ``<out>/<network>.<name>.safetensors`` (`weights_name`); the manifest and the curve (``.csv``) lie
+        beside them.
+
+    Raises
+    ------
+    TrainingStopped
+        If ``stop`` said so; the same call continues.
+    RequestError
+        If the method does not suit a track, the data are too few, or ``start_from`` does not fit.
     """
     import torch
 
@@ -85,7 +102,8 @@ def fit(
             raise RequestError(
                 f"{start_from} holds weights of another network than {method.network}; give weights of the same."
             ) from None
-    name = f"{method.network}.{weights_name(task, dataset.name, names)}"
+    ancestry = ancestry_of(dataset, start_from)
+    name = f"{method.network}.{weights_name(task, ancestry_name(ancestry), names)}"
     settings = {
         "method": str(spec),
         "seed": seed,
@@ -95,7 +113,6 @@ def fit(
         "start_from": sha256_of(start_from) if start_from else None,
         "data": [dataset.fingerprint, *names, len(dataset.extra_subjects)],
     }
-    earlier = _earlier(start_from) if start_from else None
     best, progress = train(
         recipe,
         schedule,
@@ -104,6 +121,7 @@ def fit(
         checkpoint=checkpoints / f"{name}.pt",
         seed=seed,
         report=report,
+        stop=stop,
     )
     options = {
         "--task": task.name,
@@ -119,8 +137,11 @@ def fit(
     options |= {"--start-from": start_from.name} if start_from else {}
     options |= {"--validation-limit": validation_limit} if validation_limit else {}
     options |= {"--device": method.resources.device} if method.resources.device != "cpu" else {}
+    options |= {"--ema": schedule.ema} if schedule.ema else {}
     words = [str(part) for option in options.items() for part in option]
     command = shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
+    if recipe_name:
+        command = shlex.join(["mrbench", "train", "--recipe", recipe_name])
     manifest = {
         "network": method.network,
         "task": task.name,
@@ -132,13 +153,17 @@ def fit(
         "spacing_mm": list(cases[0][0].load(cases[0][1]).spacing),
         "protocols": [setting.protocol.hash for setting in settings_of],
         "command": command,
-        "started_from": earlier,
+        "recipe": recipe_name,
+        "ancestry": ancestry,
         "seed": seed,
         "steps": progress.step,
+        "samples_seen": progress.step * int(recipe.settings.get("batch", 1)),
         "best_step": progress.best_step,
+        "flat": progress.flat,
         f"validation_{task.primary.name}": task.primary.sign * progress.best_score,
         "seconds": round(progress.seconds),
         "learning_rate": schedule.learning_rate,
+        "ema": schedule.ema,
         "settings": dict(recipe.settings),
         "parameters": sum(parameter.numel() for parameter in recipe.network.parameters()),
         "hardware": _hardware(method.resources),
@@ -147,6 +172,7 @@ def fit(
     }
     path = out / f"{name}.safetensors"
     save_weights(path, best, manifest)
+    write_curve(path.with_suffix(".csv"), progress.curve, task.primary)
     # or the same command, after a change of code, would return these weights
     (checkpoints / f"{name}.pt").unlink(missing_ok=True)
     return path
@@ -160,11 +186,16 @@ def _hardware(resources: Resources) -> str:
     return f"{platform.machine()} CPU, {resources.threads} thread{'s' if resources.threads > 1 else ''}"
 
 
-def _earlier(weights: Path) -> dict[str, Any]:
-    """How the weights came about that a training started from, and those that they started from."""
-    manifest = json.loads(manifest_path(weights).read_text())
-    told = ("command", "dataset_fingerprint", "steps", "best_step", "seconds", "date", "sha256", "started_from")
-    return {"file": weights.name, **{key: manifest.get(key) for key in told}}
+def write_curve(path: Path, curve: Sequence[CurvePoint], primary: Metric) -> None:
+    """Write a training's curve: a line for each validation, and about 200 of the loss alone."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["step", "seconds", "learning_rate", "loss", f"validation_{primary.name}"])
+    for at in curve:
+        score = "" if at.score is None else f"{primary.sign * at.score:.6g}"
+        writer.writerow([at.step, f"{at.seconds:.1f}", f"{at.rate:.4g}", f"{at.loss:.6g}", score])
+    with write_atomically(path) as file:
+        file.write(text.getvalue().encode())
 
 
 def _validation(method: LearnedMethod, cases: Sequence[tuple[Setting, CaseId]]) -> Callable[[], float]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import MrbenchError, RequestError
 from mrbench.core.random import rng_for
 from mrbench.io.files import write_atomically
 
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
     import torch
 
 
+CURVE_LINES = 200
+"""Lines of a curve, besides those of validations."""
+
+
+class TrainingStopped(MrbenchError):
+    """A training that was stopped before its end and left a checkpoint to continue from."""
+
+
 class Recipe(Protocol):
     """What a learned method brings to the loop."""
 
     network: torch.nn.Module
     settings: Mapping[str, Any]
-    """Hyperparameters, for the manifest."""
+    """Hyperparameters, for the manifest; ``batch`` is how many examples a step sees, 1 where absent."""
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:
         """Draw one batch and return its loss."""
@@ -63,6 +72,9 @@ class Schedule:
         Keep the last weights instead, whose step is then chosen beforehand: for a validation split that is unlike the
         data to be tested on.
     checkpoint_seconds : float
+    ema : float
+        Decay per step of a running mean of the weights, which is then what is validated and kept; 0 for none. It
+        starts lower, ``(1 + step) / (10 + step)``, so that the random start is forgotten.
     """
 
     steps: int
@@ -70,6 +82,7 @@ class Schedule:
     validate_every: int = 500
     checkpoint_seconds: float = 60.0
     keep_last: bool = False
+    ema: float = 0.0
 
     def rate(self, step: int) -> float:
         warmup = max(1, round(0.02 * self.steps))
@@ -77,6 +90,17 @@ class Schedule:
             return self.learning_rate * (step + 1) / warmup
         progress = (step - warmup) / max(1, self.steps - warmup)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One line of a training's curve: the mean loss since the line before, and the score if one was measured."""
+
+    step: int
+    seconds: float
+    rate: float
+    loss: float
+    score: float | None
 
 
 @dataclass
@@ -87,10 +111,21 @@ class Progress:
     seconds: float = 0.0
     best_score: float = -math.inf
     best_step: int = 0
+    curve: list[CurvePoint] = field(default_factory=list)
 
     @property
-    def as_dict(self) -> dict[str, float]:
-        return dict(vars(self))
+    def flat(self) -> bool | None:
+        """Whether the last fifth of the steps gained less than a twentieth of the whole gain of the best score.
+
+        None where fewer than five validations cannot tell.
+        """
+        scores = [(point.step, point.score) for point in self.curve if point.score is not None]
+        if len(scores) < 5:
+            return None
+        best = np.maximum.accumulate([score for _, score in scores])
+        late = sum(step <= 0.8 * self.step for step, _ in scores)
+        whole = best[-1] - best[0]
+        return bool(best[-1] - best[max(late, 1) - 1] <= whole / 20)
 
 
 Report = Callable[[Progress, float, float | None], None]
@@ -105,6 +140,7 @@ def train(
     checkpoint: Path,
     seed: int = 0,
     report: Report = lambda progress, loss, score: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[dict[str, torch.Tensor], Progress]:
     """Train a recipe's network, resuming from ``checkpoint`` if it is there.
 
@@ -123,47 +159,102 @@ def train(
     seed : int
     report : callable
         Called after each step with the progress, the loss, and the score if one was just measured.
+    stop : callable
+        Asked after each step; once it says True, a checkpoint is written and `TrainingStopped` raised.
 
     Returns
     -------
     best : dict of str to Tensor
         Weights with the best validation score, or the last.
     progress : Progress
+
+    Raises
+    ------
+    TrainingStopped
+        If ``stop`` said so; the same call continues from the checkpoint.
+    RequestError
+        If the loss is not finite, or the checkpoint is of another training.
     """
-    import torch
 
     players = _Players(recipe, schedule.learning_rate)
+    average = Average(recipe.network, schedule.ema)
     keep_last = schedule.keep_last or isinstance(recipe, AdversarialRecipe)
     progress, best = Progress(), _copy(recipe.network)
     if checkpoint.is_file():
-        progress, best = _resume(checkpoint, players, settings)
+        progress, best = _resume(checkpoint, players, average, settings)
     saved = started = time.monotonic()
     before = progress.seconds
+    losses: list[float] = []
+    log_every = max(1, schedule.steps // CURVE_LINES)
     while progress.step < schedule.steps:
         recipe.network.train()
+        rate = schedule.rate(progress.step)
         loss = recipe.loss(rng_for(f"step {progress.step}", "training", seed))
-        if not torch.isfinite(loss):
-            raise RequestError(f"the loss is {loss.item()} at step {progress.step}; lower --learning-rate.")
-        players.step("network", loss, schedule.rate(progress.step))
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise RequestError(f"the loss is {losses[-1]} at step {progress.step}; lower --learning-rate.")
+        players.step("network", loss, rate)
         if isinstance(recipe, AdversarialRecipe):
-            players.step("adversary", recipe.adversary_loss(), schedule.rate(progress.step))
+            players.step("adversary", recipe.adversary_loss(), rate)
+        average.update(progress.step)
         progress.step += 1
         progress.seconds = before + time.monotonic() - started
-        score = None
-        if progress.step % schedule.validate_every == 0 or progress.step == schedule.steps:
+        score, last = None, progress.step == schedule.steps
+        if progress.step % schedule.validate_every == 0 or last:
             recipe.network.eval()
-            score = validate()
-            if score > progress.best_score or keep_last:
-                progress.best_score, progress.best_step, best = score, progress.step, _copy(recipe.network)
+            with average.in_place():
+                score = validate()
+                if score > progress.best_score or keep_last:
+                    progress.best_score, progress.best_step, best = score, progress.step, _copy(recipe.network)
+        if score is not None or progress.step % log_every == 0:
+            mean = float(np.mean(losses))
+            progress.curve.append(CurvePoint(progress.step, round(progress.seconds, 1), rate, mean, score))
+            losses.clear()
         report(progress, loss.item(), score)
-        if time.monotonic() - saved > schedule.checkpoint_seconds or progress.step == schedule.steps:
-            _save(checkpoint, players, progress, best, settings)
+        stopped = not last and stop()
+        if time.monotonic() - saved > schedule.checkpoint_seconds or last or stopped:
+            _save(checkpoint, players, average, progress, best, settings)
             saved = time.monotonic()
+        if stopped:
+            raise TrainingStopped(
+                f"stopped at step {progress.step} of {schedule.steps}; the same command continues from {checkpoint}."
+            )
     return best, progress
 
 
 def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+class Average:
+    """A running mean of a network's weights; of decay 0, the weights themselves."""
+
+    def __init__(self, network: torch.nn.Module, decay: float) -> None:
+        self.network, self.decay = network, decay
+        self.weights = _copy(network) if decay else {}
+
+    def update(self, step: int) -> None:
+        """Move the mean towards the weights after that step; counters and sizes are copied."""
+        state = self.network.state_dict() if self.decay else {}
+        share = 1 - min(self.decay, (1 + step) / (10 + step))
+        for name, tensor in state.items():
+            if tensor.is_floating_point():
+                self.weights[name].lerp_(tensor.detach(), share)
+            else:
+                self.weights[name].copy_(tensor)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The network with its mean weights, as long as the context lasts."""
+        if not self.decay:
+            yield
+            return
+        own = _copy(self.network)
+        self.network.load_state_dict(self.weights)
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(own)
 
 
 class _Players:
@@ -200,12 +291,20 @@ class _Players:
             self.optimisers[name].load_state_dict(state[name]["optimiser"])
 
 
-def _save(path: Path, players: _Players, progress: Progress, best: dict[str, Any], settings: Mapping[str, Any]) -> None:
+def _save(
+    path: Path,
+    players: _Players,
+    average: Average,
+    progress: Progress,
+    best: dict[str, Any],
+    settings: Mapping[str, Any],
+) -> None:
     import torch
 
     state = {
         "players": players.state(),
-        "progress": progress.as_dict,
+        "average": average.weights,
+        "progress": asdict(progress),
         "best": best,
         "settings": json.dumps(settings),
     }
@@ -213,7 +312,9 @@ def _save(path: Path, players: _Players, progress: Progress, best: dict[str, Any
         torch.save(state, file)
 
 
-def _resume(path: Path, players: _Players, settings: Mapping[str, Any]) -> tuple[Progress, dict[str, torch.Tensor]]:
+def _resume(
+    path: Path, players: _Players, average: Average, settings: Mapping[str, Any]
+) -> tuple[Progress, dict[str, torch.Tensor]]:
     import torch
 
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -222,4 +323,7 @@ def _resume(path: Path, players: _Players, settings: Mapping[str, Any]) -> tuple
             f"{path} is of another training ({state['settings']}); delete it, or give another --checkpoints folder."
         )
     players.load(state["players"])
-    return Progress(**state["progress"]), state["best"]
+    for name, tensor in average.weights.items():
+        tensor.copy_(state["average"][name])
+    kept = state["progress"]
+    return Progress(**{**kept, "curve": [CurvePoint(**point) for point in kept["curve"]]}), state["best"]

@@ -18,6 +18,7 @@ from mrbench.core.registry import find_dataset
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.metrics.slice_features import WEIGHTS
 from mrbench.metrics.slice_network import SliceNetwork
+from mrbench.training.ancestry import link
 from mrbench.training.loop import Schedule, train
 from mrbench.training.weights import save_weights
 
@@ -135,7 +136,7 @@ def main(steps: int = STEPS, out: Path = WEIGHTS) -> None:
         "network": "slice-features",
         "command": shlex.join(["python", "-m", "mrbench.training.slice_features", *sys.argv[1:]]),
         "split": "train",
-        "dataset_fingerprints": {dataset.name: dataset.fingerprint for dataset in datasets},
+        "ancestry": [link(dataset) for dataset in datasets],
         "steps": progress.step,
         "best_step": progress.best_step,
         "validation_error": -progress.best_score,

@@ -1,0 +1,38 @@
+"""When a training stops early: a time limit, SIGTERM or Ctrl-C; the step in hand ends and a checkpoint follows."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def stopping(minutes: float | None = None) -> Iterator[Callable[[], bool]]:
+    """Yield a function that says True once time is up or a signal has come.
+
+    A second signal stops at once, without a checkpoint.
+
+    Parameters
+    ----------
+    minutes : float, optional
+        Wall time from now on.
+    """
+    started = time.monotonic()
+    signals: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if signals:
+            raise KeyboardInterrupt
+        signals.append(number)
+
+    watched = [signal.SIGTERM, signal.SIGINT] if threading.current_thread() is threading.main_thread() else []
+    before = {number: signal.signal(number, note) for number in watched}
+    try:
+        yield lambda: bool(signals) or (minutes is not None and time.monotonic() - started >= 60 * minutes)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
