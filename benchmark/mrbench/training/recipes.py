@@ -1,0 +1,268 @@
+"""Recipes: how every shipped set of weights is made again from nothing, and what trains them in order of value.
+
+A method's folder holds ``recipes.toml``, one table for each set of weights, named as its file is:
+
+    ["voxelmorph.ixi-hh-2mm"]
+    method = "voxelmorph"
+    dataset = "ixi-hh-2mm"
+    tracks = ["inter-subject"]
+    steps = 9000
+    learning_rate = 1e-3
+    order = 1
+
+Batch, loss and augmentation are the method's own and stand in the manifest of the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.method import LearnedMethod, Resources
+from mrbench.core.registry import find_dataset, find_method, find_task, method_names, module_file, task_names
+from mrbench.core.specification import built, parse_spec
+from mrbench.core.task import Task
+from mrbench.core.weights import weights_folder, weights_name
+from mrbench.datasets.dataset import Dataset
+from mrbench.datasets.preparation import prepared
+from mrbench.training.fit import fit
+from mrbench.training.loop import Report, Schedule, TrainingStopped
+from mrbench.training.packing import pack_path, use_pack
+from mrbench.training.stopping import stopping
+
+FILE = "recipes.toml"
+
+State = Literal["missing", "outdated", "done"]
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """One set of weights and all that its training needs.
+
+    Attributes
+    ----------
+    name : str
+        ``<network>.<weights>``: the file's name without its suffix.
+    method : str
+        With the parameters that make the network: ``voxelmorph[diffeomorphic=true]``.
+    order : int
+        Place in the order of value, 1 first.
+    minutes : float
+        About how long one core takes; for planning, it ends nothing.
+    shipped : Path
+        Where the method ships its weights.
+
+    The others are those of `mrbench.training.fit.fit` and `mrbench.training.loop.Schedule`.
+    """
+
+    name: str
+    task: str
+    method: str
+    dataset: str
+    tracks: tuple[str, ...]
+    steps: int
+    learning_rate: float
+    order: int
+    minutes: float
+    shipped: Path = field(compare=False)
+    validate_every: int = 500
+    ema: float = 0.0
+    keep_last: bool = False
+    seed: int = 0
+    extra_subjects: int = 0
+    validation_limit: int | None = None
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(
+            self.steps, self.learning_rate, validate_every=self.validate_every, ema=self.ema, keep_last=self.keep_last
+        )
+
+    def parts(self) -> tuple[Task, Dataset, LearnedMethod]:
+        """Return task, dataset and method, resolved.
+
+        Raises
+        ------
+        RequestError
+            If the method is not a learned one, or its weights would have another name than the recipe.
+        """
+        task = find_task(self.task)
+        dataset = find_dataset(self.dataset, task.representation)
+        if self.extra_subjects:
+            dataset.add_extra_subjects(self.extra_subjects)
+        spec = parse_spec(self.method)
+        method = built(find_method(spec.name, self.task), spec)
+        if not isinstance(method, LearnedMethod):
+            raise RequestError(f"recipe '{self.name}': {self.method} has nothing to train; name a learned method.")
+        name = f"{method.network}.{weights_name(task, self.dataset, self.tracks)}"
+        if name != self.name:
+            raise RequestError(f"recipe '{self.name}' makes {name}; mend its name, method, dataset or tracks.")
+        return task, dataset, method
+
+    def state(self, out: Path) -> State:
+        """Whether weights of this recipe, as it is today, lie in ``out`` or are shipped."""
+        manifests = [folder / f"{self.name}.json" for folder in (out, self.shipped)]
+        there = [json.loads(path.read_text()) for path in manifests if path.is_file()]
+        if any(self._made(manifest) for manifest in there):
+            return "done"
+        return "outdated" if there else "missing"
+
+    def _made(self, manifest: dict[str, object]) -> bool:
+        told = ("steps", "learning_rate", "ema", "seed", "extra_subjects")
+        return manifest.get("recipe") == self.name and all(manifest.get(key) == getattr(self, key) for key in told)
+
+
+def recipes() -> list[TrainingRecipe]:
+    """All recipes of all installed methods, most valuable first."""
+    known: dict[str, TrainingRecipe] = {}
+    for task in task_names():
+        for method in {find_method(name, task) for name in method_names(task)}:
+            path = module_file(method).parent / FILE
+            if issubclass(method, LearnedMethod) and path.is_file():
+                known |= {recipe.name: recipe for recipe in read_recipes(path, task, weights_folder(method))}
+    return sorted(known.values(), key=lambda recipe: (recipe.order, recipe.name))
+
+
+def read_recipes(path: Path, task: str, shipped: Path) -> Iterator[TrainingRecipe]:
+    """Read a recipe file.
+
+    Raises
+    ------
+    RequestError
+        If it is no TOML, or an entry lacks something or has something unknown.
+    """
+    try:
+        tables = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError(f"{path} is no valid TOML: {error}.") from None
+    wanted = {item.name for item in fields(TrainingRecipe)} - {"name", "task", "shipped"}
+    for name, table in tables.items():
+        if unknown := sorted(set(table) - wanted):
+            raise unknown_name(f"key of recipe '{name}' in {path.name}", unknown[0], wanted)
+        try:
+            yield TrainingRecipe(name, task, shipped=shipped, **{**table, "tracks": tuple(table["tracks"])})
+        except (TypeError, KeyError) as error:
+            raise RequestError(f"{path}, recipe '{name}' is incomplete: {error}.") from None
+
+
+def find_recipe(name: str) -> TrainingRecipe:
+    """Return the recipe of that name, or refuse with a suggestion."""
+    known = {recipe.name: recipe for recipe in recipes()}
+    if name not in known:
+        raise unknown_name("recipe", name, known)
+    return known[name]
+
+
+def train_recipe(
+    name: str,
+    *,
+    out: Path,
+    checkpoints: Path,
+    resources: Resources | None = None,
+    packs: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    report: Report = lambda progress, loss, score: None,
+) -> Path:
+    """Train one recipe, or continue it from its checkpoint.
+
+    Parameters
+    ----------
+    name : str
+        Of the recipe: the name of its weights.
+    out, checkpoints : Path
+        Folders.
+    packs : Path, optional
+        Folder of packed data (`mrbench.training.packing`), used instead of the cache.
+    stop : callable
+        As of `mrbench.training.loop.train`.
+
+    Returns
+    -------
+    Path
+        The weights.
+
+    Raises
+    ------
+    TrainingStopped
+        If ``stop`` said so; the same call continues.
+    RequestError
+        If there is no such recipe, or no pack of its data in ``packs``.
+    """
+    recipe = find_recipe(name)
+    task, dataset, method = recipe.parts()
+    if packs is not None:
+        use_pack(dataset, pack_path(packs, recipe.dataset, task.representation))
+    else:
+        missing = [
+            s for split in ("train", "validation") for s in dataset.subjects(split) if not dataset.is_prepared(s)
+        ]
+        for _ in prepared(dataset, missing):
+            if stop():
+                raise TrainingStopped(f"stopped while preparing {dataset.name}; the same command continues.")
+    return fit(
+        method,
+        parse_spec(recipe.method),
+        task,
+        dataset,
+        [task.track(track, dataset) for track in recipe.tracks],
+        recipe.schedule,
+        out=out,
+        checkpoints=checkpoints,
+        seed=recipe.seed,
+        resources=resources,
+        validation_limit=recipe.validation_limit,
+        report=report,
+        stop=stop,
+        recipe_name=recipe.name,
+    )
+
+
+def train_recipes(
+    minutes: float | None = None,
+    *,
+    out: Path,
+    checkpoints: Path,
+    resources: Resources | None = None,
+    packs: Path | None = None,
+    announce: Callable[[TrainingRecipe], None] = lambda recipe: None,
+    report: Report = lambda progress, loss, score: None,
+) -> list[Path]:
+    """Train what is missing or older than its recipe, most valuable first, until all is done or time is up.
+
+    The time limit, SIGTERM and Ctrl-C all leave a checkpoint, from which the same call continues.
+
+    Parameters
+    ----------
+    minutes : float, optional
+        Wall time in all.
+    announce : callable
+        Called with each recipe before it starts.
+
+    Returns
+    -------
+    list of Path
+        The weights that were finished.
+
+    Raises
+    ------
+    TrainingStopped
+        Says where a training stopped.
+    """
+    finished = []
+    with stopping(minutes) as stop:
+        for recipe in recipes():
+            if recipe.state(out) == "done":
+                continue
+            announce(recipe)
+            finished.append(
+                train_recipe(
+                    recipe.name, out=out, checkpoints=checkpoints, resources=resources, packs=packs, stop=stop,
+                    report=report,
+                )
+            )  # fmt: skip
+    return finished
