@@ -15,12 +15,13 @@ from mrbench.core.random import rng_for
 from mrbench.core.registry import find_method
 from mrbench.core.specification import parse_spec
 from mrbench.io.cfl import read_cfl, write_cfl
+from mrbench.physics.espirit import espirit
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
 from mrbench.physics.sampling import calibration_size, equispaced_columns
 from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.sampling import TRACKS
 from mrbench_baselines.reconstruction.bart import _bart
-from mrbench_baselines.reconstruction.espirit import coil_maps, espirit
+from mrbench_baselines.reconstruction.espirit import coil_maps
 from mrbench_baselines.reconstruction.grappa import evenly_spaced
 from mrbench_baselines.reconstruction.low_rank_sparse import _shrink_singular_values
 

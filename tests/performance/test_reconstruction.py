@@ -9,9 +9,9 @@ from tests.performance.conftest import Versus
 
 from mrbench.core.random import rng_for
 from mrbench.physics.coils import receive_coils
+from mrbench.physics.espirit import espirit
 from mrbench.physics.fourier import to_kspace
 from mrbench.physics.noise import complex_noise
-from mrbench_baselines.reconstruction.espirit import espirit
 
 
 def test_maps_against_sigpy(versus: Versus) -> None:

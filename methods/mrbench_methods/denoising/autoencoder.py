@@ -10,8 +10,8 @@ import numpy as np
 from mrbench.core.errors import unknown_name
 from mrbench.tasks.denoising import TRACKS, DenoisingInputs, DenoisingTrack, noisy
 from mrbench.tasks.restoration import TrainingVolumes
+from mrbench_methods.network import NetworkMethod
 from mrbench_methods.slices import PLANES, across, restore
-from mrbench_methods.tracks import TrackedNetwork
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mrbench_methods.denoising.autoencoder_network import Autoencoder
 
 
-class SkipAutoencoder(TrackedNetwork):
+class SkipAutoencoder(NetworkMethod):
     """Convolutional autoencoder whose skip connections add, slice by slice with its neighbours.
 
     Minimises the mean squared error to the clean magnitude, so it learns the Rician bias by itself. The paper

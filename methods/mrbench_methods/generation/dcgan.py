@@ -9,7 +9,7 @@ import numpy as np
 
 from mrbench.core.track import Track
 from mrbench.tasks.generation import Generation, GenerationInputs, TrainingSlices
-from mrbench_methods.tracks import TrackedNetwork
+from mrbench_methods.network import NetworkMethod
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHUNK = 32
 
 
-class DCGAN(TrackedNetwork):
+class DCGAN(NetworkMethod):
     """A generator of slices from noise, trained against a discriminator.
 
     The paper gives its networks as a figure only; sizes are ours. The discriminator has spectral instead of batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.track import Track
@@ -25,14 +26,15 @@ class CascadeCNN(LearnedReconstruction):
         D5C5 is 5 cascades of 5 convolutions.
     hard : bool
         Keep the measured samples as they are, instead of the learned compromise with noise.
+    proximal : bool
+        Reconstruct one image of all coils, with an exact SENSE step on ESPIRiT maps in place of the data consistency
+        of each coil; not in the paper.
     weights : str
         Name (``ixi-hh-2mm.singlecoil-4x``), path, or ``auto``: those trained for the data set and track.
     """
 
     reference = REFERENCE
     quick_presets = ({},)
-    batch = 4
-    coil_by_coil = True
 
     def __init__(
         self,
@@ -41,22 +43,27 @@ class CascadeCNN(LearnedReconstruction):
         convolutions: int = 5,
         features: int = 32,
         hard: bool = False,
+        proximal: bool = False,
         weights: str = "auto",
     ) -> None:
         self.cascades = cascades
         self.convolutions = convolutions
         self.features = features
         self.hard = hard
+        self.proximal = proximal
         self.weights = weights
+        self.needs_maps = proximal
+        self.coil_by_coil = not proximal
+        self.batch = 1 if proximal else 4
 
     @property
     def network(self) -> str:
-        return f"d{self.convolutions}c{self.cascades}-f{self.features}"
+        return f"d{self.convolutions}c{self.cascades}-f{self.features}{'-proximal' if self.proximal else ''}"
 
-    def new_network(self) -> torch.nn.Module:
+    def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         from mrbench_methods.reconstruction.cascade_network import CascadeNetwork
 
-        return CascadeNetwork(self.cascades, self.convolutions, self.features, self.hard)
+        return CascadeNetwork(self.cascades, self.convolutions, self.features, self.hard, self.proximal)
 
 
 class DynamicCascadeCNN(LearnedReconstruction):
@@ -98,7 +105,7 @@ class DynamicCascadeCNN(LearnedReconstruction):
     def network(self) -> str:
         return f"d{self.convolutions}c{self.cascades}s-f{self.features}"
 
-    def new_network(self) -> torch.nn.Module:
+    def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         from mrbench_methods.reconstruction.cascade_network import DynamicCascadeNetwork
 
         return DynamicCascadeNetwork(self.cascades, self.convolutions, self.features, self.hard)

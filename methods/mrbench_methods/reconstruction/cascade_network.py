@@ -15,6 +15,10 @@ from mrbench_methods.reconstruction.fourier import (
     to_image,
     to_kspace,
 )
+from mrbench_methods.reconstruction.sense import SenseStep
+
+PRIOR_WEIGHT = 0.05
+"""Of a block's image against the measurement, where ``proximal``; as in `MoDL`."""
 
 NEIGHBOURS = (0, 1, 2, 3, 4)
 """Reaches in frames of the data sharing, one pair of input channels each."""
@@ -54,21 +58,34 @@ def convolutions(dimensions: int, channels: int, depth: int, features: int) -> n
 class CascadeNetwork(nn.Module):
     """D*d*C*c*: ``cascades`` times ``convolutions`` 2-D layers, each block a residual, then data consistency.
 
-    Each coil is reconstructed as if it were the only one; the result is their root sum of squares.
+    Each coil is reconstructed as if it were the only one; the result is their root sum of squares. ``proximal``
+    reconstructs one image of all coils instead, by an exact SENSE step after each block.
     """
 
-    def __init__(self, cascades: int, depth: int, features: int, hard: bool) -> None:
+    def __init__(self, cascades: int, depth: int, features: int, hard: bool, proximal: bool = False) -> None:
         super().__init__()
+        self.proximal = proximal
         self.blocks = nn.ModuleList(convolutions(2, 2, depth, features) for _ in range(cascades))
-        self.consistency = nn.ModuleList(DataConsistency(hard) for _ in range(cascades))
+        self.consistency = nn.ModuleList(DataConsistency(hard) for _ in range(0 if proximal else cascades))
 
-    def forward(self, kspace: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, kspace: Tensor, mask: Tensor, maps: Tensor | None = None) -> Tensor:
         """Return magnitudes ``(batch, y, x)`` of k-space ``(batch, coil, y, x)`` under masks ``(batch, y, x)``."""
+        if maps is not None:
+            return magnitude(self.combined_image(kspace, mask, maps))
         batch, coils, rows, columns = kspace.shape
         images = self.complex_images(
             kspace.reshape(batch * coils, rows, columns), mask.repeat_interleave(coils, dim=0)
         ).reshape(kspace.shape)
         return root_sum_of_squares(images) if coils > 1 else magnitude(images[:, 0])
+
+    def combined_image(self, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
+        """Return one complex image of all coils, the SENSE step in place of each data consistency."""
+        step = SenseStep(kspace, mask, maps, PRIOR_WEIGHT)
+        image = step(torch.zeros_like(step.adjoint))
+        scale = image.abs().amax((-2, -1), keepdim=True).clamp_min(1e-12)
+        for block in self.blocks:
+            image = step(image + to_complex(block(to_channels(image / scale))) * scale)
+        return image
 
     def complex_images(self, kspace: Tensor, mask: Tensor) -> Tensor:
         """Return complex images ``(batch, y, x)`` of single-coil k-space of the same shape."""

@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mrbench.core.errors import MethodSkipped
-from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.track import Track
-from mrbench.core.weights import resolve_weights
+from mrbench.physics.espirit import espirit
 from mrbench.physics.fourier import centre_crop, to_image, to_kspace
 from mrbench.physics.sampling import calibration_size
 from mrbench.tasks.reconstruction import ReconstructionInputs, TrainingScans
-from mrbench.tasks.sampling import draw_mask
-from mrbench.training.weights import load_weights
+from mrbench.tasks.sampling import TRACKS, draw_mask
+from mrbench_methods.network import NetworkMethod
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
-class LearnedReconstruction(LearnedMethod):
-    """A network from k-space to magnitude, one frame at a time, or a whole sequence where ``dynamic``."""
+class LearnedReconstruction(NetworkMethod):
+    """A network from k-space to magnitude, one frame at a time, or a whole sequence where ``dynamic``.
+
+    The network is called as ``network(kspace, mask)``, with ``acs`` where it needs calibration, and with ``maps`` where
+    it needs those of the coils.
+    """
 
     task = "reconstruction"
+    settings = TRACKS
     dynamic = False
     needs_calibration = False
-
-    @abstractmethod
-    def new_network(self) -> torch.nn.Module:
-        """Return the network, untrained: ``network(kspace, mask)``, or with ``acs`` where it needs calibration."""
-
-    @property
-    def weights_path(self) -> Path:
-        return resolve_weights(Path(__file__).parent / "weights", self.network, self.weights)
+    needs_maps = False
 
     def fallback_weights(self, track: Track[Any]) -> str | None:
         """The weights of real heads: one coil or an array, 4x or 8x; 8x for data as acquired."""
@@ -48,15 +42,8 @@ class LearnedReconstruction(LearnedMethod):
         coils = "singlecoil" if chosen.coils == 1 else "multicoil"
         return f"ixi-hh-2mm.{coils}-{'4x' if chosen.acceleration == 4 else '8x'}"
 
-    def setup(self, resources: Resources) -> None:
-        super().setup(resources)
-        import torch
-
-        torch.set_num_threads(resources.threads)
-        self.network_ = self.new_network()
-        self.network_.load_state_dict(load_weights(self.weights_path))
-        self.network_.to(resources.device).eval()
-        self.predict(_blank(self.dynamic))  # warm-up: the first call of a process is slower than the rest
+    def warm_up(self) -> None:
+        self.predict(_blank(self.dynamic))
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         """Return magnitudes ``(frame, y, x)`` in the units of the k-space."""
@@ -64,29 +51,32 @@ class LearnedReconstruction(LearnedMethod):
 
         if self.dynamic and not inputs.dynamic:
             raise MethodSkipped("frames of this data are slices, not time points; it needs a cine track")
-        if self.needs_calibration and 0 in inputs.calibration:
+        if (self.needs_calibration or (self.needs_maps and inputs.kspace.shape[1] > 1)) and 0 in inputs.calibration:
             raise MethodSkipped("the centre of k-space was not sampled, so coil sensitivities cannot be estimated")
         device = self.resources.device
         with torch.no_grad():
             kspace = torch.from_numpy(inputs.kspace).to(device)
-            mask = torch.from_numpy(np.ascontiguousarray(inputs.mask)).to(device)
+            mask = torch.from_numpy(inputs.mask.copy()).to(device)
             if self.dynamic:
-                images = [self.network_(kspace[None, :, 0], mask[None])[0]]
-            else:
-                extra = {}
-                if self.needs_calibration:
-                    extra["acs"] = torch.from_numpy(acs_mask(inputs.mask.shape[1:], inputs.calibration))[None].to(
-                        device
-                    )
-                frames = range(len(kspace))
-                images = [self.network_(kspace[f : f + 1], mask[f : f + 1], **extra) for f in frames]
+                return self.network_(kspace[None, :, 0], mask[None])[0].cpu().numpy()
+            images = []
+            for frame in range(len(kspace)):
+                seen = self.extra(inputs.kspace[frame], inputs.calibration)
+                extra = {name: torch.from_numpy(part)[None].to(device) for name, part in seen.items()}
+                images.append(self.network_(kspace[frame : frame + 1], mask[frame : frame + 1], **extra))
             return torch.cat(images).cpu().numpy()
 
-    def training_recipe(self, examples: TrainingScans, *, seed: int) -> ReconstructionRecipe:
-        import torch
+    def extra(self, kspace: np.ndarray, calibration: tuple[int, int]) -> dict[str, np.ndarray]:
+        """What the network sees of a frame ``(coil, y, x)`` besides k-space and mask."""
+        seen = {}
+        if self.needs_calibration:
+            seen["acs"] = acs_mask(kspace.shape[1:], calibration)
+        if self.needs_maps:
+            seen["maps"] = coil_maps(kspace, calibration)
+        return seen
 
-        torch.manual_seed(seed)
-        self.network_ = self.new_network().to(self.resources.device)
+    def recipe(self, examples: TrainingScans, seed: int) -> Any:
+        """Return batches and loss of the network in ``network_``."""
         return ReconstructionRecipe(self, examples)
 
     batch: int = 1
@@ -106,12 +96,31 @@ def _blank(dynamic: bool) -> ReconstructionInputs:
     return ReconstructionInputs(kspace, np.ones((4, 32, 32), bool), (32, 32), dynamic, (1.0, 1.0, 1.0))
 
 
+def coil_maps(kspace: np.ndarray, calibration: tuple[int, int]) -> np.ndarray:
+    """ESPIRiT maps ``(coil, y, x)`` of one frame's k-space; a single coil has the map 1.
+
+    Raises
+    ------
+    MethodSkipped
+        If less than 3 x 3 samples of the centre of k-space were taken.
+    """
+    if len(kspace) == 1:
+        return np.ones_like(kspace)
+    if min(calibration) < 3:
+        raise MethodSkipped("the centre of k-space was not sampled, so coil sensitivities cannot be estimated")
+    return espirit(kspace, calibration)
+
+
 def acs_mask(shape: tuple[int, ...], size: tuple[int, int]) -> np.ndarray:
     """The fully sampled block in the centre of k-space, bool ``(y, x)``."""
     block = np.zeros(shape, bool)
     rows, columns = (slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(shape, size, strict=True))
     block[rows, columns] = True
     return block
+
+
+Example = tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]
+"""k-space, mask, what else the network sees by name, and target."""
 
 
 class ReconstructionRecipe:
@@ -145,9 +154,14 @@ class ReconstructionRecipe:
         first = int(rng.integers(len(self.examples.scans)))
         alike = [n for n in range(len(self.examples.scans)) if self._shape(n) == self._shape(first)]
         drawn = [draw(number, rng) for number in [first, *rng.choice(alike, self.batch - 1).tolist()]]
-        stacked = (np.stack(parts) for parts in zip(*drawn, strict=True))
-        kspace, mask, acs, target = tensors_for(self.network, *stacked)
-        extra = {"acs": acs} if self.method.needs_calibration else {}
+        kspace, mask, target = tensors_for(
+            self.network,
+            np.stack([one[0] for one in drawn]),
+            np.stack([one[1] for one in drawn]),
+            np.stack([one[3] for one in drawn]),
+        )
+        seen = {name: np.stack([one[2][name] for one in drawn]) for name in drawn[0][2]}
+        extra = dict(zip(seen, tensors_for(self.network, *seen.values()), strict=True))
         with half_convolutions(self.network):
             prediction = self.network(kspace, mask, **extra)
         shown = centre_crop(prediction.float(), target.shape[-2:])
@@ -157,7 +171,7 @@ class ReconstructionRecipe:
         """What scans of one batch must share: coils and matrix."""
         return self.examples.scans[number].kspace.shape[1:]
 
-    def _slice(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    def _slice(self, number: int, rng: np.random.Generator) -> Example:
         scan, scale = self.examples.scans[number], self.scales[number]
         assert scan.reference is not None
         track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
@@ -165,10 +179,10 @@ class ReconstructionRecipe:
         mask = draw_mask(track, (1, *scan.kspace.shape[1:]), rng)
         flip = _random_flip(rng)
         kspace = np.where(mask[0], flip(scan.kspace[frame] / np.float32(scale)), 0)
-        acs = acs_mask(mask.shape[1:], calibration_size(mask))
-        return kspace, np.ascontiguousarray(mask[0]), acs, flip(scan.reference[frame] / np.float32(scale))
+        extra = self.method.extra(kspace, calibration_size(mask))
+        return kspace, np.ascontiguousarray(mask[0]), extra, flip(scan.reference[frame] / np.float32(scale))
 
-    def _sequence(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    def _sequence(self, number: int, rng: np.random.Generator) -> Example:
         scan, scale = self.examples.scans[number], self.scales[number]
         assert scan.reference is not None
         track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
@@ -178,7 +192,7 @@ class ReconstructionRecipe:
         band = to_kspace(flip(to_image(scan.kspace[:, 0]))[:, rows])
         mask = draw_mask(track, (len(band), 1, *band.shape[1:]), rng)
         kspace = np.where(mask, band / np.float32(scale), 0)
-        return kspace, np.ascontiguousarray(mask), mask[0], flip(scan.reference)[:, rows] / np.float32(scale)
+        return kspace, np.ascontiguousarray(mask), {}, flip(scan.reference)[:, rows] / np.float32(scale)
 
 
 def _random_flip(rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from mrbench_methods.reconstruction.learned import LearnedReconstruction
 
@@ -38,7 +39,7 @@ class UNet(LearnedReconstruction):
     def network(self) -> str:
         return f"unet-f{self.features}p{self.pools}"
 
-    def new_network(self) -> torch.nn.Module:
+    def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         from mrbench_methods.reconstruction.unet_reconstruction import MagnitudeUnet
 
         return MagnitudeUnet(self.features, self.pools)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.track import Track
@@ -25,6 +26,8 @@ class VarNet(LearnedReconstruction):
     Parameters
     ----------
     cascades, features, pools, map_features : int
+    proximal : bool
+        An exact SENSE step with the network's maps in place of each gradient step; not in the paper.
     weights : str
         Name (``ixi-hh-2mm.multicoil-4x``), path, or ``auto``: those trained for the data set and track.
     """
@@ -33,12 +36,20 @@ class VarNet(LearnedReconstruction):
     needs_calibration = True
 
     def __init__(
-        self, *, cascades: int = 6, features: int = 10, pools: int = 3, map_features: int = 4, weights: str = "auto"
+        self,
+        *,
+        cascades: int = 6,
+        features: int = 10,
+        pools: int = 3,
+        map_features: int = 4,
+        proximal: bool = False,
+        weights: str = "auto",
     ) -> None:
         self.cascades = cascades
         self.features = features
         self.pools = pools
         self.map_features = map_features
+        self.proximal = proximal
         self.weights = weights
 
     def skip_reason(self, track: Track[Any]) -> str | None:
@@ -46,12 +57,13 @@ class VarNet(LearnedReconstruction):
 
     @property
     def network(self) -> str:
-        return f"varnet-c{self.cascades}f{self.features}p{self.pools}m{self.map_features}"
+        proximal = "-proximal" if self.proximal else ""
+        return f"varnet-c{self.cascades}f{self.features}p{self.pools}m{self.map_features}{proximal}"
 
-    def new_network(self) -> torch.nn.Module:
+    def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         from mrbench_methods.reconstruction.varnet_network import VarNetwork
 
-        return VarNetwork(self.cascades, self.features, self.pools, self.map_features)
+        return VarNetwork(self.cascades, self.features, self.pools, self.map_features, self.proximal)
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """1 - SSIM with the volume's maximum, 1, as its range, plus the mean absolute error."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mrbench_methods.reconstruction.fourier import root_sum_of_squares, to_image, to_kspace
+from mrbench_methods.reconstruction.fourier import magnitude, root_sum_of_squares, to_image, to_kspace
+from mrbench_methods.reconstruction.sense import SenseStep
 from mrbench_methods.reconstruction.unet_network import NormUnet
+
+PRIOR_WEIGHT = 0.05
+"""Of the refined image against the measurement, where ``proximal``; as in `MoDL`."""
 
 
 class SensitivityMapEstimation(nn.Module):
@@ -50,21 +54,32 @@ class VarNetwork(nn.Module):
     """Cascades of ``k <- k - DC(k) - R(k)``, then the root sum of squares of the coil images.
 
     With 12 cascades of 18 features and a map estimation of 8 (4 poolings each) it has the 29.9 M parameters
-    of fastMRI's.
+    of fastMRI's. ``proximal`` replaces the gradient step of DC by an exact SENSE step with the same maps.
     """
 
-    def __init__(self, cascades: int, features: int, pools: int, map_features: int) -> None:
+    def __init__(self, cascades: int, features: int, pools: int, map_features: int, proximal: bool = False) -> None:
         super().__init__()
+        self.proximal = proximal
         self.sensitivity_map_estimation = SensitivityMapEstimation(map_features, pools)
         self.refinement = nn.ModuleList(Refinement(features, pools) for _ in range(cascades))
-        self.data_consistency = nn.ModuleList(DataConsistency() for _ in range(cascades))
+        self.data_consistency = nn.ModuleList(DataConsistency() for _ in range(0 if proximal else cascades))
 
     def forward(self, kspace: Tensor, mask: Tensor, acs: Tensor) -> Tensor:
         """Return magnitudes ``(batch, y, x)`` of k-space ``(batch, coil, y, x)``."""
         scale = root_sum_of_squares(to_image(kspace)).amax((1, 2))[:, None, None, None].clamp_min(1e-12)
         measured = kspace / scale
         maps = self.sensitivity_map_estimation(measured, acs)
+        if self.proximal:
+            return magnitude(self.combined_image(measured, mask, maps)) * scale[:, 0]
         current = measured
         for refinement, consistency in zip(self.refinement, self.data_consistency, strict=True):
             current = current - consistency(current, measured, mask) - refinement(current, maps)
         return root_sum_of_squares(to_image(current)) * scale[:, 0]
+
+    def combined_image(self, measured: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
+        """Return one complex image of all coils, ``(batch, y, x)``."""
+        step = SenseStep(measured, mask, maps, PRIOR_WEIGHT)
+        image = step(torch.zeros_like(step.adjoint))
+        for refinement in self.refinement:
+            image = step(image - refinement.unet(image))  # type: ignore[operator]
+        return image

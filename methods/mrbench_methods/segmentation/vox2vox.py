@@ -9,14 +9,15 @@ import numpy as np
 
 from mrbench.core.track import Track
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, Segmentation, SegmentationInputs, TrainingTumours
-from mrbench_methods.tracks import TrackedNetwork
+from mrbench_methods.network import NetworkMethod
+from mrbench_methods.segmentation.brain import brain_box, resampled
 
 if TYPE_CHECKING:
     from mrbench_methods.segmentation.vox2vox_network import UNet
     from mrbench_methods.segmentation.vox2vox_training import DiceRecipe
 
 
-class Vox2Vox(TrackedNetwork):
+class Vox2Vox(NetworkMethod):
     """3-D pix2pix from four contrasts to a label map.
 
     Minimises ``5 * generalised Dice loss + adversarial * LSGAN``. The paper does not tell how well its U-Net does
@@ -87,21 +88,3 @@ class Vox2Vox(TrackedNetwork):
         if self.adversarial:
             return AdversarialDiceRecipe(self.network_, examples.subjects, self.adversarial)  # type: ignore[arg-type]
         return DiceRecipe(self.network_, examples.subjects)  # type: ignore[arg-type]
-
-
-def resampled(images: np.ndarray, spacing: Sequence[float], wanted: Sequence[float] | None) -> np.ndarray:
-    """Images ``(c, z, y, x)`` with voxels of the wanted size in mm, as they are where that is within a tenth."""
-    if wanted is None or np.allclose(spacing, wanted, rtol=0.1):
-        return images
-    from skimage.transform import resize
-
-    sides = [max(1, round(n * own / new)) for n, own, new in zip(images.shape[1:], spacing, wanted, strict=True)]
-    return np.stack([resize(image, sides, order=1, anti_aliasing=True) for image in images]).astype(np.float32)
-
-
-def brain_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box around the brain: air would slow the network, and change its instance normalisation."""
-    from scipy.ndimage import find_objects
-
-    (box,) = find_objects(mask.astype(np.uint8))
-    return box

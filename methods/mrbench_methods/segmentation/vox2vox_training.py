@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, SegmentationInputs, TumourExample
 from mrbench_methods.adversary import least_squares, least_squares_adversary
-from mrbench_methods.segmentation.vox2vox import brain_box
+from mrbench_methods.segmentation.brain import brain_box
 from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet, padded
 from mrbench_methods.training_device import half_convolutions, tensors_for
 

@@ -12,13 +12,13 @@ from mrbench.core.random import rng_for
 from mrbench.physics.resolution import Degradation, upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import TRACKS, SuperResolutionInputs, SuperResolutionTrack, low_resolution
-from mrbench_methods.tracks import TrackedNetwork
+from mrbench_methods.network import NetworkMethod
 
 AIR = 0.05
 """Highest intensity, of a maximum of 1, that counts as air."""
 
 
-class LearnedSuperResolution(TrackedNetwork):
+class LearnedSuperResolution(NetworkMethod):
     """A network that adds to the interpolated volume (`upsampled`) what it lacks."""
 
     task = "super-resolution"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mrbench.tasks.synthesis import TRACKS, SynthesisInputs, TrainingScans
+from mrbench_methods.network import NetworkMethod
 from mrbench_methods.slices import restore
-from mrbench_methods.tracks import TrackedNetwork
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mrbench_methods.synthesis.unpaired_training import CycleRecipe
 
 
-class CycleGAN(TrackedNetwork):
+class CycleGAN(NetworkMethod):
     """Two generators, one each way, trained on slices of different people.
 
     Minimises ``LSGAN(A) + LSGAN(B) + cycle * (|A - A''| + |B - B''|)``, where ``A''`` is A sent there and back. One

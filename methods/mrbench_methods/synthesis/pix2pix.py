@@ -9,16 +9,16 @@ import numpy as np
 
 from mrbench.core.errors import MethodSkipped, unknown_name
 from mrbench.tasks.synthesis import TRACKS, SynthesisInputs, TrainingScans
+from mrbench_methods.network import NetworkMethod
 from mrbench_methods.slices import PLANES, restore
 from mrbench_methods.synthesis.scans import position_maps
-from mrbench_methods.tracks import TrackedNetwork
 
 if TYPE_CHECKING:
     from mrbench_methods.synthesis.paired_training import PairedRecipe
     from mrbench_methods.synthesis.translation_network import SkipGenerator
 
 
-class Pix2Pix(TrackedNetwork):
+class Pix2Pix(NetworkMethod):
     """A residual generator with features led around its blocks, trained on pairs of slices.
 
     Minimises ``L1 + adversarial * LSGAN``, the discriminator seeing the source beside the target. The published weight

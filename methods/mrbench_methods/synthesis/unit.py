@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mrbench.tasks.synthesis import TRACKS, SynthesisInputs, TrainingScans
+from mrbench_methods.network import NetworkMethod
 from mrbench_methods.slices import restore
-from mrbench_methods.tracks import TrackedNetwork
 
 if TYPE_CHECKING:
     from mrbench_methods.synthesis.unit_network import Unit
     from mrbench_methods.synthesis.unpaired_training import UnitRecipe
 
 
-class UNIT(TrackedNetwork):
+class UNIT(NetworkMethod):
     """Two variational autoencoders with a shared latent space, trained on slices of different people.
 
     Minimises ``10 GAN + 0.1 |z|^2 + 100 |A - A'| + 0.1 |z''|^2 + 100 |A - A''|`` for each contrast (the published

@@ -1,4 +1,4 @@
-"""What learned image-to-image methods share: weights that know their tracks, and a network from them."""
+"""What all networks share: weights that know their tracks, a network from them, and a recipe to train it."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ if TYPE_CHECKING:
     import torch
 
 
-class TrackedNetwork(LearnedMethod):
-    """A network from an image to another.
+class NetworkMethod(LearnedMethod):
+    """A method that is one PyTorch network.
 
-    The tracks that the weights were trained for stand in their manifest; a network may be built by them.
+    The tracks that the weights were trained for stand in their manifest; a network may be built by them. A subclass
+    says how to build its network, what its recipe is, and how to predict.
     """
 
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = {}
     """The task's tracks."""
 
-    foreign = "ixi-hh-2mm"
-    """Whose weights stand in on data that nobody trained for."""
+    foreign: str | None = "ixi-hh-2mm"
+    """Whose weights stand in on data that nobody trained for; None where no weights can."""
 
     tracks_: Sequence[Any] = ()
     """Settings of the tracks that the weights were trained for."""
 
     spacing_: Sequence[float] | None = None
     """mm of the voxels that they were trained on, order ``(z, y, x)``, where their manifest tells."""
+
+    network_: torch.nn.Module
 
     @abstractmethod
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
@@ -48,7 +51,7 @@ class TrackedNetwork(LearnedMethod):
         return resolve_weights(weights_folder(type(self)), self.network, self.weights)
 
     def fallback_weights(self, track: Track[Any]) -> str | None:
-        return f"{self.foreign}.{track.name}"
+        return f"{self.foreign}.{track.name}" if self.foreign else None
 
     def network_for(self, weights: Mapping[str, torch.Tensor], tracks: Sequence[Any]) -> torch.nn.Module:
         """Return the network that weights belong to; its sizes may stand among them."""
@@ -66,10 +69,15 @@ class TrackedNetwork(LearnedMethod):
         self.network_ = self.network_for(weights, self.tracks_)
         self.network_.load_state_dict(weights)
         self.network_.to(resources.device).eval()
+        self.warm_up()
+
+    def warm_up(self) -> None:
+        """Run something small through the network where the first call of a process is slower than the rest."""
 
     def training_recipe(self, examples: Any, *, seed: int) -> Any:
         import torch
 
         torch.manual_seed(seed)
-        self.network_ = self.new_network(examples.tracks).to(self.resources.device)
+        # examples of a task with one track are a plain list
+        self.network_ = self.new_network(getattr(examples, "tracks", ())).to(self.resources.device)
         return self.recipe(examples, seed)
