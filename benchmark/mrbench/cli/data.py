@@ -86,3 +86,25 @@ def data_prepare(dataset: Dataset, split: Annotated[str | None, typer.Option(hel
         ready = api.prepare_dataset(dataset, split, listener)
     for representation, (count, folder) in ready.items():
         console.print(escape(f"{count} subjects of {dataset}, {representation}, are ready in {folder}"), soft_wrap=True)
+
+
+@app.command("pack")
+def data_pack(
+    dataset: Dataset,
+    representation: Annotated[
+        str, typer.Option(help="images, k-space, volumes, contrasts or tumours: what a task works on.")
+    ] = "images",
+    out: Annotated[Path, typer.Option(help="Folder of the packs, for `mrbench train --packs`.")] = Path("packs"),
+    limit_mib: Annotated[float, typer.Option(min=0.1, help="Largest size of the file.")] = 40,
+) -> None:
+    """Write prepared train and validation subjects, rounded to 8 bits, to one file for a machine without the data."""
+    from rich.console import Console
+
+    from mrbench.core.registry import find_dataset
+    from mrbench.training.packing import pack, pack_path
+
+    found = find_dataset(dataset, representation)
+    path = pack_path(out, found.name, representation)
+    sizes = pack(found, path, limit_mib=limit_mib)
+    counts = ", ".join(f"{count} {split}" for split, count in sizes.items())
+    Console().print(f"{path}: {counts} subjects, {path.stat().st_size / 2**20:.1f} MiB.", soft_wrap=True)

@@ -11,6 +11,7 @@ import typer
 from mrbench.cli.options import Dataset, Device, Task, Threads, Track, check_device
 
 if TYPE_CHECKING:
+    from mrbench.core.method import Resources
     from mrbench.training.loop import Progress as TrainingProgress
 
 
@@ -25,16 +26,25 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    task: Task,
-    method: Annotated[str, typer.Option("--method", "-m", help="A learned method, with its parameters.")],
+    task: Annotated[str | None, typer.Option("--task", "-t", help="See `mrbench list tasks`.")] = None,
+    method: Annotated[str | None, typer.Option("--method", "-m", help="A learned method, with its parameters.")] = None,
     track: Annotated[
         str | None, typer.Option("--track", "-k", help="Setting of the task; A+B trains one set of weights for both.")
     ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Make shipped weights again, by their name; no other setting is needed.")
+    ] = None,
+    recipes: Annotated[
+        bool, typer.Option("--recipes", help="Train all weights that are missing or older than their recipe.")
+    ] = False,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Stop --recipe or --recipes after that long.")] = None,
+    packs: Annotated[Path | None, typer.Option(help="Folder of `mrbench data pack`, in place of the data.")] = None,
     dataset: Dataset = "icbm-sim",
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps in all, resumed ones included.")] = 4000,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of warm-up and cosine.")] = 1e-3,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
     validation_limit: Annotated[int | None, typer.Option(min=1, help="Validate on the first N cases a track.")] = None,
+    ema: Annotated[float, typer.Option(min=0, max=1, help="Decay of a running mean of the weights; 0: none.")] = 0.0,
     keep_last: Annotated[bool, typer.Option("--keep-last", help="Keep the last weights, not the best.")] = False,
     extra_subjects: Annotated[
         int, typer.Option(min=0, help="Train on N more simulated subjects, who stand in no split.")
@@ -48,20 +58,28 @@ def train(
 ) -> None:
     """Train a learned method on the train split; weights are chosen on the validation split.
 
-    Stopped? The same command resumes from the last checkpoint, about a minute back.
+    Stopped? The same command resumes from the last checkpoint, about a minute back. Shipped weights are made again by
+    `mrbench train --recipe NAME`, all of them in order of value by `mrbench train --recipes --minutes 150`.
     """
     from rich.console import Console
     from rich.markup import escape
 
     from mrbench import api
     from mrbench.cli.progress import bar, progress_bar
+    from mrbench.core.errors import RequestError
     from mrbench.core.method import Resources
     from mrbench.core.registry import find_task
     from mrbench.training.loop import Schedule
 
     check_device(device)
+    resources = Resources(threads, device)
+    if recipe or recipes:
+        train_by_recipe(recipe, minutes, resources=resources, packs=packs, out=out, checkpoints=checkpoints)
+        return
+    if not task or not method:
+        raise RequestError("say what to train: --task and --method, or --recipe NAME, or --recipes.")
     console, primary = Console(), find_task(task).primary
-    schedule = Schedule(steps, learning_rate, validate_every=min(validate_every, steps), keep_last=keep_last)
+    schedule = Schedule(steps, learning_rate, min(validate_every, steps), keep_last=keep_last, ema=ema)
     with progress_bar(console) as listener, bar(console) as drawn:
         line = drawn.add_task("training", total=steps, visible=console.is_terminal)
 
@@ -74,10 +92,40 @@ def train(
 
         path = api.train(
             task, method, schedule=schedule, dataset=dataset, track=track, extra_subjects=extra_subjects,
-            start_from=start_from, validation_limit=validation_limit, seed=seed, resources=Resources(threads, device),
+            start_from=start_from, validation_limit=validation_limit, seed=seed, resources=resources,
             out=out, checkpoints=checkpoints, progress=listener, listen=listen,
         )  # fmt: skip
     console.print(escape(f"weights: {path}; use them with weights={path}"), soft_wrap=True)
+
+
+def train_by_recipe(
+    recipe: str | None, minutes: float | None, *, resources: Resources, packs: Path | None, out: Path, checkpoints: Path
+) -> None:
+    """Train one recipe, or all that need it, a line for each validation; says where it stopped."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from mrbench.training.loop import TrainingStopped
+    from mrbench.training.recipes import TrainingRecipe, train_recipes
+
+    console = Console()
+
+    def announce(started: TrainingRecipe) -> None:
+        console.print(escape(f"{started.name}: {started.steps} steps, about {started.minutes:g} minutes of one core"))
+
+    def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
+        if score is not None:
+            console.print(f"step {state.step}: validation score {score:.4f}, {state.seconds:.0f} s")
+
+    try:
+        paths = train_recipes(
+            minutes, only=recipe, out=out, checkpoints=checkpoints, resources=resources, packs=packs,
+            announce=announce, report=listen,
+        )  # fmt: skip
+    except TrainingStopped as stopped:
+        console.print(escape(str(stopped)), soft_wrap=True)
+        return
+    console.print(escape("weights: " + (", ".join(map(str, paths)) or "all are as their recipes say.")), soft_wrap=True)
 
 
 def tune(

@@ -225,6 +225,7 @@ def train_recipe(
 def train_recipes(
     minutes: float | None = None,
     *,
+    only: str | None = None,
     out: Path,
     checkpoints: Path,
     resources: Resources | None = None,
@@ -240,6 +241,8 @@ def train_recipes(
     ----------
     minutes : float, optional
         Wall time in all.
+    only : str, optional
+        Name of the one recipe to train, even if its weights are there.
     announce : callable
         Called with each recipe before it starts.
 
@@ -255,8 +258,8 @@ def train_recipes(
     """
     finished = []
     with stopping(minutes) as stop:
-        for recipe in recipes():
-            if recipe.state(out) == "done":
+        for recipe in [find_recipe(only)] if only else recipes():
+            if not only and recipe.state(out) == "done":
                 continue
             announce(recipe)
             finished.append(
