@@ -118,3 +118,13 @@ def test_standardised_intensities_are_refused(tmp_path: Path) -> None:
 def test_other_voxel_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="resample it to that grid"):
         ContrastFolder(write_folder(tmp_path / "own", spacing=(1, 2))).make("s0")
+
+
+def test_each_patient_is_left_out_in_turn() -> None:
+    folds = [find_dataset(name) for name in ("open-ms", "open-ms-07", "open-ms-19")]
+    assert {fold.subjects("test") for fold in folds} == {("patient26",), ("patient07",), ("patient19",)}
+    everyone = {"patient07", "patient19", "patient26"}
+    for fold in folds:
+        assert {*fold.subjects("train"), *fold.subjects("test")} == everyone and len(fold.subjects("train")) == 2
+        assert fold.subjects("validation") == ("sri24",) and fold.citation == folds[0].citation
+    assert len({fold.fingerprint for fold in folds}) == 3

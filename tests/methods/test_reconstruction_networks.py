@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mrbench.engine.plan import build
 from tests.kspace_phantom import SHAPE, acquire, case_of, write_fastmri
-from tests.settings import setting_of
+from tests.settings import build, setting_of
 
 from mrbench.core.candidate import candidates
 from mrbench.core.errors import MethodSkipped, RequestError

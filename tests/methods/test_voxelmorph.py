@@ -10,8 +10,7 @@ import pytest
 import torch
 from monai.losses import LocalNormalizedCrossCorrelationLoss
 from monai.networks.blocks import DVF2DDF
-from mrbench.engine.plan import build
-from tests.settings import setting_of
+from tests.settings import build, setting_of
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources

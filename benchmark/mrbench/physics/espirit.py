@@ -17,7 +17,7 @@ LONGEST = 24
 """Calibration samples used along an axis, as in sigpy and BART."""
 
 
-def espirit(kspace: np.ndarray, calibration: tuple[int, int]) -> np.ndarray:
+def espirit(kspace: np.ndarray, calibration: tuple[int, int], rows: slice = slice(None)) -> np.ndarray:
     """First set of ESPIRiT maps of one frame.
 
     The null space of the calibration matrix's rows gives, for each pixel, a small Hermitian matrix whose
@@ -29,10 +29,12 @@ def espirit(kspace: np.ndarray, calibration: tuple[int, int]) -> np.ndarray:
     calibration : tuple of int
         Rows and columns of the fully sampled block in the centre. Unlike sigpy's, it may be oblong, so that
         the few centre lines of an 8-fold acquisition suffice.
+    rows : slice
+        Of the image; the maps of others are not computed.
 
     Returns
     -------
-    ndarray of complex64, shape ``(coil, y, x)``
+    ndarray of complex64, shape ``(coil, row, x)``
         The phase is that of the first coil being real.
 
     References
@@ -42,15 +44,15 @@ def espirit(kspace: np.ndarray, calibration: tuple[int, int]) -> np.ndarray:
     coils, *shape = kspace.shape
     size = [min(LONGEST, width) for width in calibration]
     sides = tuple(min(KERNEL, (width + 1) // 2) for width in size)
-    rows, columns = (slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(shape, size, strict=True))
-    windows = sliding_window_view(kspace[:, rows, columns], sides, axis=(1, 2))  # type: ignore[call-overload]
+    middle = [slice(n // 2 - w // 2, n // 2 - w // 2 + w) for n, w in zip(shape, size, strict=True)]
+    windows = sliding_window_view(kspace[:, *middle], sides, axis=(1, 2))  # type: ignore[call-overload]
     matrix = windows.transpose(1, 2, 0, 3, 4).reshape(-1, coils * sides[0] * sides[1])
     _, singular, vectors = np.linalg.svd(matrix, full_matrices=False)
     kept = vectors[singular > THRESHOLD * singular[0]].reshape(-1, coils, *sides)
-    return _sensitivities(kept, shape)
+    return _sensitivities(kept, shape, rows)
 
 
-def _sensitivities(kernels: np.ndarray, shape: list[int]) -> np.ndarray:
+def _sensitivities(kernels: np.ndarray, shape: list[int], wanted: slice) -> np.ndarray:
     """Leading eigenvector, by pixel, of the projection on the kernels' span.
 
     The projections are made from the kernels' correlations: one image a pair of coils, whatever the number of
@@ -61,7 +63,7 @@ def _sensitivities(kernels: np.ndarray, shape: list[int]) -> np.ndarray:
     pairs = np.einsum("kiyx,kjyx->jiyx", spectra.conj(), spectra)
     pairs = np.fft.fftshift(np.fft.ifft2(pairs), axes=(-2, -1)).astype(np.complex64)
     margins = [(n // 2 - side // 2, n - side - (n // 2 - side // 2)) for n, side in zip(shape, sides, strict=True)]
-    projections = to_image(np.pad(pairs, [(0, 0), (0, 0), *margins]))
+    projections = to_image(np.pad(pairs, [(0, 0), (0, 0), *margins]))[:, :, wanted]
     _, modes = np.linalg.eigh(projections.transpose(2, 3, 0, 1))
     maps = modes[..., -1].transpose(2, 0, 1)
     maps = maps * np.exp(-1j * np.angle(maps[:1]))

@@ -96,8 +96,8 @@ def _blank(dynamic: bool) -> ReconstructionInputs:
     return ReconstructionInputs(kspace, np.ones((4, 32, 32), bool), (32, 32), dynamic, (1.0, 1.0, 1.0))
 
 
-def coil_maps(kspace: np.ndarray, calibration: tuple[int, int]) -> np.ndarray:
-    """ESPIRiT maps ``(coil, y, x)`` of one frame's k-space; a single coil has the map 1.
+def coil_maps(kspace: np.ndarray, calibration: tuple[int, int], rows: slice = slice(None)) -> np.ndarray:
+    """ESPIRiT maps ``(coil, row, x)`` of one frame's k-space ``(coil, y, x)``; a single coil has the map 1.
 
     Raises
     ------
@@ -105,10 +105,10 @@ def coil_maps(kspace: np.ndarray, calibration: tuple[int, int]) -> np.ndarray:
         If less than 3 x 3 samples of the centre of k-space were taken.
     """
     if len(kspace) == 1:
-        return np.ones_like(kspace)
+        return np.ones_like(kspace[:, rows])
     if min(calibration) < 3:
         raise MethodSkipped("the centre of k-space was not sampled, so coil sensitivities cannot be estimated")
-    return espirit(kspace, calibration)
+    return espirit(kspace, calibration, rows)
 
 
 def acs_mask(shape: tuple[int, ...], size: tuple[int, int]) -> np.ndarray:

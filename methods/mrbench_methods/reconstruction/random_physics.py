@@ -77,14 +77,14 @@ class RandomPhysicsRecipe:
             undersampled = np.where(mask[0], kspace, 0)
             if min(calibration) < 3 and len(kspace) > 1:
                 continue
-            maps = coil_maps(undersampled, calibration)
+            first = int(rng.integers(max(1, image.shape[0] - self.band + 1)))
+            rows = slice(first, first + self.band)
+            maps = coil_maps(undersampled, calibration, rows)
             if np.isfinite(maps).all():  # ESPIRiT fails now and then where there is nothing but noise
                 break
-        first = int(rng.integers(max(1, image.shape[0] - self.band + 1)))
-        rows = slice(first, first + self.band)
         band = to_kspace(to_image(undersampled)[:, rows]).astype(np.complex64)
         cut = np.ascontiguousarray(mask[0, rows])
-        return np.where(cut, band, 0), cut, np.ascontiguousarray(maps[:, rows]), image[rows]
+        return np.where(cut, band, 0), cut, maps, image[rows]
 
 
 def object_of(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
