@@ -54,14 +54,14 @@ def phantom(shape: tuple[int, int, int] = (24, 40, 32), seed: int = 0) -> np.nda
 
 
 def sr_inputs(track: str, volume: np.ndarray) -> SuperResolutionInputs:
-    chosen = track.settings
+    chosen = TRACKS[track].settings
     low = low_resolution(chosen, volume, rng_for("x", "noise"))
     return SuperResolutionInputs(low, chosen.degradation, chosen.noise, (1.0, 1.0, 1.0))
 
 
 def denoising_inputs(track: str, volume: np.ndarray) -> DenoisingInputs:
-    image, sigma = noisy(NOISE[track], volume, rng_for("x", "noise"))
-    return DenoisingInputs(image, sigma, NOISE[track].noise, (1.0, 1.0, 1.0))
+    image, sigma = noisy(NOISE[track].settings, volume, rng_for("x", "noise"))
+    return DenoisingInputs(image, sigma, NOISE[track].settings.noise, (1.0, 1.0, 1.0))
 
 
 def untrained(text: str, track: str) -> LearnedMethod:
@@ -69,7 +69,7 @@ def untrained(text: str, track: str) -> LearnedMethod:
     spec, task = parse_spec(text), "denoising" if track in NOISE else "super-resolution"
     made = find_method(spec.name, task).build(**spec.parameters)
     torch.manual_seed(0)
-    made.network_ = made.new_network([(NOISE if track in NOISE else TRACKS)[track]]).eval()
+    made.network_ = made.new_network([(NOISE if track in NOISE else TRACKS)[track].settings]).eval()
     for parameter in made.network_.leave.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return made

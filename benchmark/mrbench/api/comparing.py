@@ -17,6 +17,7 @@ from mrbench.report.generalisation import write_generalisation
 from mrbench.stats.frame import frame
 from mrbench.stats.generalisation import Training, transfers
 from mrbench.stats.side_by_side import SideBySide, side_by_side
+from mrbench.training.ancestry import ancestry_datasets
 
 if TYPE_CHECKING:
     pass
@@ -77,5 +78,7 @@ def _trainings(task: Task[Any, Any]) -> dict[str, Training]:
         if method.takes_weights:
             for path in weights_folder(method).glob("*.json"):
                 manifest = json.loads(path.read_text())
-                known[manifest["sha256"]] = Training(manifest["dataset"], tuple(manifest["tracks"]))
+                known[manifest["sha256"]] = Training(
+                    manifest["dataset"], tuple(manifest["tracks"]), ancestry_datasets(manifest)
+                )
     return known

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mrbench_methods.registration.losses import LocalCrossCorrelation, smoothness
-from mrbench_methods.registration.network import identity_grid, sample, upsample
+from mrbench_methods.registration.network import identity_grid, sample
 
 if TYPE_CHECKING:
     from mrbench_methods.registration.network import FieldNetwork
@@ -30,8 +30,8 @@ def refine(
 
     Parameters
     ----------
-    raw : Tensor, shape ``(1, 3, z/2, y/2, x/2)``
-        Start: displacement or velocity in half-resolution voxels.
+    raw : Tensor, shape ``(1, 3, z/2, y/2, x/2)``, or of the images where the network is at full resolution
+        Start: displacement or velocity in voxels of its own grid.
     moving, fixed : Tensor, shape ``(1, 1, z, y, x)``
     """
     field = raw.detach().clone().requires_grad_()
@@ -40,7 +40,7 @@ def refine(
     similarity = LocalCrossCorrelation(fixed, window)
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = rate * (1 - step / steps) ** 0.5
-        warped = sample(moving, upsample(network.displacement(field)), grid, "zeros")
+        warped = sample(moving, network.displacement(field), grid, "zeros")
         loss = similarity(warped) + smooth * smoothness(field)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

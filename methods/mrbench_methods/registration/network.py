@@ -1,4 +1,4 @@
-"""VoxelMorph's network on a half-resolution grid, and the differentiable geometry around it."""
+"""VoxelMorph's network, on a half-resolution grid or at full resolution, and the differentiable geometry around it."""
 
 from __future__ import annotations
 
@@ -62,10 +62,11 @@ def space_to_channels(images: torch.Tensor) -> torch.Tensor:
 
 
 class FieldNetwork(nn.Module):
-    """U-Net of VoxelMorph (MONAI's) from an image pair to a field at half resolution.
+    """U-Net of VoxelMorph (MONAI's) from an image pair to a field.
 
-    The published network runs at full resolution; here 2x2x2 blocks become channels first, which costs an
-    eighth and, at 2 mm, loses nothing: the flow is smooth at that scale.
+    The published network runs at full resolution (327,331 parameters). By default 2x2x2 blocks become channels first
+    and the field is at half resolution, which costs an eighth and, at 2 mm, loses nothing: the flow is smooth at that
+    scale.
 
     Parameters
     ----------
@@ -74,27 +75,33 @@ class FieldNetwork(nn.Module):
     integration_steps : int
         0 for the dense model, where the output is the displacement; else the output is a stationary
         velocity, integrated by that many squarings.
+    full_resolution : bool
+        The published network.
     """
 
-    def __init__(self, features: int = 16, integration_steps: int = 0) -> None:
+    def __init__(self, features: int = 16, integration_steps: int = 0, full_resolution: bool = False) -> None:
         super().__init__()
-        self.integration_steps = integration_steps
+        self.integration_steps, self.full_resolution = integration_steps, full_resolution
+        levels = 8 if full_resolution else 6  # on the way down and up
         self.unet = VoxelMorphUNet(
             spatial_dims=3,
-            in_channels=16,
-            unet_out_channels=features,
-            channels=(features, 32, 32, 32, 32, 32),
-            final_conv_channels=(features,),
+            in_channels=2 if full_resolution else 16,
+            unet_out_channels=32 if full_resolution else features,
+            channels=(features, *[32] * (levels - 1)),
+            final_conv_channels=(features, features) if full_resolution else (features,),
         )
         flow = self.unet.net[-1][-1].conv
         nn.init.normal_(flow.weight, std=1e-5)
         nn.init.zeros_(flow.bias)
 
     def forward(self, moving: torch.Tensor, fixed: torch.Tensor) -> torch.Tensor:
-        """Return the raw field (displacement or velocity), half-resolution voxels, ``(1, 3, z/2, y/2, x/2)``."""
-        pair = space_to_channels(torch.cat([moving, fixed], 1)).contiguous(memory_format=torch.channels_last_3d)
-        return self.unet(pair)
+        """Return the raw field (displacement or velocity) in voxels of its own grid, ``(1, 3, z/2, y/2, x/2)``."""
+        pair = torch.cat([moving, fixed], 1)
+        if not self.full_resolution:
+            pair = space_to_channels(pair)
+        return self.unet(pair.contiguous(memory_format=torch.channels_last_3d))
 
     def displacement(self, raw: torch.Tensor) -> torch.Tensor:
-        """Turn the raw field into a displacement at half resolution."""
-        return integrate(raw, self.integration_steps) if self.integration_steps else raw
+        """Turn the raw field into a displacement of the images, in their voxels."""
+        field = integrate(raw, self.integration_steps) if self.integration_steps else raw
+        return field if self.full_resolution else upsample(field)

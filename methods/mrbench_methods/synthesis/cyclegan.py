@@ -21,8 +21,7 @@ class CycleGAN(NetworkMethod):
     """Two generators, one each way, trained on slices of different people.
 
     Minimises ``LSGAN(A) + LSGAN(B) + cycle * (|A - A''| + |B - B''|)``, where ``A''`` is A sent there and back. One
-    training serves both tracks. Unlike the authors', it draws no images made earlier (their pool of 50), so that a
-    training stopped and resumed is the same training.
+    training serves both tracks. The published form is ``base=32, blocks=9, skips=false, pool=50``.
 
     Parameters
     ----------
@@ -36,6 +35,9 @@ class CycleGAN(NetworkMethod):
         Lead fine features around the blocks and start from the inverted image (`InverseGenerator`): T1 and T2 rank
         tissues the other way round. False as published; in the steps that two cores allow, detail then finds no way
         through the blocks.
+    pool : int
+        Images made earlier among which the discriminators' are drawn, in training; 50 as published. A training that is
+        stopped and resumed fills it anew, so that with 0 alone it is the same training.
     there_and_back : bool
         Return the source made again as well, whose error is then on the board; takes twice as long.
     weights : str
@@ -55,6 +57,7 @@ class CycleGAN(NetworkMethod):
         base: int = 16,
         blocks: int = 4,
         skips: bool = True,
+        pool: int = 0,
         there_and_back: bool = False,
         weights: str = "auto",
     ) -> None:
@@ -62,12 +65,14 @@ class CycleGAN(NetworkMethod):
         self.base = base
         self.blocks = blocks
         self.skips = skips
+        self.pool = pool
         self.there_and_back = there_and_back
         self.weights = weights
 
     @property
     def network(self) -> str:
-        return f"cyclegan-l{self.cycle:g}-f{self.base}b{self.blocks}{'s' if self.skips else ''}"
+        skips, pool = "s" if self.skips else "", f"p{self.pool}" if self.pool else ""
+        return f"cyclegan-l{self.cycle:g}-f{self.base}b{self.blocks}{skips}{pool}"
 
     def new_network(self, tracks: Sequence[tuple[str, str]]) -> torch.nn.Module:
         from torch import nn
@@ -95,4 +100,4 @@ class CycleGAN(NetworkMethod):
     def recipe(self, examples: TrainingScans, seed: int) -> CycleRecipe:
         from mrbench_methods.synthesis.unpaired_training import CycleRecipe
 
-        return CycleRecipe(self.network_, examples, self.cycle)  # type: ignore[arg-type]
+        return CycleRecipe(self.network_, examples, self.cycle, self.pool)  # type: ignore[arg-type]

@@ -21,20 +21,42 @@ from mrbench_methods.training_device import half_convolutions, tensors_for
 CONTRASTS = ("T1", "T2")
 
 
+class Pool:
+    """Images made earlier: every second time the discriminator sees one of them instead (Shrivastava et al. 2017)."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.images: list[Tensor] = []
+
+    def draw(self, image: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return the image, or one from the pool, whose place it then takes."""
+        if len(self.images) < self.size:
+            self.images.append(image)
+            return image
+        if not self.size or rng.random() < 0.5:
+            return image
+        at = int(rng.integers(self.size))
+        image, self.images[at] = self.images[at], image
+        return image
+
+
 class UnpairedRecipe(ABC):
     """Axial slices of two different people, one of each contrast; a discriminator of each contrast."""
 
     betas = (0.5, 0.999)
     side = 128
 
-    def __init__(self, network: nn.Module, adversaries: nn.ModuleDict, examples: TrainingScans, loss: str) -> None:
+    def __init__(
+        self, network: nn.Module, adversaries: nn.ModuleDict, examples: TrainingScans, loss: str, pool: int = 0
+    ) -> None:
+        self.pools = {name: Pool(pool) for name in CONTRASTS}
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.adversary = adversaries.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.examples = examples
         self.settings: Mapping[str, Any] = {
             "batch": 1, "crop": self.side, "loss": loss, "kept": "last weights",
             "pairs": "none: the two slices are of different people", "augmentation": "left-right flip",
-            "precision": "bfloat16 convolutions",
+            "precision": "bfloat16 convolutions", "pool": pool,
         }  # fmt: skip
 
     def loss(self, rng: np.random.Generator) -> Tensor:
@@ -45,7 +67,7 @@ class UnpairedRecipe(ABC):
             image, brain = real[source]
             with half_convolutions(self.network):
                 made, part = self.there_and_back(image, brain, source, target)
-            self._shown[target] = made.detach(), real[target][0]
+            self._shown[target] = self.pools[target].draw(made.detach(), rng), real[target][0]
             parts.append(part)
         return torch.stack(parts).sum()
 
@@ -81,9 +103,9 @@ class UnpairedRecipe(ABC):
 class CycleRecipe(UnpairedRecipe):
     """Least-squares adversaries and the error of going there and back."""
 
-    def __init__(self, network: nn.ModuleDict, examples: TrainingScans, cycle: float) -> None:
+    def __init__(self, network: nn.ModuleDict, examples: TrainingScans, cycle: float, pool: int = 0) -> None:
         adversaries = nn.ModuleDict({name: PatchDiscriminator(channels=1) for name in CONTRASTS})
-        super().__init__(network, adversaries, examples, f"LSGAN + {cycle:g} cycle")
+        super().__init__(network, adversaries, examples, f"LSGAN + {cycle:g} cycle", pool)
         self.cycle = cycle
 
     def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
