@@ -48,7 +48,7 @@ class OpenMs(Dataset):
     """
 
     name = "open-ms"
-    left_out = "patient26"
+    tests_on = "patient26"
     title = "T1 and T2 of 3 people with multiple sclerosis, 3 T, 1 mm; validated on the SRI24 atlas"
     citation = "Lesjak et al., A novel public MR image dataset of multiple sclerosis patients, Neuroinformatics 2018"
     licence = "CC BY"
@@ -68,9 +68,9 @@ class OpenMs(Dataset):
         file = SplitFile.read(self.split_path)
         patients = sorted(file.splits["train"] + file.splits["test"])
         splits = {
-            "train": tuple(patient for patient in patients if patient != self.left_out),
+            "train": tuple(patient for patient in patients if patient != self.tests_on),
             "validation": file.splits["validation"],
-            "test": (self.left_out,),
+            "test": (self.tests_on,),
         }
         return replace(file, splits=splits)
 
@@ -97,14 +97,14 @@ class OpenMs07(OpenMs):
     """`OpenMs` with another patient left out."""
 
     name = "open-ms-07"
-    left_out = "patient07"
+    tests_on = "patient07"
 
 
 class OpenMs19(OpenMs):
     """`OpenMs` with another patient left out."""
 
     name = "open-ms-19"
-    left_out = "patient19"
+    tests_on = "patient19"
 
 
 def paired(subject: str, t1: Volume, t2: Volume) -> Subject:
