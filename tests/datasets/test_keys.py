@@ -130,6 +130,8 @@ def test_a_dataset_is_one_short_file_of_a_user(tmp_path: Path) -> None:
     [
         ('{"tests": ["c1"]}', "dataset 'cubes' names the split tests; use train, validation, test"),
         ('{"test": ["../../evil"]}', "cannot be a file's name"),
+        ('{"test": ["c1", "C1"]}', "names the subject 'c1' twice"),
+        ('{"train": ["c1"], "test": ["c1"]}', "names the subject 'c1' twice; name each once, in one split"),
     ],
 )
 def test_splits_of_a_user_that_cannot_be(tmp_path: Path, splits: str, message: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -179,3 +181,21 @@ def test_any_case_of_suffix_is_read(tmp_path: Path) -> None:
     whole = save(tmp_path / "a.nii.gz", BOX).read_bytes()
     (tmp_path / "B.NII.GZ").write_bytes(whole)
     assert read_volume(tmp_path / "B.NII.GZ").array.shape == (6, 5, 4)
+
+
+def test_nothing_but_the_sentence_is_said_of_a_header(tmp_path: Path, caplog, capfd) -> None:
+    """nibabel logs every repair of a header to the terminal."""
+    path = with_header(tmp_path / "a.nii", np.eye(4), None)
+    content = bytearray(path.read_bytes())
+    content[:4], content[252:254] = (347).to_bytes(4, "little"), (32704).to_bytes(2, "little")  # sizeof_hdr, qform_code
+    path.write_bytes(content)
+    with suppress(DataError):
+        read_volume(path)
+    assert not caplog.records and capfd.readouterr() == ("", "")
+
+
+def test_a_volume_larger_than_the_free_memory_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("mrbench.io.bounds.SMALL", 0)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=900))
+    with pytest.raises(DataError, match="GiB of memory are free; end other programs"):
+        read_volume(save(tmp_path / "a.nii.gz", BOX))

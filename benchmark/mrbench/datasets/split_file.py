@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +66,15 @@ class SplitFile:
         Raises
         ------
         DataError
-            If a split is unknown, or a subject cannot be a file's name.
+            If a split is unknown, a subject stands twice (in any case of letters), or cannot be a file's name.
         """
         if unknown := set(splits) - set(SPLITS):
             raise DataError(f"{where} names the split {', '.join(sorted(unknown))}; use {', '.join(SPLITS)}.")
         whole = _splits(where, {name: splits.get(name, ()) for name in SPLITS})
+        subjects = [subject for ids in whole.values() for subject in ids]
+        spelled = Counter(subject.casefold() for subject in subjects)
+        if twice := [subject for subject in subjects if spelled[subject.casefold()] > 1]:
+            raise DataError(f"{where} names the subject '{twice[0]}' twice; name each once, in one split.")
         return cls(version, whole, {}, {}, hashlib.sha256(repr((version, sorted(whole.items()))).encode()).hexdigest())
 
     def leaks(self) -> list[str]:

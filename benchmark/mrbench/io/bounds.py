@@ -5,10 +5,18 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
+import psutil
+
 from mrbench.core.errors import DataError
 
 MOST_BYTES = 2**33
 """8 GiB: a volume of 1000 x 1000 x 1000 float64, or 40 slices of 32 coils of 768 x 400."""
+
+SMALL = 2**28
+"""Bytes below which nobody asks how much memory is free."""
+
+COPIES = 2
+"""Of the array at once: as stored and as converted."""
 
 DEFLATE_RATIO = 1032
 """Bytes that one byte of a gzip or zlib stream can become at the most."""
@@ -30,7 +38,7 @@ def check_claim(path: Path, shape: tuple[int, ...], itemsize: int, *, compressed
     Raises
     ------
     DataError
-        If a size is not positive, or the array is larger than the file or than `MOST_BYTES`.
+        If a size is not positive, or the array is larger than the file, than `MOST_BYTES` or than the free memory.
     """
     if any(size <= 0 for size in shape):
         raise DataError(f"{path} has shape {shape}; it is empty, check how it was written.")
@@ -40,3 +48,8 @@ def check_claim(path: Path, shape: tuple[int, ...], itemsize: int, *, compressed
         raise DataError(f"{path} says that it holds {shape} values, more than the file can; it may be truncated.")
     if claimed > MOST_BYTES:
         raise DataError(f"{path} holds {claimed / 2**30:.0f} GiB, more than {MOST_BYTES >> 30} GiB; cut it into parts.")
+    if claimed > SMALL and COPIES * claimed > (free := psutil.virtual_memory().available):
+        raise DataError(
+            f"{path} holds {claimed / 2**30:.1f} GiB, and reading needs {COPIES} times that, but {free / 2**30:.1f} "
+            "GiB of memory are free; end other programs, or cut it into parts."
+        )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,13 +95,11 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
 def _opened(path: Path) -> Any:
     """The image with its header read and its voxels not."""
     import nibabel as nib
-    from nibabel.imageglobals import LoggingOutputSuppressor
 
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is not a file; check the path.")
     try:
-        with warnings.catch_warnings(), LoggingOutputSuppressor():
-            warnings.simplefilter("ignore")  # what matters of a header is checked here
+        with _quiet():
             image = nib.load(path)
     except FileNotFoundError:
         raise DataError(f"{path} is not there; check the path.") from None
@@ -107,6 +108,20 @@ def _opened(path: Path) -> Any:
     if not isinstance(image, nib.Nifti1Image):
         raise DataError(f"{path} is {type(image).__name__.removesuffix('Image')}; convert it to NIfTI.")
     return image
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let nibabel mend a header without a word: what matters of it is checked here."""
+    logger = logging.getLogger("nibabel.global")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 def _brief(error: Exception) -> str:
@@ -128,8 +143,7 @@ def _spatial_shape(path: Path, shape: tuple[int, ...], flat: bool) -> tuple[int,
 
 def _values(path: Path, image: Any, labels: bool) -> np.ndarray:
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with _quiet():
             data = np.asanyarray(image.dataobj)
             if not labels:
                 data = data.astype(np.float32)
