@@ -77,10 +77,11 @@ def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     board = tmp_path / "mrbench-results/registration/inter-subject/blobs"
     assert "identity" in done.stdout and str(Path("mrbench-results/registration/inter-subject/blobs")) in done.stdout
-    names = {"rows.jsonl", "run.json", "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "report.html", "figures"}
+    kept = {"rows.jsonl", "run.json", "pictures.npz"}
+    names = kept | {"leaderboard.csv", "leaderboard.md", "leaderboard.tex", "comparisons.csv", "report.html"}
     assert names <= {path.name for path in board.iterdir()}
     rebuilt = (board / "leaderboard.csv").read_text()
-    for name in names - {"rows.jsonl", "run.json", "figures"}:
+    for name in names - kept:
         (board / name).unlink()
     assert mrbench("report", str(board), cwd=tmp_path).returncode == 0
     assert (board / "leaderboard.csv").read_text() == rebuilt and (board / "report.html").is_file()

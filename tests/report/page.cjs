@@ -12,7 +12,7 @@ const path = require("node:path");
     tab.on("pageerror", error => seen.errors.push(String(error)));
     tab.on("request", request => { if (!/^(file|data|blob):/.test(request.url())) seen.requests.push(request.url()); });
     await tab.goto(pathToFileURL(path.resolve(page)).href);
-    await tab.waitForTimeout(150);
+    await tab.waitForTimeout(shots ? 1500 : 150);
     if (shots) await tab.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
     const order = () => tab.$$eval("#board tbody tr:not([hidden]) .name", cells => cells.map(cell => cell.textContent));
     const own = { width: await tab.evaluate(() => document.documentElement.scrollWidth) };

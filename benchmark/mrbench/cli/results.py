@@ -1,4 +1,4 @@
-"""`mrbench report` and `mrbench compare`: what is made from rows."""
+"""`mrbench report`, `table`, `figure`, `index` and `compare`: what is made from rows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command(epilog="Example: mrbench report mrbench-results/registration/inter-subject/icbm-sim")(report)
+    app.command(epilog="Example: mrbench table BOARD --format tex --layout single --metrics dice --metrics hd95_mm")(
+        table
+    )
+    app.command(epilog="Example: mrbench figure BOARD distribution --width 3.4 --out dice.pdf")(figure)
+    app.command(epilog="Example: mrbench index mrbench-results")(index)
     app.command(
         epilog="Example: mrbench compare results/denoising/rician-10/ixi-hh-2mm "
         "results/denoising/rician-10/ixi-hh-2mm/train --out comparison"
@@ -56,6 +61,70 @@ def report(folder: Folder) -> None:
     path = api.transfer_table(folder)
     console.print(Markdown(path.read_text()))
     console.print(f"wrote {escape(str(path))}", soft_wrap=True)
+
+
+Methods = Annotated[
+    list[str] | None, typer.Option("--methods", "-m", help="Only this method; repeat. Ranks stay those of the board.")
+]
+
+
+def table(
+    folder: Folder,
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="markdown, latex, csv, html, terminal, comparisons, challenger, ...")
+    ] = "markdown",
+    methods: Methods = None,
+    metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only this metric; repeat.")] = None,
+    digits: Annotated[int | None, typer.Option(min=0, max=10, help="Decimals of every metric.")] = None,
+    intervals: Annotated[bool, typer.Option(help="Show intervals.")] = True,
+    layout: Annotated[str, typer.Option(help="In print: single or double column, or landscape.")] = "double",
+    out: Annotated[Path | None, typer.Option(help="File to write; default: print it.")] = None,
+) -> None:
+    """Print the table of a board for a paper, a site or another program."""
+    from mrbench import api
+    from mrbench.io.files import write_atomically
+
+    text = api.table(
+        folder, format=format, methods=methods, metrics=metrics, digits=digits, intervals=intervals, layout=layout
+    )
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with write_atomically(out) as file:
+        file.write(text.encode())
+
+
+def figure(
+    folder: Folder,
+    kind: Annotated[
+        str,
+        typer.Argument(help="distribution, quality-time, by-structure, significance, rank-stability, panels, spread."),
+    ],
+    methods: Methods = None,
+    width: Annotated[float | None, typer.Option(help="Inches: 3.4 is a column, 7 a page.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Default: the one that ranks.")] = None,
+    case: Annotated[
+        str | None, typer.Option(help="Of panels: median, worst, or a case whose pictures were kept.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File; its ending is the format. Default: KIND.pdf.")] = None,
+) -> None:
+    """Draw a figure of a board at the width that it is printed at."""
+    from mrbench import api
+    from mrbench.report.figures import written
+
+    options = {name: value for name, value in {"metric": metric, "case": case}.items() if value is not None}
+    path = out or Path(f"{kind}.pdf")
+    written(path, lambda: api.figure(folder, kind, methods=methods, width=width, **options))
+    typer.echo(f"wrote {path}")
+
+
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder with boards, at any depth.")],
+) -> None:
+    """Write index.html over all boards of a folder."""
+    from mrbench.report.board import write_index
+
+    typer.echo(f"wrote {write_index(folder)}")
 
 
 def compare(

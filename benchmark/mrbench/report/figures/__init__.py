@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mrbench.report.report import Report
 
 HELPERS = ("style",)
+SUFFIXES = ("eps", "jpg", "pdf", "png", "svg", "tif", "webp")
 
 
 class Kind(Protocol):
@@ -89,6 +91,27 @@ def figure(
     if width is not None and not 2 <= width <= 20:
         raise RequestError(f"a figure cannot be {width:g} inches wide; choose 3.4 for a column, 7 for a page.")
     return module.draw(chosen, width=module.WIDTH if width is None else width, **options)
+
+
+def written(path: Path, draw: Callable[[], Figure]) -> None:
+    """Draw a figure and write it in the format of the file's ending; a wrong ending is refused before drawing.
+
+    Raises
+    ------
+    RequestError
+        If matplotlib writes no such format.
+    DataError
+        If the file cannot be written.
+    """
+    from mrbench.io.files import write_atomically
+    from mrbench.report.figures.style import saved
+
+    suffix = path.suffix.removeprefix(".").lower()
+    if suffix not in SUFFIXES:
+        raise unknown_name("ending of a figure", suffix, SUFFIXES)
+    content = saved(draw(), suffix)
+    with write_atomically(path) as file:
+        file.write(content)
 
 
 def _others(report: Report) -> str:
