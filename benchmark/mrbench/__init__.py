@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 
 if TYPE_CHECKING:
-    from mrbench.api import compare, dataset, figure, leaderboard, load, rebuild, run, table, train, tune
+    from mrbench.api import compare, dataset, export, figure, leaderboard, load, rebuild, run, score, table, train, tune
     from mrbench.cli.progress import progress_bar
     from mrbench.core.setting import bind
 
@@ -25,7 +25,20 @@ except PackageNotFoundError:  # a checkout that is on the path and not installed
 
 _LAZY = {
     **dict.fromkeys(
-        ("compare", "dataset", "figure", "leaderboard", "load", "rebuild", "run", "table", "train", "tune"),
+        (
+            "compare",
+            "dataset",
+            "export",
+            "figure",
+            "leaderboard",
+            "load",
+            "rebuild",
+            "run",
+            "score",
+            "table",
+            "train",
+            "tune",
+        ),  # fmt: skip
         "mrbench.api",
     ),
     "bind": "mrbench.core.setting",
@@ -40,6 +53,7 @@ __all__ = [
     "bind",
     "compare",
     "dataset",
+    "export",
     "figure",
     "leaderboard",
     "load",
@@ -47,6 +61,7 @@ __all__ = [
     "progress_bar",
     "rebuild",
     "run",
+    "score",
     "table",
     "train",
     "tune",

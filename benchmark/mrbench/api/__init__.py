@@ -5,6 +5,7 @@ from mrbench.api.comparing import compare, transfer_table
 from mrbench.api.data import dataset, fetch, prepare_dataset, verify
 from mrbench.api.progress import Progress, Silent
 from mrbench.api.running import QUICK_CASES, quick_workers, run
+from mrbench.api.scoring import export, score
 from mrbench.api.training import train, tune
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Silent",
     "compare",
     "dataset",
+    "export",
     "fetch",
     "figure",
     "leaderboard",
@@ -25,6 +27,7 @@ __all__ = [
     "rebuild",
     "report_of",
     "run",
+    "score",
     "table",
     "train",
     "transfer_table",

@@ -54,6 +54,8 @@ class Board:
     older : dict of str to int
         Methods whose rows are of older code or data, and how many; they stand marked until they are run again.
     interrupted : bool
+    notices : tuple of str
+        What to tell the user beside the table.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class Board:
     page: Path | None
     older: Mapping[str, int]
     interrupted: bool = False
+    notices: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from mrbench.cli import data, lists, results, running, training
+from mrbench.cli import data, lists, results, running, scoring, training
 from mrbench.core.errors import MrbenchError
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ def _root(
 running.add_to(app)
 training.add_to(app)
 results.add_to(app)
+scoring.add_to(app)
 app.add_typer(lists.app, name="list")
 app.add_typer(data.app, name="data")
 

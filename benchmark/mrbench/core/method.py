@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.track import Track
 
-Kind = Literal["classical", "learned"]
+Kind = Literal["classical", "learned", "external"]
+"""``external``: predictions that were made elsewhere and are scored from files."""
 
 TUNED = "tuned"
 """Value of a parameter that stands for what `mrbench tune` chose."""

@@ -39,7 +39,7 @@ class Row:
     method : str
         ``name[param=value]``.
     kind : str
-        ``classical`` or ``learned``.
+        ``classical``, ``learned``, or ``external`` where predictions were made elsewhere and scored from files.
     source : str
         Hash of the method's code.
     weights : str or None
@@ -70,7 +70,7 @@ class Row:
         Whether other work shared the machine, so that ``seconds`` is an upper bound.
     device : str
     threads : int
-        Threads that the method was lent.
+        Threads that the method was lent; 0 where the prediction was made elsewhere.
     threads_used : int or None
         Threads that computed in ``predict``, as the kernel counted them.
     outside : bool
@@ -157,8 +157,8 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     """A reader that checks the type of every field, from the fields of `Row` themselves."""
     amount = Annotated[float, msgspec.Meta(ge=0)]
     types = get_type_hints(Row) | {
-        "kind": Literal["classical", "learned"], "metrics": dict[str, float | None], "details": dict[str, Any],
-        "schema": Literal[SCHEMA], "threads": Annotated[int, msgspec.Meta(ge=1)],
+        "kind": Literal["classical", "learned", "external"], "metrics": dict[str, float | None],
+        "details": dict[str, Any], "schema": Literal[SCHEMA], "threads": Annotated[int, msgspec.Meta(ge=0)],
     }  # fmt: skip
     types |= {name: amount | None for name in types if name.endswith("seconds") or name == "memory_mib"}
     members = [

@@ -12,7 +12,8 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId, Inputs, Reference
 from mrbench.core.dataset import Dataset
-from mrbench.core.errors import unknown_name
+from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.grid import Grid, Holds
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
@@ -93,6 +94,9 @@ class Task(ABC, Generic[Inputs, Reference]):
     """Name of the per-case detail that is a list, and whose distribution a report may draw beside that of real data
     (the same name and ``_real``)."""
 
+    holds: Holds = "image"
+    """What a prediction is, for files of predictions."""
+
     @property
     def primary(self) -> Metric:
         """The metric that ranks: the first one."""
@@ -159,6 +163,16 @@ class Task(ABC, Generic[Inputs, Reference]):
     def diagnose(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> str | None:
         """Return a warning where the prediction looks like a convention mix-up, else None."""
         return None
+
+    def grid(self, setting: Setting, case: Case[Inputs, Reference]) -> Grid:
+        """Return where a prediction of a case lies, so that one can be read from a file.
+
+        Raises
+        ------
+        RequestError
+            If predictions of this task do not lie on a grid, or nobody has written where.
+        """
+        raise RequestError(f"predictions of {self.name} cannot be read from files; give the task a method `grid`.")
 
     def evaluate(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Any:
         """Return what the metrics compute from: whatever several of them share is made there once."""

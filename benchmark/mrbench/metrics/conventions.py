@@ -173,9 +173,13 @@ class Fits:
 
         A poor field may gain from any change; a mistaken convention, once mended, also beats no motion.
         """
-        first, second = self.by_name[str(convention)], self.by_name[str(other)]
-        gained = self.gain(convention)
-        labels = gained > GAIN and self.gain(other) < CLEAR * gained
+        return self.beats_named(str(convention), str(other))
+
+    def beats_named(self, name: str, other: str) -> bool:
+        """The same of two names in ``by_name``, which may hold more than the conventions."""
+        first, second = self.by_name[name], self.by_name[other]
+        gained = first.labels - self.still.labels
+        labels = gained > GAIN and second.labels - self.still.labels < CLEAR * gained
         return labels and first.images > max(second.images, self.still.images)
 
     @property

@@ -94,8 +94,11 @@ NOTHING_BOLD = "Nothing is bold: fewer than {} subjects cannot tell so many meth
 
 def _times(board: Leaderboard) -> list[str]:
     summary = board.summary
-    threads = sorted({number for numbers in summary["threads"] for number in numbers})
+    outside = summary.index[summary["kind"] == "external"]
+    threads = sorted({number for numbers in summary["threads"] for number in numbers if number})
     said = [f"Time: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s)."]
+    if len(outside):
+        said.append(f"Made elsewhere and scored from files: {', '.join(outside)}; times are what their authors say.")
     elsewhere = summary[~summary["device"].isin(["cpu", ""])]
     if len(elsewhere):
         names = ", ".join(f"{method} ({device})" for method, device in elsewhere["device"].items())

@@ -12,6 +12,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError
+from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
@@ -257,6 +258,9 @@ class Generation(Task[GenerationInputs, GenerationReference]):
         if fits[best] > 1.02 * fits[""]:
             return f"the mean slice fits better mirrored along {best}; axes are (slice, y, x), anterior and right last."
         return None
+
+    def grid(self, setting: Setting, case: Case[GenerationInputs, GenerationReference]) -> Grid:
+        return Grid((case.inputs.count, *case.inputs.shape), case.spacing)
 
     def evaluate(
         self, case: Case[GenerationInputs, GenerationReference], prediction: np.ndarray

@@ -12,6 +12,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError, RequestError
+from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
@@ -57,12 +58,16 @@ class ReconstructionInputs:
 
 @dataclass(frozen=True)
 class ReconstructionReference:
-    """What only the scorer sees: the true magnitude and the foreground, or None where nobody knows them."""
+    """What only the scorer sees: the true magnitude and the foreground, or None where nobody knows them.
+
+    ``scale`` is what the k-space of the dataset was divided by.
+    """
 
     magnitude: np.ndarray | None
     foreground: np.ndarray | None
     crop: tuple[int, int]
     note: str
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         inputs, scale = undersample(acquisition, mask, thin)
         reference = acquisition.reference[thin] / scale if acquisition.reference is not None else None
         foreground = acquisition.foreground[thin] if acquisition.foreground is not None else None
-        answer = ReconstructionReference(reference, foreground, acquisition.crop, acquisition.note)
+        answer = ReconstructionReference(reference, foreground, acquisition.crop, acquisition.note, scale)
         return Case(case.id, case.subjects, inputs, answer, inputs.spacing)
 
     def protocol(self, setting: Setting) -> Protocol:
@@ -207,6 +212,10 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         if not 0.5 < ratio < 2:
             return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
         return None
+
+    def grid(self, setting: Setting, case: Case[ReconstructionInputs, ReconstructionReference]) -> Grid:
+        frames, _, rows, columns = case.inputs.kspace.shape
+        return Grid((frames, rows, columns), case.spacing, crop=case.reference.crop, scale=case.reference.scale)
 
     def evaluate(
         self, case: Case[ReconstructionInputs, ReconstructionReference], prediction: np.ndarray

@@ -12,6 +12,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
@@ -19,6 +20,7 @@ from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.conventions import OURS, Pair, fits
 from mrbench.metrics.deformation import (
     compose,
@@ -167,6 +169,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         Track("inter-subject", "each brain of the split onto the next, T1 to T1", {"pairs": "ring"})
     )
     breakdown = "dice_by_structure"
+    holds = "field"
     metrics = METRICS
 
     def cases(self, setting: Setting) -> list[CaseId]:
@@ -229,12 +232,20 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where another convention for the same field fits the labels clearly better."""
-        tried = fits(prediction, pair_of(case))
+        tried = fits(prediction, self.pair(case))
         best = tried.best
         if not tried.beats(best, OURS):
             return None
         share, own = tried.by_name[str(best)].labels, tried.by_name[str(OURS)].labels
         return f"the field fits better read {best.changes}: {share:.2f} of sampled labels agree instead of {own:.2f}"
+
+    def pair(self, case: Case[RegistrationInputs, RegistrationReference]) -> Pair:
+        """What the conventions of a field are tried on."""
+        inputs, reference = case.inputs, case.reference
+        return Pair(inputs.fixed, inputs.moving, reference.fixed_labels, reference.moving_labels, case.spacing)
+
+    def grid(self, setting: Setting, case: Case[RegistrationInputs, RegistrationReference]) -> Grid:
+        return subject_grid(setting.dataset, case.subjects[1], case.inputs.fixed.shape, case.spacing)
 
     def evaluate(
         self, case: Case[RegistrationInputs, RegistrationReference], prediction: np.ndarray
@@ -269,9 +280,3 @@ def _check_pair(fixed: Subject, moving: Subject, dataset: str) -> None:
         raise DataError(
             f"'{moving.id}' and '{fixed.id}' lie on different grids, {apart}; resample {dataset} to one grid."
         )
-
-
-def pair_of(case: Case[RegistrationInputs, RegistrationReference]) -> Pair:
-    """What the conventions of a field are tried on."""
-    inputs, reference = case.inputs, case.reference
-    return Pair(inputs.fixed, inputs.moving, reference.fixed_labels, reference.moving_labels, case.spacing)

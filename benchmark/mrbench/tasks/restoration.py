@@ -13,6 +13,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError
+from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.row import Row
@@ -209,6 +210,9 @@ class Restoration(Task[Any, RestorationReference]):
         if LOWEST_GAIN < gain < 1 / LOWEST_GAIN:
             return None
         return f"the volume is {gain:.3g} times as bright as the reference; keep the units of the input."
+
+    def grid(self, setting: Setting, case: Case[Any, RestorationReference]) -> Grid:
+        return Grid(case.reference.volume.shape, case.spacing)
 
     def evaluate(self, case: Case[Any, RestorationReference], prediction: np.ndarray) -> RestorationEvaluation:
         return RestorationEvaluation(case, prediction)

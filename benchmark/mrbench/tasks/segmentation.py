@@ -12,6 +12,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
@@ -19,6 +20,7 @@ from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.overlap import dice, hd95_mm
 
 CONTRASTS = ("T1", "T1c", "T2", "FLAIR")
@@ -147,6 +149,7 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     tracks = tracks_by_name(
         Track("glioma", "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour", {"contrasts": CONTRASTS})
     )
+    holds = "labels"
     metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT)
 
     def cases(self, setting: Setting) -> list[CaseId]:
@@ -197,6 +200,9 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
             gain = f"Dice {mirrored[best]:.3f} instead of {upright:.3f}"
             return f"the label map fits better mirrored along {best}: {gain}."
         return None
+
+    def grid(self, setting: Setting, case: Case[SegmentationInputs, SegmentationReference]) -> Grid:
+        return subject_grid(setting.dataset, case.subjects[0], case.reference.labels.shape, case.spacing)
 
     def evaluate(
         self, case: Case[SegmentationInputs, SegmentationReference], prediction: np.ndarray

@@ -13,6 +13,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError
+from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
@@ -20,6 +21,7 @@ from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.image import (
     WINDOW,
     mae,
@@ -281,6 +283,9 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         if not 1 / 3 < ratio < 3:
             return f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
         return None
+
+    def grid(self, setting: Setting, case: Case[SynthesisInputs, SynthesisReference]) -> Grid:
+        return subject_grid(setting.dataset, case.subjects[0], case.reference.image.shape, case.spacing)
 
     def evaluate(self, case: Case[SynthesisInputs, SynthesisReference], prediction: np.ndarray) -> SynthesisEvaluation:
         return SynthesisEvaluation(case, prediction)

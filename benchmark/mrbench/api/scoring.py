@@ -1,0 +1,307 @@
+"""Score predictions that were made elsewhere, and take those of a run out as files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrbench.api.boards import RESULTS, ROWS, Board, publish, runs_of, shown_rows
+from mrbench.api.data import prepare
+from mrbench.api.progress import SILENT, Progress
+from mrbench.core.case import Case, CaseId
+from mrbench.core.errors import DataError, PredictionError, RequestError, unknown_name
+from mrbench.core.registry import is_file
+from mrbench.core.row import Row
+from mrbench.core.setting import Setting, bind
+from mrbench.engine.provenance import facts_of, record_run
+from mrbench.engine.store import RowStore
+from mrbench.engine.worker import prediction_path
+from mrbench.io.files import content_digest, write_atomically
+from mrbench.io.paths import inside
+from mrbench.io.predictions.conventions import Reading, reading_of
+from mrbench.io.predictions.fields import StoredField
+from mrbench.io.predictions.formats import Format, find_format, format_of, formats_of
+from mrbench.io.predictions.matching import files_below, match
+from mrbench.io.tables import read_lines
+
+TIMES = "times.csv"
+"""In a folder of predictions: seconds of each case, columns ``case`` and ``seconds``."""
+
+KIND = "external"
+"""Of rows whose predictions were made elsewhere."""
+
+
+def score(
+    task: str,
+    *,
+    predictions: Path | str,
+    dataset: str = "icbm-sim",
+    track: str | None = None,
+    split: str = "test",
+    name: str | None = None,
+    format: str | None = None,
+    convention: str | None = None,
+    out: Path | str = RESULTS,
+    progress: Progress = SILENT,
+) -> Board:
+    """Score a folder of predictions and add their rows to the board.
+
+    Parameters
+    ----------
+    task, dataset, track, split
+        As `mrbench.core.setting.bind` resolves them.
+    predictions : Path
+        A file for each case, named by it; below the folder in any depth. A case without one is a failure. A table
+        ``times.csv`` (case, seconds) gives times; without it there are none.
+    name : str, optional
+        What tables call them; default: the folder's name.
+    format : str, optional
+        See `mrbench.io.predictions.formats`; default: told by looking.
+    convention : str, optional
+        Of displacement fields, how their numbers are meant: a name such as ``mm-xyz-lps-pull``, or ``auto`` for the
+        one that fits the images, refused where several do. Default: as the format defines.
+    out : Path
+    progress : Progress
+
+    Returns
+    -------
+    Board
+        Its ``notices`` name files that are no case's, and a convention that fits better.
+
+    Raises
+    ------
+    RequestError
+        If nothing matches, files are of two formats or on another grid than their case, or the name is that of a method
+        on the board; nothing was written then.
+    """
+    setting = bind(task, dataset, track, split)
+    folder, cases = Path(predictions).expanduser(), setting.cases()
+    if not cases:
+        raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
+    matched = match(folder, [path for path in files_below(folder) if path.name.lower() != TIMES], cases)
+    holds = setting.task.holds
+    form = find_format(format, holds) if format else format_of(list(matched.files.values()), holds)
+    label = name or folder.resolve().name
+    board = Path(out) / setting.folder
+    store = RowStore(board / ROWS)
+    _refuse_a_method_of_that_name(store.read(), label, board)
+    times = _times(folder / TIMES, cases)
+    prepare(setting.dataset, setting.task.subjects_for(setting, cases), progress)
+    work = _Work(setting, matched.files, form, folder)
+    reading = reading_of(convention, work.trial_fields(3 if holds == "field" else 0))
+    run = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    rows: list[Row] = []
+    for case in cases:
+        progress.running(label, case.id, len(rows), len(cases))
+        rows.append(replace(work.row(case, reading, label, run), seconds=times.get(case.id)))
+        progress.finished(rows[-1], len(rows), len(cases))
+    facts = {
+        "task": setting.address.task, "track": setting.track.name, "dataset": setting.dataset.address,
+        "split": setting.split, "seed": setting.seed, "fingerprint": setting.dataset.fingerprint,
+        "about": facts_of(setting), "protocol": setting.protocol.as_dict(), "protocol_hash": setting.protocol.hash,
+        "predictions": str(folder.resolve()), "format": form.name, "convention": reading.name,
+    }  # fmt: skip
+    with store.locked():
+        record_run(board / "run.json", run, facts)
+        for row in rows:
+            store.append(row)
+        every = store.repair()
+    shown, older = shown_rows(setting, [], every, None)
+    notices = [f"{path} is no case's and was not scored." for path in matched.surplus]
+    if reading.advice:
+        notices.append(reading.advice)
+    return replace(publish(setting, shown, board, older=older), notices=tuple(notices))
+
+
+def _refuse_a_method_of_that_name(rows: Sequence[Row], label: str, board: Path) -> None:
+    if any(row.method == label and row.kind != KIND for row in rows):
+        raise RequestError(
+            f"{board} has rows of a method '{label}' that was run; give these predictions another --name."
+        )
+
+
+def _times(path: Path, cases: Sequence[CaseId]) -> dict[str, float]:
+    """Seconds by case of ``times.csv``; none without it."""
+    if not path.is_file():
+        return {}
+    columns, lines = read_lines(path, ("case", "seconds"))
+    if not {"case", "seconds"} <= set(columns):
+        raise DataError(f"{path} lacks the column case or seconds; its heading is {', '.join(columns)}.")
+    known, times = {case.id for case in cases}, {}
+    for number, fields in lines:
+        line = dict(zip(columns, fields, strict=False))
+        try:
+            seconds = float(line["seconds"])
+        except (KeyError, ValueError):
+            raise DataError(f"{path}, line {number}: seconds are not a number; mend it.") from None
+        if line["case"] not in known:
+            raise unknown_name(f"case in {path}", line["case"], known)
+        if not 0 <= seconds < float("inf"):
+            raise DataError(f"{path}, line {number}: {seconds} seconds; give a time of 0 or more.")
+        times[line["case"]] = seconds
+    return times
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One folder of predictions and what its files are matched to."""
+
+    setting: Setting
+    files: Mapping[str, Path]
+    form: Format
+    folder: Path
+
+    def trial_fields(self, most: int) -> list[tuple[StoredField, Any]]:
+        """The first readable fields, each with the pair that it should bring together."""
+        trials: list[tuple[StoredField, Any]] = []
+        for case in self.setting.cases():
+            if len(trials) == most:
+                break
+            if case.id in self.files:
+                loaded = self.setting.load(case)
+                try:
+                    stored = self.form.read(self.files[case.id], self.setting.task.grid(self.setting, loaded))
+                except DataError:
+                    continue  # the row of the case will say so
+                trials.append((stored, self.setting.task.pair(loaded)))  # type: ignore[attr-defined]
+        return trials
+
+    def row(self, case: CaseId, reading: Reading, label: str, run: str) -> Row:
+        """Read, check and score the prediction of one case; a fault of its file is its row."""
+        setting, path = self.setting, self.files.get(case.id)
+        content = content_digest(path) if path else ""
+        key = self._key(case, content, reading.name)
+        row = Row(
+            key=_hash(key, label, setting.split, setting.protocol.hash), task=setting.task.name,
+            track=setting.track.name, dataset=setting.dataset.name, simulated=setting.dataset.simulated,
+            fingerprint=setting.dataset.fingerprint, split=setting.split, protocol=setting.protocol.hash, method=label,
+            kind=KIND, source=content[:12], weights=None, seed=setting.seed, case=case.id, subjects=list(case.subjects),
+            status="invalid", run=run, device="", threads=0,
+        )  # fmt: skip
+        if path is None:
+            return replace(row, message=f"no file in {self.folder} is named by this case.")
+        try:
+            loaded = setting.load(case)
+            checked = setting.task.check(loaded, reading.apply(self._read(path, loaded), loaded.spacing))
+            scores = setting.task.score(loaded, checked)
+        except (DataError, PredictionError) as fault:
+            return replace(row, message=str(fault))
+        with write_atomically(prediction_path(key)) as file:
+            np.save(file, checked)
+        message = reading.advice or setting.task.diagnose(loaded, checked) or ""
+        return replace(
+            row,
+            status="ok",
+            message=message,
+            metrics=dict(scores.metrics),
+            details=dict(scores.details),
+            prediction=key,
+        )
+
+    def _read(self, path: Path, loaded: Case[Any, Any]) -> Any:
+        return self.form.read(path, self.setting.task.grid(self.setting, loaded))
+
+    def _key(self, case: CaseId, content: str, reading: str) -> str:
+        """Hash of all that the prediction depends on: the content of its file, and how it is read."""
+        setting = self.setting
+        subjects = [setting.dataset.content_key(s) for s in setting.task.subjects_for(setting, [case])]
+        return _hash(
+            setting.task.name, setting.task.version, setting.track.name, setting.track.facts, case.id, setting.seed,
+            subjects, self.form.name, reading, content,
+        )  # fmt: skip
+
+
+def _hash(*facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def export(
+    board: Path | str, out: Path | str, *, format: str | None = None, methods: Sequence[str] = ()
+) -> dict[str, int]:
+    """Write the predictions of a board as files named by case, a folder for each method.
+
+    Parameters
+    ----------
+    board : Path
+        Folder of a board; the predictions come from the cache of the machine that ran it.
+    out : Path
+    format : str, optional
+        ``nifti``, ``fastmri``, ``learn2reg``, ``itk`` or ``npy``, as the task allows; default: the first of these.
+    methods : sequence of str
+        Names as on the board; default: all.
+
+    Returns
+    -------
+    dict
+        Method to the number of files that were written.
+
+    Raises
+    ------
+    RequestError
+        If the folder is no board, or a method or a format is unknown, or no prediction is in the cache.
+    """
+    setting, rows = _bound_again(Path(board))
+    form = _writer(format, setting.task.holds)
+    names = list(dict.fromkeys(row.method for row in rows))
+    if unknown := [method for method in methods if method not in names]:
+        raise unknown_name("method on the board", unknown[0], names)
+    wanted = [row for row in rows if row.status == "ok" and (not methods or row.method in methods)]
+    cached = [row for row in wanted if row.prediction and prediction_path(row.prediction).is_file()]
+    if not cached:
+        raise RequestError(f"no prediction of {board} is in the cache of this machine; run the board here first.")
+    written = dict.fromkeys((row.method for row in wanted), 0)
+    cases = {case.id: case for case in setting.all_cases}
+    for row in sorted(cached, key=lambda row: row.case):
+        loaded = setting.load(cases[row.case])
+        path = inside(Path(out), _safe(row.method), _file_name(form, cases[row.case]))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        array = np.load(prediction_path(str(row.prediction)), allow_pickle=False)
+        grid = setting.task.grid(setting, loaded)
+        assert form.write is not None
+        form.write(path, array[0] if setting.task.holds == "image" and array.ndim == 4 else array, grid)
+        written[row.method] += 1
+    return written
+
+
+def _bound_again(board: Path) -> tuple[Setting, list[Row]]:
+    """The setting and the rows of a board, those of its last protocol."""
+    rows = RowStore(board / ROWS).read()
+    if not rows:
+        raise RequestError(f"{board} has no {ROWS} with rows; give the folder of a board.")
+    last = rows[-1]
+    record = runs_of(board).get(last.run, {})
+    task, dataset = str(record.get("task", last.task)), str(record.get("dataset", last.dataset))
+    for name in (task, dataset):  # a file of results must not choose what is imported
+        if is_file(name):
+            raise RequestError(f"{board} is of {name}, a Python file, which only `mrbench run` imports.")
+    setting = bind(task, dataset, last.track, last.split, last.seed)
+    facts = (setting.protocol.hash, setting.dataset.fingerprint)
+    return setting, [row for row in rows if (row.protocol, row.fingerprint) == facts]
+
+
+def _writer(name: str | None, holds: str) -> Format:
+    writers = {key: form for key, form in formats_of(holds).items() if form.write is not None}
+    if name is None:
+        return next(iter(writers.values()))
+    if name not in writers:
+        raise unknown_name("format to write", name, writers)
+    return writers[name]
+
+
+def _file_name(form: Format, case: CaseId) -> str:
+    if form.name == "learn2reg":
+        moving, fixed = case.subjects
+        return f"disp_{fixed}_{moving}{form.ending}"
+    return f"{case.id}{form.ending}"
+
+
+def _safe(text: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text).lstrip(".") or "_"

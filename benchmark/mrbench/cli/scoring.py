@@ -1,0 +1,87 @@
+"""`mrbench score` and `mrbench export`: predictions as files, in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrbench.cli.options import Board as Folder
+from mrbench.cli.options import Dataset, Out, Split, Task, Track
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command(epilog="Example: mrbench score -t registration -d folder:brains --predictions warps --name Ours")(score)
+    app.command(
+        epilog="Example: mrbench export mrbench-results/registration/inter-subject/icbm-sim --out warps --format itk"
+    )(export)
+
+
+def score(
+    task: Task,
+    predictions: Annotated[
+        Path, typer.Option("--predictions", "-p", help="Folder with a file for each case, named by the case.")
+    ],
+    track: Track = None,
+    dataset: Dataset = "icbm-sim",
+    split: Split = "test",
+    name: Annotated[str | None, typer.Option(help="What tables call them; default: the folder's name.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="learn2reg, itk, itk-transform, fsl or npy for fields; nifti, fastmri or npy for images; nifti or npy "
+            "for label maps. Default: by looking."
+        ),
+    ] = None,
+    convention: Annotated[
+        str | None,
+        typer.Option(help="Of fields: such as mm-xyz-lps-pull, or auto. Default: as their format defines."),
+    ] = None,
+    out: Out = Path("mrbench-results"),
+) -> None:
+    """Score predictions that were made elsewhere, and add them to the board.
+
+    A case without a file is a failure. A table times.csv (case,seconds) in the folder gives times.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from mrbench import api
+    from mrbench.cli.progress import progress_bar
+    from mrbench.cli.results import show
+
+    console = Console()
+    with progress_bar(console) as listener:
+        board = api.score(
+            task, predictions=predictions, dataset=dataset, track=track, split=split, name=name, format=format,
+            convention=convention, out=out, progress=listener,
+        )  # fmt: skip
+    show(console, board)
+    for notice in board.notices:
+        console.print(f"[yellow]{escape(notice)}[/]", soft_wrap=True)
+    label = name or predictions.resolve().name
+    raise typer.Exit(code=int(any(row.failed for row in board.rows if row.method == label)))
+
+
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder to write to: a folder in it for each method.")],
+    format: Annotated[
+        str | None, typer.Option(help="learn2reg, itk, nifti, fastmri or npy, as the task allows.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option("--method", "-m", help="Name as on the board; repeat. Default: all.")
+    ] = None,
+) -> None:
+    """Write the predictions of a board as files named by case; runs no method."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from mrbench import api
+
+    console = Console()
+    for name, count in api.export(folder, out, format=format, methods=method or []).items():
+        missing = "" if count else ", none is in the cache of this machine"
+        console.print(f"{escape(name)}: {count} files{missing}", soft_wrap=True)

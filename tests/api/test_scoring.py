@@ -1,0 +1,311 @@
+"""Predictions of strangers, scored without code: as the same method's rows of a run, or refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import h5py
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from tests.kspace_phantom import acquire, write_fastmri
+from typer.testing import CliRunner
+
+import mrbench
+from mrbench.api import scoring
+from mrbench.api.boards import publish
+from mrbench.cli import app
+from mrbench.core.errors import DataError, RequestError
+from mrbench.core.row import Row
+from mrbench.core.setting import bind
+from mrbench.engine.store import RowStore
+from mrbench.engine.worker import prediction_path
+from mrbench.physics.fourier import root_sum_of_squares, to_image
+
+METHOD = """
+import numpy as np
+from mrbench import method
+
+
+def centre(mask):
+    return np.array([np.mean(places) for places in np.nonzero(mask)])
+
+
+@method(task="registration")
+def shift(inputs):
+    \"\"\"Centres onto each other, with a ripple, so that no two axes are alike.\"\"\"
+    move = centre(inputs.moving_mask) - centre(inputs.fixed_mask)
+    ripple = 0.4 * np.sin(np.indices(inputs.fixed.shape) / np.array([3, 5, 4])[:, None, None, None])
+    return (move[:, None, None, None] + ripple).astype(np.float32)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A board of one method on the blobs, and its fields by case."""
+    patch = pytest.MonkeyPatch()
+    folder = tmp_path_factory.mktemp("scored")
+    patch.setenv("MRBENCH_CACHE", str(folder / "cache"))
+    (folder / "mine.py").write_text(METHOD)
+    board = mrbench.run(
+        "registration", dataset=f"folder:{cohort}", methods=[f"Run={folder}/mine.py:shift"], out=folder / "out"
+    )
+    fields = {row.case: np.load(prediction_path(str(row.prediction))) for row in board.rows}
+    patch.undo()
+    return folder, board, fields
+
+
+@pytest.fixture(autouse=True)
+def _quick(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache of the run, and no figures: they have tests of their own."""
+    monkeypatch.setenv("MRBENCH_CACHE", str(run[0] / "cache"))
+    monkeypatch.setattr(scoring, "publish", partial(publish, figures=False))
+
+
+def itk(field: np.ndarray) -> sitk.Image:
+    """The field as a tool of ITK's writes it: 2 mm voxels, origin 0, mm to the left, the back and up, x first."""
+    mm = np.moveaxis(2.0 * field.astype(np.float64)[::-1], 0, -1) * (-1, -1, 1)
+    image = sitk.GetImageFromArray(mm, isVector=True)
+    image.SetSpacing((2, 2, 2))
+    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    return image
+
+
+def ants(folder: Path, fields: dict[str, np.ndarray]) -> None:
+    for case, field in fields.items():
+        sitk.WriteImage(itk(field), str(folder / f"{case}_1Warp.nii.gz"))
+
+
+def elastix(folder: Path, fields: dict[str, np.ndarray]) -> None:
+    for case, field in fields.items():
+        (folder / case).mkdir()
+        sitk.WriteImage(sitk.Cast(itk(field), sitk.sitkVectorFloat32), str(folder / case / "deformationField.mha"))
+
+
+def learn2reg(folder: Path, fields: dict[str, np.ndarray]) -> None:
+    """``disp_<fixed>_<moving>.npz``, ``(3, x, y, z)``: subjects are b3, b4 and b5."""
+    for case, field in fields.items():
+        moving, fixed = (int(subject[1:]) for subject in case.split("_to_"))
+        np.savez_compressed(folder / f"disp_{fixed:04d}_{moving:04d}.npz", field[::-1].transpose(0, 3, 2, 1))
+
+
+def composite(folder: Path, fields: dict[str, np.ndarray]) -> None:
+    for case, field in fields.items():
+        warp = sitk.DisplacementFieldTransform(sitk.Cast(itk(field), sitk.sitkVectorFloat64))
+        sitk.WriteTransform(sitk.CompositeTransform([sitk.TranslationTransform(3), warp]), str(folder / f"{case}.h5"))
+
+
+def score(run, predictions: Path, cohort: Path, **options):
+    given = {"out": run[0] / "out", "dataset": f"folder:{cohort}", **options}
+    return mrbench.score("registration", predictions=predictions, **given)
+
+
+@pytest.mark.parametrize("tool", [ants, elastix, learn2reg, composite])
+def test_fields_of_strangers_score_as_the_run_does(run, cohort: Path, tmp_path: Path, tool) -> None:
+    _, made, fields = run
+    tool(tmp_path, fields)
+    board = score(run, tmp_path, cohort, name=tool.__name__)
+    own = {row.case: row for row in board.rows if row.method == tool.__name__}
+    assert len(own) == 3 and not board.failed and not board.notices
+    for row in made.rows:
+        assert own[row.case].metrics == pytest.approx(row.metrics, rel=1e-5, abs=1e-6)
+        assert (own[row.case].kind, own[row.case].seconds, own[row.case].message) == ("external", None, "")
+    assert "Run" in board.leaderboard.summary.index and tool.__name__ in board.leaderboard.summary.index
+    assert any(tool.__name__ in note and "Made elsewhere" in note for note in board.report.caption.notes)
+
+
+def test_a_fastmri_file_scores_as_the_run_does(tmp_path: Path) -> None:
+    raw, made = tmp_path / "scans", tmp_path / "theirs"
+    raw.mkdir()
+    made.mkdir()
+    lines = ["subject,split,kspace"]
+    scale = np.float32(3e-5)  # files of fastMRI are of this order
+    for number in range(2):
+        scan = acquire(2, 4, seed=number)
+        object.__setattr__(scan, "kspace", scan.kspace * scale)
+        object.__setattr__(scan, "reference", scan.reference * scale)
+        write_fastmri(raw / f"s{number}.h5", scan)
+        lines.append(f"s{number},test,s{number}.h5")
+    (raw / "subjects.csv").write_text("\n".join(lines))
+    run = mrbench.run("reconstruction", dataset=f"folder:{raw}", methods=["zero-filled"], out=tmp_path / "out")
+    setting = bind("reconstruction", f"folder:{raw}", run.rows[0].track)
+    for case in setting.all_cases:
+        mask = setting.load(case).inputs.mask
+        with h5py.File(raw / f"{case.subjects[0]}.h5") as source, h5py.File(made / f"{case.id}.h5", "w") as file:
+            file["reconstruction"] = root_sum_of_squares(to_image(np.where(mask[:, None], source["kspace"][()], 0)))
+    board = mrbench.score(
+        "reconstruction", dataset=f"folder:{raw}", predictions=made, name="Theirs", out=tmp_path / "out"
+    )
+    own = {row.case: row for row in board.rows if row.method == "Theirs"}
+    for row in run.rows:
+        assert own[row.case].metrics == pytest.approx(row.metrics, rel=1e-4)
+    written = mrbench.export(run.folder, tmp_path / "files", format="fastmri")
+    assert written == {"zero-filled": len(run.rows), "Theirs": len(run.rows)}
+
+
+@pytest.mark.parametrize("form", ["learn2reg", "itk", "npy"])
+def test_what_is_exported_scores_the_same(run, cohort: Path, tmp_path: Path, form: str) -> None:
+    _, made, _ = run
+    assert mrbench.export(made.folder, tmp_path, format=form, methods=["Run"]) == {"Run": 3}
+    board = score(run, tmp_path / "Run", cohort, name=f"Again {form}", out=tmp_path / "out")
+    for row, again in zip(made.rows, board.rows, strict=True):
+        assert again.metrics == pytest.approx(row.metrics, rel=1e-5, abs=1e-6)
+
+
+def test_times_missing_cases_and_surplus_files(run, cohort: Path, tmp_path: Path) -> None:
+    _, _, fields = run
+    (tmp_path / "first").mkdir()
+    cases = list(fields)
+    ants(tmp_path / "first", {case: fields[case] for case in cases[:2]} | {"b9_to_b3": fields[cases[0]]})
+    (tmp_path / "first/times.csv").write_text(f"case,seconds\n{cases[0]},1.5\n")
+    board = score(run, tmp_path / "first", cohort, out=tmp_path / "out")
+    rows = {row.case: row for row in board.rows}
+    assert [rows[case].status for case in cases] == ["ok", "ok", "invalid"] and board.failed
+    assert "no file in" in rows[cases[2]].message
+    assert [rows[case].seconds for case in cases] == [1.5, None, None]
+    assert len(board.notices) == 1 and "b9_to_b3_1Warp.nii.gz is no case's" in board.notices[0]
+    done = CliRunner().invoke(
+        app, ["score", "-t", "registration", "-d", f"folder:{cohort}", "-p", str(tmp_path / "first"),
+              "--out", str(tmp_path / "out")],
+    )  # fmt: skip
+    assert done.exit_code == 1 and "is no case's" in done.output.replace("\n", "")
+
+
+def test_a_faulty_file_is_its_row(run, cohort: Path, tmp_path: Path) -> None:
+    _, _, fields = run
+    ants(tmp_path, fields)
+    first, second, _ = sorted(tmp_path.glob("*.nii.gz"))
+    first.write_bytes(first.read_bytes()[:500])
+    infinite = next(iter(fields.values())).copy()
+    infinite[0, 0, 0, 0] = np.nan
+    sitk.WriteImage(itk(infinite), str(second))
+    board = score(run, tmp_path, cohort, out=tmp_path / "out")
+    assert [row.status for row in board.rows] == ["invalid", "invalid", "ok"]
+    assert "truncated" in board.rows[0].message and "NaN" in board.rows[1].message
+
+
+def test_a_changed_file_changes_the_row_and_its_key(run, cohort: Path, tmp_path: Path) -> None:
+    _, _, fields = run
+    files = tmp_path / "files"
+    files.mkdir()
+    ants(files, fields)
+    before = score(run, files, cohort, out=tmp_path / "out").rows
+    ants(files, {case: 0.5 * field for case, field in fields.items()})
+    after = score(run, files, cohort, out=tmp_path / "out").rows
+    assert len(after) == 3 and all(
+        a.key != b.key and a.metrics != b.metrics for a, b in zip(after, before, strict=True)
+    )
+    again = score(run, files, cohort, out=tmp_path / "out").rows
+    assert [row.key for row in again] == [row.key for row in after]
+
+
+def mistaken(folder: Path, fields: dict[str, np.ndarray]) -> None:
+    """ITK's numbers without its header: millimetres, x first, LPS, saved as mrbench's own arrays."""
+    for case, field in fields.items():
+        np.save(
+            folder / f"{case}.npy", (2 * field[::-1] * np.array([-1, -1, 1])[:, None, None, None]).astype(np.float32)
+        )
+
+
+def test_another_convention_is_named_and_never_applied_silently(run, cohort: Path, tmp_path: Path) -> None:
+    _, made, fields = run
+    files = tmp_path / "files"
+    files.mkdir()
+    mistaken(files, fields)
+    board = score(run, files, cohort, out=tmp_path / "out")
+    assert "--convention mm-xyz-lps-pull" in board.notices[0] and board.notices[0] == board.rows[0].message
+    assert board.rows[0].metrics["dice"] < made.rows[0].metrics["dice"] - 0.1
+    for convention in ("mm-xyz-lps-pull", "auto"):
+        board = score(run, files, cohort, out=tmp_path / "out", convention=convention)
+        assert not board.notices
+        for row, own in zip(made.rows, board.rows, strict=True):
+            assert own.metrics == pytest.approx(row.metrics, rel=1e-5)
+    record = list(json.loads((board.folder / "run.json").read_text())["runs"].values())[-1]
+    assert record["convention"] == "mm-xyz-lps-pull" and record["format"] == "npy"
+
+
+def still(folder: Path, fields: dict[str, np.ndarray]) -> None:
+    for case, field in fields.items():
+        np.save(folder / f"{case}.npy", 0 * field)
+
+
+@pytest.mark.parametrize(
+    ("write", "options", "message"),
+    [
+        (still, {"convention": "auto"}, "in no convention"),
+        (ants, {"convention": "mm-xyz"}, "did you mean 'mm-xyz-lps-pull'"),
+        (ants, {"format": "fastmri"}, "unknown format of a prediction that is a displacement field"),
+        (ants, {"name": "Run"}, "give these predictions another --name"),
+        (ants, {"split": "nowhere"}, "unknown split"),
+        (lambda folder, fields: None, {}, "no file in"),
+        (lambda folder, fields: (ants(folder, fields), still(folder / "x", {})), {"dataset": "icbm-sim"}, "no file in"),
+    ],
+)
+def test_bad_requests_are_refused_and_nothing_is_written(run, cohort, tmp_path: Path, write, options, message) -> None:
+    _, made, fields = run
+    (tmp_path / "files").mkdir()
+    write(tmp_path / "files", fields)
+    before = (made.folder / "rows.jsonl").read_bytes(), (made.folder / "run.json").read_bytes()
+    with pytest.raises(RequestError, match=message):
+        score(run, tmp_path / "files", cohort, **options)
+    assert before == ((made.folder / "rows.jsonl").read_bytes(), (made.folder / "run.json").read_bytes())
+
+
+def test_two_formats_or_another_grid_are_refused_and_nothing_is_written(run, cohort: Path, tmp_path: Path) -> None:
+    _, _, fields = run
+    (tmp_path / "files").mkdir()
+    ants(tmp_path / "files", fields)
+    last = sorted((tmp_path / "files").iterdir())[-1]
+    image = nib.load(last)
+    nib.Nifti1Image(np.asarray(image.dataobj)[1:], image.affine, image.header).to_filename(last)
+    with pytest.raises(RequestError, match="resample it to the case's grid"):
+        score(run, tmp_path / "files", cohort, out=tmp_path / "out")
+    last.unlink()
+    np.save(tmp_path / "files" / last.name.replace("_1Warp.nii.gz", ".npy"), next(iter(fields.values())))
+    with pytest.raises(RequestError, match="two formats"):
+        score(run, tmp_path / "files", cohort, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("case;time\n", "lacks the column case or seconds"),
+        ("case,seconds\nb3_to_b4,fast\n", "line 2: seconds are not a number"),
+        ("case,seconds\nb3_to_b9,1\n", "unknown case in"),
+        ("case,seconds\nb3_to_b4,-1\n", "0 or more"),
+    ],
+)
+def test_bad_tables_of_times_are_refused(run, cohort: Path, tmp_path: Path, table: str, message: str) -> None:
+    ants(tmp_path, run[2])
+    (tmp_path / "times.csv").write_text(table)
+    with pytest.raises((DataError, RequestError), match=message):
+        score(run, tmp_path, cohort, out=tmp_path / "out")
+
+
+def test_export_refuses_what_is_not_there(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, made, _ = run
+    with pytest.raises(RequestError, match="did you mean 'Run'"):
+        mrbench.export(made.folder, tmp_path, methods=["Ru"])
+    with pytest.raises(RequestError, match="unknown format to write 'fsl'"):
+        mrbench.export(made.folder, tmp_path, format="fsl")
+    with pytest.raises(RequestError, match="no rows"):
+        mrbench.export(tmp_path, tmp_path)
+    monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "other"))
+    with pytest.raises(RequestError, match="in the cache of this machine"):
+        mrbench.export(made.folder, tmp_path)
+
+
+def test_names_of_methods_stay_in_the_folder(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board's file chooses no path."""
+    _, made, _ = run
+    (tmp_path / "board").mkdir()
+    store = RowStore(tmp_path / "board/rows.jsonl")
+    for row in made.rows:
+        store.append(Row(**{**vars(row), "method": "../../evil"}))
+    (tmp_path / "board/run.json").write_text((made.folder / "run.json").read_text())
+    mrbench.export(tmp_path / "board", tmp_path / "a/b/out")
+    assert not list(tmp_path.glob("evil*")) and [p.name for p in (tmp_path / "a/b/out").iterdir()] == ["_.._evil"]
