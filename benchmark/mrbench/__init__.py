@@ -38,7 +38,7 @@ _LAZY = {
             "table",
             "train",
             "tune",
-        ),  # fmt: skip
+        ),
         "mrbench.api",
     ),
     "bind": "mrbench.core.setting",

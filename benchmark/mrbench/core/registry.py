@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mrbench.core.command import COMMAND, command_method
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import Method
@@ -50,13 +51,15 @@ def method_names(task: str) -> list[str]:
 def find_method(name: str, task: str) -> type[Method]:
     """Return the method class of that name, from an entry point or a Python file.
 
-    ``file.py`` alone means the one method of that task in it.
+    ``file.py`` alone means the one method of that task in it, ``cmd:...`` a shell command.
 
     Raises
     ------
     RequestError
         If there is none, with a suggestion; or if a file has no such method for this task.
     """
+    if name.startswith(COMMAND):
+        return command_method(name, task)
     if is_file(name):
         method = _from_file(name, Method, "method", lambda method: getattr(method, "task", task) == task)
     elif name in (names := method_names(task)):

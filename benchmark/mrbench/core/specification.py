@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mrbench.core.command import COMMAND
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Method
 
@@ -43,7 +44,7 @@ class MethodSpec:
 
 
 def parse_spec(text: str) -> MethodSpec:
-    """Read ``name[param=value,...]``, ``name:param=value,...`` or ``Alias=name[...]``.
+    """Read ``name[param=value,...]``, ``name:param=value,...``, ``cmd:...`` or ``Alias=name[...]``.
 
     Values are Python literals (``5``, ``[3, 5]``, ``'a,b'``, ``None``), ``true``, ``false``, or plain words. The form
     with a colon needs no quotes in a shell that expands brackets.
@@ -61,8 +62,12 @@ def parse_spec(text: str) -> MethodSpec:
     True
     >>> parse_spec("Ours=mine.py:register").alias
     'Ours'
+    >>> parse_spec("Ours=cmd:mytool --in={image} {output}").name
+    'cmd:mytool --in={image} {output}'
     """
     alias, rest = _split_alias(text.strip())
+    if rest.startswith(COMMAND):  # everything after it is the shell's
+        return MethodSpec(rest, {}, alias)
     name, inside = _split_parameters(text, rest)
     if not name:
         raise RequestError(f"method '{text}' has no name; {FORM}.")

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -96,6 +97,10 @@ class Task(ABC, Generic[Inputs, Reference]):
 
     holds: Holds = "image"
     """What a prediction is, for files of predictions."""
+    input_names: tuple[str, ...] = ()
+    """What `write_inputs` returns, for commands to ask for."""
+    output_ending: str = ".nii.gz"
+    """Of the file that a command writes."""
 
     @property
     def primary(self) -> Metric:
@@ -173,6 +178,26 @@ class Task(ABC, Generic[Inputs, Reference]):
             If predictions of this task do not lie on a grid, or nobody has written where.
         """
         raise RequestError(f"predictions of {self.name} cannot be read from files; give the task a method `grid`.")
+
+    def write_inputs(self, inputs: Inputs, folder: Path) -> Mapping[str, Path | float]:
+        """Write what a method sees as files for a command; returns paths and numbers by `input_names`.
+
+        Raises
+        ------
+        RequestError
+            If the task writes no files.
+        """
+        raise RequestError(f"{self.name} writes no files for commands; give the task a method `write_inputs`.")
+
+    def read_output(self, inputs: Inputs, path: Path) -> Any:
+        """Read what a command wrote as a prediction.
+
+        Raises
+        ------
+        DataError
+            If the file is bad.
+        """
+        raise RequestError(f"{self.name} reads no files of commands; give the task a method `read_output`.")
 
     def evaluate(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Any:
         """Return what the metrics compute from: whatever several of them share is made there once."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.metrics.image import image_scores, nmse
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 from mrbench.physics.sampling import calibration_size, centred, true_acceleration
+from mrbench.tasks.files import read_prediction, write_kspace
 from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, Sampling, draw_mask
 
 EVERY = 4
@@ -122,6 +124,8 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
 
     name = "reconstruction"
     representation = "k-space"
+    input_names = ("kspace",)
+    output_ending = ".h5"
     tracks = TRACKS
     metrics = METRICS
 
@@ -212,6 +216,13 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         if not 0.5 < ratio < 2:
             return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
         return None
+
+    def write_inputs(self, inputs: ReconstructionInputs, folder: Path) -> Mapping[str, Path | float]:
+        return write_kspace(folder, inputs.kspace, inputs.mask)
+
+    def read_output(self, inputs: ReconstructionInputs, path: Path) -> Any:
+        frames, _, rows, columns = inputs.kspace.shape
+        return read_prediction(path, self.holds, Grid((frames, rows, columns), inputs.spacing))
 
     def grid(self, setting: Setting, case: Case[ReconstructionInputs, ReconstructionReference]) -> Grid:
         frames, _, rows, columns = case.inputs.kspace.shape

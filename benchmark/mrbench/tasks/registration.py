@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from mrbench.metrics.deformation import (
     warp,
 )
 from mrbench.metrics.overlap import LabelOverlap, hd95_per_label, merge_labels
+from mrbench.tasks.files import read_prediction, write_images
 
 CONTRAST = "T1"
 
@@ -170,6 +172,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     )
     breakdown = "dice_by_structure"
     holds = "field"
+    input_names = ("fixed", "moving", "fixed_mask", "moving_mask")
     metrics = METRICS
 
     def cases(self, setting: Setting) -> list[CaseId]:
@@ -238,6 +241,12 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
             return None
         share, own = tried.by_name[str(best)].labels, tried.by_name[str(OURS)].labels
         return f"the field fits better read {best.changes}: {share:.2f} of sampled labels agree instead of {own:.2f}"
+
+    def write_inputs(self, inputs: RegistrationInputs, folder: Path) -> Mapping[str, Path | float]:
+        return write_images(folder, inputs.spacing, {name: getattr(inputs, name) for name in self.input_names})
+
+    def read_output(self, inputs: RegistrationInputs, path: Path) -> Any:
+        return read_prediction(path, self.holds, Grid(inputs.fixed.shape, inputs.spacing))
 
     def pair(self, case: Case[RegistrationInputs, RegistrationReference]) -> Pair:
         """What the conventions of a field are tried on."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
+from mrbench.tasks.files import read_prediction, write_images
 
 LOWEST_GAIN = 0.6
 """Of a volume in the units of its input; Rician noise of 20 % that nothing was done about brightens 1.3 times."""
@@ -155,6 +157,7 @@ class Restoration(Task[Any, RestorationReference]):
     """
 
     representation = "volumes"
+    input_names = ("image", "sigma")
 
     @abstractmethod
     def degrade(self, case: CaseId, volume: np.ndarray, track: Track[Any], spacing: tuple[float, float, float]) -> Any:
@@ -210,6 +213,12 @@ class Restoration(Task[Any, RestorationReference]):
         if LOWEST_GAIN < gain < 1 / LOWEST_GAIN:
             return None
         return f"the volume is {gain:.3g} times as bright as the reference; keep the units of the input."
+
+    def write_inputs(self, inputs: Any, folder: Path) -> Mapping[str, Path | float]:
+        return {**write_images(folder, inputs.spacing, {"image": inputs.image}), "sigma": inputs.sigma}
+
+    def read_output(self, inputs: Any, path: Path) -> Any:
+        return read_prediction(path, self.holds, Grid(inputs.image.shape, inputs.spacing))
 
     def grid(self, setting: Setting, case: Case[Any, RestorationReference]) -> Grid:
         return Grid(case.reference.volume.shape, case.spacing)

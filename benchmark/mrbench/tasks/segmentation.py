@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.overlap import dice, hd95_mm
+from mrbench.tasks.files import read_prediction, write_images
 
 CONTRASTS = ("T1", "T1c", "T2", "FLAIR")
 HIGHEST_LABEL = 3
@@ -150,6 +152,7 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
         Track("glioma", "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour", {"contrasts": CONTRASTS})
     )
     holds = "labels"
+    input_names = (*CONTRASTS, "mask")
     metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT)
 
     def cases(self, setting: Setting) -> list[CaseId]:
@@ -200,6 +203,13 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
             gain = f"Dice {mirrored[best]:.3f} instead of {upright:.3f}"
             return f"the label map fits better mirrored along {best}: {gain}."
         return None
+
+    def write_inputs(self, inputs: SegmentationInputs, folder: Path) -> Mapping[str, Path | float]:
+        images = dict(zip(CONTRASTS, inputs.images, strict=True))
+        return write_images(folder, inputs.spacing, {**images, "mask": inputs.mask})
+
+    def read_output(self, inputs: SegmentationInputs, path: Path) -> Any:
+        return read_prediction(path, self.holds, Grid(inputs.mask.shape, inputs.spacing))
 
     def grid(self, setting: Setting, case: Case[SegmentationInputs, SegmentationReference]) -> Grid:
         return subject_grid(setting.dataset, case.subjects[0], case.reference.labels.shape, case.spacing)

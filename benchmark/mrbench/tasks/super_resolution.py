@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError
+from mrbench.core.grid import Grid
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
 from mrbench.core.setting import Setting
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.physics.noise import complex_noise
 from mrbench.physics.resolution import Degradation, spline
+from mrbench.tasks.files import read_prediction
 from mrbench.tasks.restoration import GMSD, HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_3D, SSIM_FG, Restoration
 
 
@@ -119,6 +123,10 @@ class SuperResolution(Restoration):
         low = low_resolution(setting, volume, rng_for(case.id, f"noise {track.name}"))
         wide = tuple(mm * factor for mm, factor in zip(spacing, setting.degradation.factors, strict=True))
         return SuperResolutionInputs(low, setting.degradation, setting.noise, wide)  # type: ignore[arg-type]
+
+    def read_output(self, inputs: SuperResolutionInputs, path: Path) -> Any:
+        fine = tuple(mm / factor for mm, factor in zip(inputs.spacing, inputs.degradation.factors, strict=True))
+        return read_prediction(path, self.holds, Grid(inputs.shape, fine))  # type: ignore[arg-type]
 
     def protocol(self, setting: Setting) -> Protocol:
         loss = {"what": setting.track.description, **setting.track.facts}

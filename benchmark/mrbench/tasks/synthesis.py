@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from mrbench.metrics.image import (
     volume_ssim,
 )
 from mrbench.metrics.overlap import dice_per_label
+from mrbench.tasks.files import read_prediction, write_images
 
 CEILING = 1.5
 """Highest intensity, of the 99.5th percentile of the contrast in the brain; what is brighter is clipped."""
@@ -238,6 +240,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     representation = "contrasts"
     tracks = TRACKS
     tracks_apart = True
+    input_names = ("image", "mask")
     metrics = (PSNR, SSIM, MAE, NMSE, INFORMATION, TISSUES, PSNR_WHOLE, SSIM_WHOLE, MAE_WHOLE, CYCLE)
 
     def cases(self, setting: Setting) -> list[CaseId]:
@@ -283,6 +286,12 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         if not 1 / 3 < ratio < 3:
             return f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
         return None
+
+    def write_inputs(self, inputs: SynthesisInputs, folder: Path) -> Mapping[str, Path | float]:
+        return write_images(folder, inputs.spacing, {"image": inputs.image, "mask": inputs.mask})
+
+    def read_output(self, inputs: SynthesisInputs, path: Path) -> Any:
+        return read_prediction(path, self.holds, Grid(inputs.image.shape, inputs.spacing))
 
     def grid(self, setting: Setting, case: Case[SynthesisInputs, SynthesisReference]) -> Grid:
         return subject_grid(setting.dataset, case.subjects[0], case.reference.image.shape, case.spacing)
