@@ -206,6 +206,8 @@ def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> M
 
 def _with_fallback(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:
     """Where nobody trained for the dataset and track, show a learned method with named weights of other data."""
+    if not method.takes_weights:
+        return spec
     instance = built(method, _with_weights(setting, method, spec))
     name = instance.fallback_weights(setting.track)
     if name is None or instance.skip_reason(setting.track) or _has_weights(instance):

@@ -78,10 +78,12 @@ class Method(ABC):
         ------
         RequestError
         """
-        defaults = cls.parameters()
+        defaults, declared = cls.parameters(), inspect.signature(cls.__init__).parameters
         for name, value in parameters.items():
             if name not in defaults:
                 raise unknown_name(f"parameter of {cls.__name__}", name, defaults)
+            if isinstance(value, str) and name in declared and "str" in str(declared[name].annotation):
+                continue  # ``float | str``: a number by default, or a word
             if expected := _wrong_type(defaults[name], value):
                 raise RequestError(f"parameter {name} of {cls.__name__} takes {expected}, not {value!r}; give one.")
         return cls(**parameters)
