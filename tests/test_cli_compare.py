@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from mrbench.core.registry import find_task
 from mrbench.core.row import Row
 from mrbench.engine.store import RowStore
+from tests.command import mrbench
 
 PRIMARY = find_task("denoising").primary.name
 
@@ -33,11 +32,8 @@ def write(folder: Path, methods: dict[str, float], people: range, **changes) -> 
             RowStore(folder / "rows.jsonl").append(replace(row, **changes))
 
 
-def compare(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "mrbench", "compare", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
+def compare(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return mrbench("compare", *arguments, cwd=cwd)
 
 
 @pytest.fixture

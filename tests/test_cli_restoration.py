@@ -179,10 +179,10 @@ def test_built_in_baselines_on_a_folder(heads: Path, mine: Path) -> None:
     [
         (["-t", "super-resolution", "-k", "3d-x3"], "did you mean '3d-x2"),
         (["-t", "denoising", "-k", "rician"], "did you mean 'rician-10'"),
-        (["-t", "super-resolution", "-d", "cine-sim"], "has no volumes; choose icbm-sim, ixi-hh-2mm or folder:PATH"),
+        (["-t", "super-resolution", "-d", "cine-sim"], "has no volumes; choose icbm-sim, ixi-hh-2mm"),
         (["-t", "denoising", "-d", "msd-hippocampus"], "'msd-hippocampus' has no volumes"),
         (["-t", "super-resolution", "-d", "folder:nowhere"], "nowhere is not a folder"),
-        (["-t", "denoising", "-d", "folder:."], "holds no NIfTI volume"),
+        (["-t", "denoising", "-d", "folder:."], "holds nothing that can be read; write NIfTI volumes"),
     ],
 )  # fmt: skip
 def test_wrong_requests_are_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:

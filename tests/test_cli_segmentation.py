@@ -57,8 +57,8 @@ def test_a_release_is_scored_and_a_missing_file_is_named(release: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-d", "open-ms"], "'open-ms' has no tumours; choose icbm-sim or folder:PATH"),
-        (["-d", "folder:."], "holds neither subjects.csv nor folders such as BraTS20_Training_001"),
+        (["-d", "open-ms"], "'open-ms' has no tumours; choose icbm-sim, folder:PATH"),
+        (["-d", "folder:."], "holds nothing that can be read; write subjects.csv, or give the folder"),
         (["-k", "tumour"], "track of segmentation"),
     ],
 )

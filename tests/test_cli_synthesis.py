@@ -89,7 +89,7 @@ def test_weights_tell_what_they_started_from(brains: Path, tmp_path: Path) -> No
     ("arguments", "sentence"),
     [
         (["-k", "t1-to-flair"], "did you mean 't1-to-t2'"),
-        (["-d", "ixi-hh-2mm"], "'ixi-hh-2mm' has no contrasts; choose icbm-sim, open-ms, sri24 or folder:PATH"),
+        (["-d", "ixi-hh-2mm"], "'ixi-hh-2mm' has no contrasts; choose icbm-sim, open-ms"),
         (["-d", "sri24", "--split", "train"], "has no train cases"),
     ],
 )
