@@ -8,7 +8,7 @@ from mrbench.tasks.denoising import DenoisingInputs
 from mrbench_baselines.denoising.smoother import TUNED, Smoother
 
 LEVELS = 3
-"""Scales, where the volume is large enough for them. scikit-image's own choice is one for a slab of 40 slices, which
+"""Scales, where the volume is large enough for them. The choice of scikit-image is one for a slab of 40 slices, which
 leaves all noise of twice the voxel and more: 5 dB at 20 %."""
 
 

@@ -1,4 +1,4 @@
-"""Training slices again: the memoriser that every generator must be told from."""
+"""Training slices again: the memoriser that every generator must differ from."""
 
 from __future__ import annotations
 

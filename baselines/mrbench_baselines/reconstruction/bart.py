@@ -68,7 +68,7 @@ class BartPics(Method):
             _bart(folder, "ecalib", "-m1", "-c", "0", "-r", f"{columns}:{rows}:1",
                   "-k", ":".join(map(str, [*sides, 1])), "kspace", "maps")  # fmt: skip
             if not read_cfl(folder / "maps").any():
-                raise MrbenchError("bart ecalib made empty maps: the calibration block is too small for it.")
+                raise MrbenchError("bart ecalib returned empty maps: the calibration block is too small for it.")
         options = [option.format(self.strength) for option in REGULARISERS[self.regulariser]]
         _bart(folder, "pics", "-S", "-i", str(self.iterations), *options, "-p", "pattern", "kspace", "maps", "image")
         return read_cfl(folder / "image").reshape(kspace.shape[1:])

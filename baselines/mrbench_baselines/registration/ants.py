@@ -28,7 +28,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "reg_iterations": (100, 70, 50, 20),
     },
 }
-"""``default``: ANTsPy's own, whose last resolution has no iterations. ``transmorph``: the one in TransMorph's
+"""``default``: that of ANTsPy, whose last resolution has no iterations. ``transmorph``: the one in TransMorph's
 IXI table (mean squares). ``cc``: cross-correlation of radius 2 with iterations at full resolution."""
 
 
@@ -61,7 +61,7 @@ class AntsSyN(Method):
         return field
 
     def register(self, inputs: RegistrationInputs, folder: Path) -> tuple[np.ndarray, list[str]]:
-        """Return our field and the files of ANTs' own transforms, which lie in ``folder``."""
+        """Return our field and the files of ANTs' transforms, which lie in ``folder``."""
         import ants
 
         fixed, moving = (_image(array, inputs.spacing) for array in (inputs.fixed, inputs.moving))

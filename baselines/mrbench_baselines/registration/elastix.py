@@ -56,7 +56,7 @@ RECIPES: dict[str, dict[str, str]] = {
         "Metric1Weight": "1",
     },
 }
-"""``default``: elastix's own B-spline map (4 resolutions, 16 mm grid, mutual information and bending energy).
+"""``default``: the B-spline map of elastix (4 resolutions, 16 mm grid, mutual information and bending energy).
 ``par0035``: the brain recipe of the elastix model zoo (Hammers atlas, 5 mm grid), its B-spline stage.
 ``ncc-bending``: the same with normalised correlation, bending energy and the fixed mask, the best regularised
 setting that was measured on IXI."""

@@ -20,7 +20,7 @@ SCALES, ITERATIONS = [4, 2, 1], [100, 50, 20]
 class FireANTs(Method):
     """FireANTs greedy registration with local cross-correlation, by the authors' package.
 
-    The package has its own licence and pins other packages' versions; mrbench does not depend on it.
+    The package has a licence of its own and pins other packages' versions; mrbench does not depend on it.
 
     Parameters
     ----------

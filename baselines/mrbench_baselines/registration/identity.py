@@ -1,4 +1,4 @@
-"""Identity: what the affine alignment of the data set alone gives."""
+"""Identity: what the affine alignment of the dataset alone gives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Identity(Method):
     """No motion: the score before registration."""
 
     task = "registration"
-    reference = "none: the data set's own affine alignment"
+    reference = "none: the dataset's affine alignment"
     quick_presets = ({},)
 
     def predict(self, inputs: RegistrationInputs) -> np.ndarray:

@@ -26,7 +26,7 @@ LEAST_SPREAD, FARTHEST = 0.15, 15.0
 """A spread is at least about the noise, in SDs of the brain; a residual is at most so many spreads."""
 
 KNOWN = 1 / 3
-"""Share of the train people who must be healthy at a place for the atlas to know it."""
+"""Share of the train subjects that must be healthy at a place for the atlas to know it."""
 
 AROUND_MM = 2.0
 """SD of the Gaussian that averages the residuals around a voxel."""
@@ -35,11 +35,11 @@ AROUND_MM = 2.0
 class Atlas(GaussianMixture):
     """Gaussian mixtures of the contrasts and of their residuals from a registered healthy atlas.
 
-    The atlas holds at each place the median of each contrast over the train people, tumours left out, and their
+    The atlas holds at each place the median of each contrast over the train subjects, tumours left out, and their
     spread (median absolute deviation). Affine registration and demons of T1 bring it to a brain. A residual is how
     many spreads a voxel lies from the median; residuals, and their means around the voxel, stand in the mixtures
     beside the contrasts. What is bright where it is bright in everyone is then no tumour, as in template-moderated
-    classification (Kaus et al., Radiology 2001). Of what is found, the thickest piece is kept.
+    classification (Kaus et al., Radiology 2001). Of what is unusual, the thickest piece is kept.
 
     Parameters
     ----------
@@ -62,17 +62,17 @@ class Atlas(GaussianMixture):
         Demons().setup(resources)
 
     def fit(self, examples: TrainingTumours) -> None:
-        people = list(examples.subjects)
-        images = [coarse_t1(person.inputs) for person in people]
+        subjects = list(examples.subjects)
+        images = [coarse_t1(subject.inputs) for subject in subjects]
         self.reference_ = images[0]
-        affines = [affine_to_atlas(i, p.inputs, self.reference_) for i, p in zip(images, people, strict=True)]
-        self.target_ = _middle_t1(people, affines, self.reference_)
+        affines = [affine_to_atlas(i, p.inputs, self.reference_) for i, p in zip(images, subjects, strict=True)]
+        self.target_ = _middle_t1(subjects, affines, self.reference_)
         fields = [field_to_atlas(*pair, self.target_) for pair in zip(images, affines, strict=True)]
-        self.atlas_ = _atlas(people, [from_atlas(*pair) for pair in zip(affines, fields, strict=True)])
+        self.atlas_ = _atlas(subjects, [from_atlas(*pair) for pair in zip(affines, fields, strict=True)])
         transforms = [to_atlas(*pair) for pair in zip(affines, fields, strict=True)]
         self.fit_mixtures(
             (_compared(p.inputs, self.atlas_, t), p.labels[p.inputs.mask])
-            for p, t in zip(people, transforms, strict=True)
+            for p, t in zip(subjects, transforms, strict=True)
         )
 
     def features(self, inputs: SegmentationInputs) -> np.ndarray:
@@ -88,13 +88,13 @@ class Atlas(GaussianMixture):
         scores = super().scores(features)
         return scores - logsumexp(scores, axis=0)
 
-    def tumour_of(self, found: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    def tumour_of(self, candidate: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
         """The thickest piece: caps of white-matter hyperintensity may be larger than a tumour, but they are thin."""
         from scipy.ndimage import distance_transform_edt, label
 
-        depth = distance_transform_edt(found, spacing)
-        pieces, _ = label(found)
-        return found & (pieces == pieces.flat[depth.argmax()])
+        depth = distance_transform_edt(candidate, spacing)
+        pieces, _ = label(candidate)
+        return candidate & (pieces == pieces.flat[depth.argmax()])
 
 
 def _channels(maps: np.ndarray, spacing: tuple[float, float, float]) -> Any:
@@ -119,28 +119,28 @@ def _grid(inputs: SegmentationInputs) -> Any:
     return to_sitk(inputs.mask.astype(np.uint8), inputs.spacing, ORIGIN)
 
 
-def _middle_t1(people: Sequence[TumourExample], affines: Sequence[Any], grid: Any) -> Any:
+def _middle_t1(subjects: Sequence[TumourExample], affines: Sequence[Any], grid: Any) -> Any:
     """The median of T1 after affine registration alone, which demons bring every brain to."""
     moved = [
         _moved(
             np.where(p.labels > 0, np.nan, scaled_t1(p.inputs))[None], p.inputs.spacing, grid, affine.GetInverse(), 0
         )
-        for p, affine in zip(people, affines, strict=True)
+        for p, affine in zip(subjects, affines, strict=True)
     ]
     return to_sitk(np.nan_to_num(_median(np.stack(moved))[0]), grid.GetSpacing()[::-1], ORIGIN)
 
 
-def _atlas(people: Sequence[TumourExample], transforms: Sequence[Any]) -> Any:
-    """Medians of the contrasts and their spreads on the grid of the first person: a SimpleITK image of 8 channels."""
+def _atlas(subjects: Sequence[TumourExample], transforms: Sequence[Any]) -> Any:
+    """Medians of the contrasts and their spreads on the grid of the first subject: a SimpleITK image of 8 channels."""
     from scipy.ndimage import binary_dilation
 
-    home = people[0].inputs
+    home = subjects[0].inputs
     near = binary_dilation(home.mask, iterations=2)
     moved = []
-    for person, transform in zip(people, transforms, strict=True):
-        healthy = person.inputs.mask & (person.labels == 0)
-        maps = np.where(healthy, person.inputs.images, np.nan)
-        moved.append(_moved(maps, person.inputs.spacing, _grid(home), transform, np.nan)[:, near])
+    for subject, transform in zip(subjects, transforms, strict=True):
+        healthy = subject.inputs.mask & (subject.labels == 0)
+        maps = np.where(healthy, subject.inputs.images, np.nan)
+        moved.append(_moved(maps, subject.inputs.spacing, _grid(home), transform, np.nan)[:, near])
     values = np.stack(moved)
     middle = _median(values)
     known = np.isfinite(values).mean(0) >= KNOWN

@@ -88,6 +88,6 @@ class GaussianMixture(FittedMethod):
                 scores[label] = mixture.score_samples(features) + self.log_priors_[label]
         return scores
 
-    def tumour_of(self, found: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-        """The piece of what was found that is the tumour: here the largest."""
-        return largest_piece(found)
+    def tumour_of(self, candidate: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+        """The piece of the candidate voxels that is the tumour: here the largest."""
+        return largest_piece(candidate)

@@ -35,11 +35,11 @@ class HistogramMatching(FittedMethod):
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``."""
-        own = inputs.image[inputs.mask]
-        rank = np.searchsorted(np.sort(own), own) / len(own)
-        made = np.zeros(inputs.image.shape, np.float32)
-        made[inputs.mask] = np.interp(1 - rank if self.invert else rank, QUANTILES, self.values_)
-        return made
+        source = inputs.image[inputs.mask]
+        rank = np.searchsorted(np.sort(source), source) / len(source)
+        prediction = np.zeros(inputs.image.shape, np.float32)
+        prediction[inputs.mask] = np.interp(1 - rank if self.invert else rank, QUANTILES, self.values_)
+        return prediction
 
 
 class JointHistogram(FittedMethod):
@@ -67,10 +67,10 @@ class JointHistogram(FittedMethod):
 
         ((source, target),) = examples.tracks
         given, wanted = (np.concatenate([s.images[name][s.mask] for s in examples.scans]) for name in (source, target))
-        bins, found = self._bin(given), np.arange(self.bins)
+        bins, levels = self._bin(given), np.arange(self.bins)
         known = np.bincount(bins, minlength=self.bins) > 0
-        values = (mean if self.statistic == "mean" else median)(wanted, bins, found[known])
-        self.table_ = np.interp(found, found[known], values).astype(np.float32)
+        values = (mean if self.statistic == "mean" else median)(wanted, bins, levels[known])
+        self.table_ = np.interp(levels, levels[known], values).astype(np.float32)
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``."""

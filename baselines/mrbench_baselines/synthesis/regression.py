@@ -38,9 +38,9 @@ class VoxelRegression(FittedMethod):
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``."""
         features = voxel_features(inputs.image, inputs.mask, inputs.spacing, patch=self.patch)
-        made = np.zeros(inputs.image.shape, np.float32)
-        made[inputs.mask] = np.maximum(self.regressor_.predict(features), 0)
-        return made
+        prediction = np.zeros(inputs.image.shape, np.float32)
+        prediction[inputs.mask] = np.maximum(self.regressor_.predict(features), 0)
+        return prediction
 
 
 class Polynomial(VoxelRegression):
