@@ -94,7 +94,8 @@ def families(name: str) -> str:
         score = mean if low == "nan" else f"{mean} [{low}, {high}]"
         cost = f"{line['cpu_seconds_median']:.2g}"
         lines.setdefault(parse_spec(str(method)).name, [f"`{method}`", line["kind"], score, cost])
-    columns = ["method", "kind", f"{metric.label}, mean [95 % interval]", "CPU seconds"]
+    interval = " [95 % interval]" if any("[" in line[2] for line in lines.values()) else ""
+    columns = ["method", "kind", f"{metric.label}, mean{interval}", "CPU seconds"]
     title = board(name).partition("\n")[0].lstrip("# ")
     return f"{markdown_table(columns, [*lines.values()])}\n\n*{title}*"
 
