@@ -68,6 +68,7 @@ def test_a_messy_folder_is_read_and_what_is_left_out_is_named(tmp_path: Path) ->
         "gone.nii is a link to a file that is not there.",
         "pipe.nii is no regular file.",
     )
+    assert dataset.remark == f"Left out of scans: {' '.join(dataset.left_out)}"
     assert dataset.notes == ("Read as plain files: 4 subjects (4 test), image.",)
     assert all(dataset.load(subject).mask.any() for subject in dataset.subjects("test"))
 

@@ -126,3 +126,20 @@ def test_picture_shows_the_middle_slice(task: Registration, case: Case) -> None:
     np.testing.assert_array_equal(picture.reference, case.inputs.fixed[middle])
     np.testing.assert_allclose(picture.difference, picture.prediction - picture.reference)
     assert picture.grid is not None and picture.grid[0, 0, 0] == -3 and picture.grid[1, 0, 0] == 1
+
+
+def test_pairs_that_a_dataset_names_are_its_cases(task, dataset, monkeypatch) -> None:
+    ring = setting_of(task, dataset)
+    before = ring.protocol.hash
+    assert [case.id for case in ring.cases()] == ["b3_to_b4", "b4_to_b5", "b5_to_b3"]
+    monkeypatch.setattr(dataset, "pairs", lambda split: (("b3", "b5"), ("b5", "b3")))
+    named = setting_of(task, dataset)
+    assert [case.subjects for case in named.cases()] == [("b3", "b5"), ("b5", "b3")]
+    assert named.protocol.hash != before
+
+
+def test_pairs_of_one_name_are_refused(task, dataset, monkeypatch) -> None:
+    """A case was lost without a word."""
+    monkeypatch.setattr(dataset, "pairs", lambda split: (("a", "b_to_c"), ("a_to_b", "c")))
+    with pytest.raises(DataError, match="two pairs of blobs are both called 'a_to_b_to_c'; rename one"):
+        setting_of(task, dataset).cases()

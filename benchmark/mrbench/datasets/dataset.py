@@ -17,6 +17,9 @@ from mrbench.io.paths import checked_id, inside
 
 __all__ = ["Dataset", "SplitFile", "Subject", "check_subject"]
 
+REMARKS = 5
+"""Of what is left out: so many stand under a table, and the number of the others."""
+
 
 class Dataset(ABC):
     """A named cohort with fixed splits.
@@ -90,6 +93,14 @@ class Dataset(ABC):
     def pairs(self, split: str) -> tuple[tuple[str, str], ...] | None:
         """Pairs to register, ``(moving, fixed)``, where the data name them; None: whatever pairs a task chooses."""
         return None
+
+    @property
+    def remark(self) -> str:
+        """What lies among the files and is not used, to stand under a table; empty where nothing does."""
+        if not self.left_out:
+            return ""
+        more = f" And {len(self.left_out) - REMARKS} more." if len(self.left_out) > REMARKS else ""
+        return f"Left out of {self.name}: {' '.join(self.left_out[:REMARKS])}{more}"
 
     def add_extra_subjects(self, subjects: int) -> None:
         """Let that many more simulated subjects train; their ids are of no split, of this version or a later one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,7 +164,8 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     A prediction is a displacement field ``(3, z, y, x)``, in voxels of the fixed grid, pull-back:
     ``warped(p) = moving(p + u(p))``. The harness alone warps labels (nearest) and images (linear).
 
-    Cases are the ring of a split: each subject is moved onto the next, so each is fixed once and moving once.
+    Cases are the pairs that a dataset names, or else the ring of a split: each subject is moved onto the next, so each
+    is fixed once and moving once.
     """
 
     name = "registration"
@@ -176,11 +178,15 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     metrics = METRICS
 
     def cases(self, setting: Setting) -> list[CaseId]:
-        ring = setting.dataset.subjects(setting.split)
-        if len(ring) < 2:
-            return []
-        pairs = zip(ring, (*ring[1:], ring[0]), strict=True)
-        return [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs]
+        dataset: Dataset = setting.dataset  # type: ignore[assignment]
+        ring = dataset.subjects(setting.split)
+        pairs = dataset.pairs(setting.split)
+        if pairs is None:
+            pairs = tuple(zip(ring, (*ring[1:], ring[0]), strict=True)) if len(ring) > 1 else ()
+        cases = [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs]
+        if twice := [name for name, count in Counter(case.id for case in cases).items() if count > 1]:
+            raise DataError(f"two pairs of {dataset.name} are both called '{twice[0]}'; rename one of their subjects.")
+        return cases
 
     def load(self, setting: Setting, case: CaseId) -> Case[RegistrationInputs, RegistrationReference]:
         dataset: Dataset = setting.dataset  # type: ignore[assignment]
@@ -213,7 +219,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
             settings={
                 "dataset": dataset.name,
                 "contrast": CONTRAST,
-                "pairs": "ring",
+                "pairs": "ring" if dataset.pairs(setting.split) is None else "as the dataset names them",
                 "structures": {name: list(labels) for name, labels in dataset.structures.items()},
                 "label_warp": "nearest",
                 "absent_label": "left out where absent from the fixed or the moving image",
