@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mrbench.core.errors import DataError, RequestError
+from mrbench.core.errors import DataError, MrbenchError, RequestError
 from mrbench.core.row import Row
+from mrbench.engine.provenance import read_runs, record_run
 from mrbench.engine.store import RowStore
+from mrbench.io.files import inside
 
 ROW = Row(
     key="k1", task="registration", track="inter-subject", dataset="d", simulated=False, fingerprint="f", split="test",
@@ -110,3 +117,86 @@ def test_rows_from_before_memory_was_measured_load_and_stay_as_they_are(store: R
     assert [row.memory_mib for row in store.repair()] == [None] * 3 and store.path.read_bytes() == whole
     store.append(replace(ROW, key="k4", case="k4", memory_mib=12.5))
     assert store.read()[-1].memory_mib == 12.5
+
+
+def record(**changes: object) -> str:
+    return json.dumps({**json.loads(ROW.to_json()), **changes})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        record().replace('"seconds": null', '"seconds": NaN'), record(seconds=-1), record(kind="x"), record(method=[]),
+        record(status="fine"), record(metrics={"dice": "high"}), record(metrics=None), record(threads=0),
+        record(subjects="ab"), record(details=[]), record(unknown=1), record().replace("identity", "\\ud800"),
+        "[]", "null", "{", "", '{"schema": 1e400}', "[" * 10_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_row_is_one_sentence(store: RowStore, line: str) -> None:
+    store.path.write_text(f"{ROW.to_json()}\n{line}\n{ROW.to_json()}\n")
+    with pytest.raises(DataError, match="line 2 is not a row") as caught:
+        store.read()
+    assert "\n" not in str(caught.value)
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_damage_anywhere_is_refused_or_leaves_a_whole_row(data: st.DataObject) -> None:
+    line = bytearray(ROW.to_json().encode())
+    line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        row = Row.from_json(bytes(line))
+    except ValueError:
+        return
+    Row.from_json(row.to_json())
+
+
+def links(target: Path, path: Path) -> None:
+    path.symlink_to(target)
+
+
+def pipes(target: Path, path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folders(target: Path, path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize("put", [links, pipes, folders])
+@pytest.mark.parametrize("name", ["rows.jsonl", ".lock", "run.json"])
+def test_only_files_are_read_and_written(tmp_path: Path, put: Callable[[Path, Path], None], name: str) -> None:
+    target, folder = tmp_path / "foreign", tmp_path / "board"
+    target.write_text("mine")
+    folder.mkdir()
+    put(target, folder / name)
+    store = RowStore(folder / "rows.jsonl")
+    with pytest.raises(MrbenchError) as caught, store.locked():
+        store.append(ROW)
+        record_run(folder / "run.json", "r", {})
+    assert name in str(caught.value) and "\n" not in str(caught.value) and target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"runs": []}', '{"runs": {"r": 1}}', "[" * 10_000, "\udcff"])
+def test_a_record_of_runs_that_is_none_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(DataError, match="not a record of runs"):
+        read_runs(tmp_path / "run.json")
+
+
+def test_what_a_killed_run_left_is_removed_at_the_next_start(store: RowStore) -> None:
+    left = [store.path.with_name(f".{name}.abc") for name in ("rows.jsonl", "run.json")]
+    for path in left:
+        path.write_text("half")
+    with store.locked():
+        assert not any(path.exists() for path in left) and len(store.read()) == 3
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "a\0b", "x" * 256])
+def test_a_name_from_outside_stays_below_its_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="cannot be a file name"):
+        inside(tmp_path, "logs", name)
+    assert inside(tmp_path, "logs", "plain.log") == tmp_path / "logs" / "plain.log"
+    (tmp_path / "logs").symlink_to(tmp_path.parent)
+    with pytest.raises(DataError, match="is a link"):
+        inside(tmp_path, "logs", "plain.log")
