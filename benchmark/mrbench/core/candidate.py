@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from mrbench.core.case import CaseId
-from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.core.dataset import Dataset
+from mrbench.core.errors import DataError, MethodSkipped, RequestError
 from mrbench.core.method import TUNED, LearnedMethod, Method
 from mrbench.core.registry import find_method, method_names
 from mrbench.core.setting import Setting
@@ -56,19 +57,38 @@ class Candidate:
 
     def prediction_key(self, case: CaseId) -> str:
         """Hash of all that a prediction depends on, and nothing else."""
+        if case.id not in self._keys:
+            setting = self.setting
+            content = [_content(setting.dataset, subject) for subject in setting.task.subjects_for(setting, [case])]
+            self._keys[case.id] = _hash(case.id, content, self._facts)
+        return self._keys[case.id]
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        return {}
+
+    @cached_property
+    def _facts(self) -> str:
+        """What is the same for all cases."""
         setting = self.setting
         learned_from = setting.dataset.subjects("train") if self.method.fitted else ()
-        subjects = [*setting.task.subjects_for(setting, [case]), *learned_from]
         return _hash(
-            setting.task.name, setting.task.version, setting.track.name, setting.track.facts, case.id, setting.seed,
-            [setting.dataset.content_key(subject) for subject in subjects],
-            self.method.__qualname__, sorted(self.resolved.parameters.items()),
-            _contents(self.resolved.parameters), self.source, self.weights,
+            setting.task.name, setting.task.version, setting.track.name, setting.track.facts, setting.seed,
+            [_content(setting.dataset, subject) for subject in learned_from], self.method.__qualname__,
+            sorted(self.resolved.parameters.items()), _contents(self.resolved.parameters), self.source, self.weights,
         )  # fmt: skip
 
     def row_key(self, case: CaseId) -> str:
         """Hash of all that a row depends on: its prediction, the split and the protocol."""
         return _hash(self.prediction_key(case), self.setting.split, self.setting.protocol.hash)
+
+
+def _content(dataset: Dataset, subject: str) -> str:
+    """The content of a subject; where its files are bad, its rows will say so, and no other's."""
+    try:
+        return dataset.content_key(subject)
+    except DataError:
+        return "unreadable"
 
 
 def _hash(*facts: Any) -> str:

@@ -8,7 +8,6 @@ import platform
 import subprocess
 import sys
 from functools import lru_cache
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,13 @@ def _cpu_model() -> str:
 
 @lru_cache
 def package_versions() -> dict[str, str]:
-    """Every installed distribution and its version."""
-    return dict(sorted((d.metadata["Name"].lower(), d.version) for d in distributions()))
+    """Every installed distribution and its version, from the names of their folders: reading them all takes 0.4 s."""
+    versions = {}
+    for folder in reversed(sys.path):
+        for path in Path(folder).glob("*.dist-info"):
+            name, _, version = path.stem.partition("-")
+            versions[name.replace("_", "-").lower()] = version
+    return dict(sorted(versions.items()))
 
 
 @lru_cache

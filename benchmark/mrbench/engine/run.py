@@ -14,6 +14,7 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
+from mrbench.engine.child import start_server
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.scorer import Scored
 from mrbench.engine.slot import Finished, Options, Running, Slot, Wait, advance
@@ -118,6 +119,7 @@ def run_board(
         if work:
             recorder = _Recorder(setting, store, folder, options, listen, kept)
             try:
+                start_server(options.resources.threads)  # it warms up meanwhile
                 recorder.record(limit)
                 recorder.run(work)
             finally:

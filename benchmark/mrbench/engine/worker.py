@@ -84,6 +84,8 @@ def serve(channel: Connection, inputs: int, prediction: int) -> None:
         if os.getpid() != own:  # the method forked, and this is the copy
             os._exit(0)
         channel.send_bytes(json.dumps(asdict(outcome)).encode())
+        with suppress(BaseException):
+            _end_processes(ready.processes if ready else frozenset())
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,6 @@ def _attempt(ready: _Ready | None, job: Job, inputs: int, prediction: int) -> tu
             outcome = Outcome("out-of-memory", "the GPU ran out of memory; use a smaller volume or --device cpu.")
         else:
             outcome = Outcome("error", f"{type(error).__name__}: {_words(error)} (see its log)")
-    with suppress(BaseException):
-        _end_processes(ready.processes if ready else frozenset())
     return ready, _changed(outcome, retire=_few_descriptors_left())
 
 
