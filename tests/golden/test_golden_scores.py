@@ -14,12 +14,17 @@ from tests.golden.predictions import predictions
 
 GOLDEN = json.loads((Path(__file__).parent / "scores.json").read_text())
 
+LOOSER = {"pair_ms_ssim": 1e-5}
+"""Was computed in single precision then."""
+
 
 def test_scores_are_the_golden_ones() -> None:
     seen = set()
     for name, task, case, prediction in predictions():
         scores = task.score(case, task.check(case, prediction)).metrics
         golden = {metric: float.fromhex(value) for metric, value in GOLDEN[name].items()}
-        assert scores == pytest.approx(golden, rel=1e-14, abs=0), name
+        assert set(scores) == set(golden), name
+        for metric, value in golden.items():
+            assert scores[metric] == pytest.approx(value, rel=LOOSER.get(metric, 1e-14), abs=0), f"{name}: {metric}"
         seen.add(name)
     assert seen == set(GOLDEN)

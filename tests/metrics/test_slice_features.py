@@ -66,9 +66,9 @@ def test_training_learns_a_batch(monkeypatch: pytest.MonkeyPatch, dataset) -> No
     monkeypatch.setattr("mrbench.training.slice_features.REACH", 8)
     torch.manual_seed(0)
     recipe = Recipe(Slices([dataset], "train"))
-    optimiser = torch.optim.Adam(recipe.network.parameters(), 3e-3)
+    optimiser = torch.optim.Adam(recipe.network.parameters(), 1e-3)
     losses = []
-    for _ in range(200):
+    for _ in range(120):
         loss = recipe.loss(np.random.default_rng(0))
         optimiser.zero_grad()
         loss.backward()
