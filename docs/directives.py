@@ -10,6 +10,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -74,6 +75,37 @@ def boards(task: str) -> str:
     names = [board_name(folder) for folder in board_folders(task)]
     tables = [f"{board(name)}\n\nRows and run record: `results/{name}/`" for name in names]
     return "\n\n".join(tables) or "No board of this task is published at present."
+
+
+FIGURES = ("quality-time", "distribution", "panels")
+
+
+@lru_cache
+def reports() -> dict[str, Any]:
+    """The report of every board, by its name."""
+    from mrbench.api.boards import report_of
+
+    return {board_name(folder): report_of(folder) for folder in board_folders()}
+
+
+def figures_of(name: str) -> list[str]:
+    """The figures of the gallery that a board has."""
+    from mrbench.report.figures import kinds
+
+    return [kind for kind in FIGURES if kinds()[kind].applies(reports()[name])]
+
+
+@directive
+def gallery() -> str:
+    """The figures of every board, one heading a board; the site draws them when it is built."""
+    from mrbench.report.figures import kinds
+
+    return "\n\n".join(
+        "\n\n".join(
+            [f"## {name}", *(f"![{kinds()[kind].title}](gallery/{name}/{kind}.png)" for kind in figures_of(name))]
+        )
+        for name in reports()
+    )
 
 
 @directive
