@@ -72,6 +72,7 @@ def test_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
     assert run("--metod", "identity", cwd=tmp_path).returncode == 2
 
 
+@pytest.mark.slow
 def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Path) -> None:
     done = run("--dataset", f"folder:{cohort}", "-m", "identity", "-m", f"{mine}:slow", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -113,6 +114,7 @@ def test_a_lone_failing_method_still_makes_a_page(cohort: Path, mine: Path, tmp_
     assert "out of luck" in (tmp_path / "mrbench-results/registration/inter-subject/blobs/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_path: Path) -> None:
     """The same command then gives the rows that an undisturbed run gives, none twice."""
     method = f"{mine}:slow[seconds=1.0]"
@@ -139,6 +141,7 @@ def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_p
     assert scores[0] == scores[1]
 
 
+@pytest.mark.slow
 def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Path) -> None:
     command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", "identity",
                "-m", "mine.py:slow[seconds=300]"]  # fmt: skip
@@ -188,6 +191,7 @@ def test_help_shows_the_grammar_of_parameters(tmp_path: Path) -> None:
     assert "name[param=value]" in text and "elastix:grid_mm=10" in text
 
 
+@pytest.mark.slow
 def test_training_from_the_command_line(cohort: Path, tmp_path: Path) -> None:
     done = mrbench("train", "--task", "registration", "--method", "voxelmorph", "--dataset", f"folder:{cohort}",
                    "--steps", "4", "--validate-every", "2", cwd=tmp_path)  # fmt: skip

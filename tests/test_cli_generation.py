@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from mrbench.core.registry import find_method
 from mrbench.core.weights import weights_folder
 from mrbench.report.pictures import load as pictures
@@ -16,6 +18,7 @@ SHIPPED = weights_folder(find_method("dcgan", "generation"))  # type: ignore[arg
 METHODS = ("bootstrap", "pca[components=8]")
 
 
+@pytest.mark.slow
 def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
     done = mrbench("run", "-t", "generation", "-d", f"folder:{aligned_heads}", "-m", "bootstrap",
                    "-m", "pca[components=8]", "-m", "dcgan", "--limit", "3", "--out", "out", cwd=tmp_path)  # fmt: skip
@@ -36,6 +39,7 @@ def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
     assert "Real held-out slices: NCC with the nearest training slice" in page and "No FID" in page
 
 
+@pytest.mark.slow
 def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
     done = mrbench(
         "tune",

@@ -31,6 +31,7 @@ def rows_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in (path / "rows.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_raw_kspace_becomes_a_board(scans: Path, tmp_path: Path) -> None:
     command = [
         "run",
@@ -97,6 +98,7 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(scans: Path, tmp_path: Path) -
     )
 
 
+@pytest.mark.slow
 def test_train_and_tune(scans: Path, tmp_path: Path) -> None:
     data = ["-t", "reconstruction", "-d", f"folder:{scans}"]
     method = "unet[features=4,pools=2]"
@@ -114,6 +116,7 @@ def test_train_and_tune(scans: Path, tmp_path: Path) -> None:
     assert f"cg-sense[iterations=5,strength={manifest['chosen']['strength']:g}]" in done.stdout.replace(".0]", "]")
 
 
+@pytest.mark.slow
 def test_foreign_weights_make_a_generalisation_board(scans: Path, tmp_path: Path) -> None:
     """Shipped weights on data that nobody trained for, by way of --all-weights and report."""
     done = mrbench("run", "-t", "reconstruction", "-d", f"folder:{scans}", "-k", "multicoil-8x", "-m", "unet",

@@ -111,6 +111,7 @@ def test_denoising_of_a_folder(heads: Path, mine: Path) -> None:
     assert (board / "pictures.npz").is_file() and (board / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_cases_do_not_depend_on_their_order(heads: Path, mine: Path) -> None:
     """Alone or after others, a case has the same noise, so the same scores."""
     command = ["run", "-t", "denoising", "-k", "gaussian-snr-10", "-m", "mine.py:nothing"]
@@ -157,6 +158,7 @@ def test_a_method_that_gives_the_wrong_shape_is_told_the_right_one(heads: Path, 
     assert row["status"] == "invalid" and "has shape (21, 17, 13); (21, 34, 26) is needed" in row["message"]
 
 
+@pytest.mark.slow
 def test_built_in_baselines_on_a_folder(heads: Path, mine: Path) -> None:
     pytest.importorskip("mrbench_baselines.super_resolution.interpolation")
     pytest.importorskip("mrbench_baselines.denoising.gaussian")

@@ -56,6 +56,7 @@ def test_run_ranks_and_warns(brains: Path, tmp_path: Path) -> None:
     assert "register the contrasts first" in (board / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_train_both_ways_then_run(brains: Path, tmp_path: Path) -> None:
     text = "cyclegan[base=4,blocks=1{}]"
     done = mrbench("train", "-t", "synthesis", "-m", text.format(""), "-d", f"folder:{brains}",

@@ -172,6 +172,7 @@ def test_turns_keep_lengths_in_millimetres() -> None:
         assert 0.6 < lengths[0] < 1.6
 
 
+@pytest.mark.slow
 def test_a_short_training_finds_the_tumour() -> None:
     made = built(SMALL)
     recipe = made.training_recipe(examples(), seed=0)
