@@ -127,7 +127,7 @@ def record(**changes: object) -> str:
     "line",
     [
         record().replace('"seconds": null', '"seconds": NaN'), record(seconds=-1), record(kind="x"), record(method=[]),
-        record(status="fine"), record(metrics={"dice": "high"}), record(metrics=None), record(threads=0),
+        record(status="fine"), record(metrics={"dice": "high"}), record(metrics=None), record(threads=-1),
         record(subjects="ab"), record(details=[]), record(unknown=1), record().replace("identity", "\\ud800"),
         "[]", "null", "{", "", '{"schema": 1e400}', "[" * 10_000,
     ],
