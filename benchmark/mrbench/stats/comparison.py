@@ -25,6 +25,8 @@ ALL_FLIPS = 16
 """Independent subjects up to which every flip of signs is tried; with more, Student's t has the same error."""
 
 _PAIRS_AT_ONCE = 200
+_CELLS = 2_000_000
+"""Units times pairs that stand in memory at once."""
 
 
 def fewest_units(methods: int) -> int:
@@ -69,13 +71,15 @@ def compare_all(values: pd.DataFrame, metric: Metric, design: Design, sound: Col
     order = (-metric.sign * values.mean()).sort_values(kind="stable").index
     pairs = np.array(list(combinations(range(len(order)), 2)), dtype=int).reshape(-1, 2)
     ranked = values[order].to_numpy()
+    at_once = max(1, min(_PAIRS_AT_ONCE, _CELLS // max(len(ranked), 1)))
     parts = [
-        _compared(ranked, pairs[start : start + _PAIRS_AT_ONCE], metric.sign, design)
-        for start in range(0, max(len(pairs), 1), _PAIRS_AT_ONCE)
+        _compared(ranked, pairs[start : start + at_once], metric.sign, design)
+        for start in range(0, max(len(pairs), 1), at_once)
     ]
     found = pd.concat(parts, ignore_index=True)
     found = found.assign(metric=metric.name, first=order[pairs[:, 0]], second=order[pairs[:, 1]])
-    _turn(found, metric.sign * found["difference"] < 0)
+    if (worse := metric.sign * found["difference"] < 0).any():
+        _turn(found, worse)
     in_family = (found["first"].isin(sound) & found["second"].isin(sound)).to_numpy()
     p = found["p"].to_numpy()
     found["p_holm"] = np.where(in_family, holm(np.where(in_family, p, np.nan)), holm(p))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,9 @@ from mrbench.stats.variance import Form, form
 
 FEWEST_SUBJECTS = 5
 """With fewer, no interval and no test is given: none would hold what it claims."""
+
+_CELLS = 10_000_000
+"""Draws times units that stand in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -126,23 +129,27 @@ class Design:
         df = np.full(len(mean), self.form.df)
         return Moments(mean, np.where(same, 0, variance), np.where(same, 0, skewness), df)
 
-    def resampled(self, rng: np.random.Generator, draws: int) -> np.ndarray:
+    def resampled(self, rng: np.random.Generator, draws: int) -> Iterator[np.ndarray]:
         """How often each unit is in each of several cohorts whose subjects are drawn with replacement.
 
         A unit counts the product of how often its subjects were drawn: a pair exists once for every way of choosing
         its members (pigeonhole bootstrap: Owen, Ann. Appl. Stat. 2007).
 
-        Returns
-        -------
-        ndarray of float32, shape ``(draws, units)``
+        Yields
+        ------
+        ndarray of float32, shape ``(some draws, units)``
+            As many at once as do not fill the memory, each draw with at least one unit.
         """
-        n = self.n_subjects
-        drawn = rng.integers(n, size=(draws, n)) + n * np.arange(draws)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float32)
-        if n == self.n_units and self.independent:
-            return counts[:, self.incidence.indices]
-        members = np.split(self.incidence.indices, self.incidence.indptr[1:-1])
-        return np.stack([counts[:, own].prod(axis=1) for own in members], axis=1)
+        n, members = self.n_subjects, np.split(self.incidence.indices, self.incidence.indptr[1:-1])
+        alone = n == self.n_units and self.independent
+        at_once = max(1, _CELLS // max(n, self.n_units))
+        for start in range(0, draws, at_once):
+            block = min(at_once, draws - start)
+            drawn = rng.integers(n, size=(block, n)) + n * np.arange(block)[:, None]
+            counts = np.bincount(drawn.ravel(), minlength=block * n).reshape(block, n).astype(np.float32)
+            units = [counts[:, own].prod(axis=1) for own in members] if not alone else []
+            weights = counts[:, self.incidence.indices] if alone else np.stack(units, axis=1)
+            yield weights[weights.any(axis=1)]
 
     @property
     def inflation(self) -> float:

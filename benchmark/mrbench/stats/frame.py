@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from math import nan
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ COLUMNS = (
 )  # fmt: skip
 """Every column that is not a metric."""
 
-_CHUNK = 50_000
+_CHUNK = 5_000
 _ATTRIBUTES = (*TEXTS, *NUMBERS, "subjects", "metrics", "details")
 
 
@@ -74,10 +74,10 @@ def frame(rows: Iterable[Row], *, details: bool = True) -> pd.DataFrame:
         subjects = map(tuple, columns["subjects"])
         parts["subjects"] += [known.setdefault(who, who) for who in subjects]
         parts["details"] += columns["details"] if details else [empty] * len(chunk)
-        parts["megavoxels"].append(_floats(one.get("megavoxels", nan) for one in columns["details"]))
-        for name in dict.fromkeys(name for scores in columns["metrics"] for name in scores):
+        parts["megavoxels"].append(_column(columns["details"], "megavoxels"))
+        for name in dict.fromkeys(chain.from_iterable(columns["metrics"])):
             blank = [np.full(total, nan)] if total else []
-            metrics.setdefault(name, blank).append(_floats(one.get(name, nan) for one in columns["metrics"]))
+            metrics.setdefault(name, blank).append(_column(columns["metrics"], name))
         total += len(chunk)
         for name, own in metrics.items():
             if missing := total - sum(map(len, own)):
@@ -97,21 +97,29 @@ class _Texts:
     """A column of texts as codes, because a million rows name a handful of methods."""
 
     def __init__(self) -> None:
-        self.codes: dict[str, int] = {}
+        self.codes: dict[str | None, int] = {None: -1}
         self.parts: list[np.ndarray] = []
 
-    def add(self, values: Iterable[str | None]) -> None:
-        codes = self.codes
-        numbers = (-1 if text is None else codes.setdefault(text, len(codes)) for text in values)
-        self.parts.append(np.fromiter(numbers, dtype=np.int32))
+    def add(self, values: Sequence[str | None]) -> None:
+        different = dict.fromkeys(values)
+        for text in different:
+            self.codes.setdefault(text, len(self.codes) - 1)
+        if len(different) == 1:
+            self.parts.append(np.full(len(values), self.codes[values[0]], np.int32))
+        else:
+            self.parts.append(np.fromiter(map(self.codes.__getitem__, values), np.int32, len(values)))
 
     def categorical(self) -> pd.Categorical:
         codes = np.concatenate(self.parts) if self.parts else np.zeros(0, np.int32)
-        return pd.Categorical.from_codes(codes, categories=pd.Index(self.codes, dtype="str"))
+        return pd.Categorical.from_codes(codes, categories=pd.Index(list(self.codes)[1:], dtype="str"))
 
 
-def _floats(values: Iterator[float]) -> np.ndarray:
-    return np.fromiter(values, dtype=np.float64)
+def _column(mappings: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    """One entry of each mapping, NaN where it has none."""
+    try:
+        return np.fromiter(map(itemgetter(name), mappings), np.float64, len(mappings))
+    except KeyError:
+        return np.array([one.get(name, nan) for one in mappings], dtype=np.float64)
 
 
 def _joined(parts: list[np.ndarray], dtype: str) -> np.ndarray:

@@ -104,7 +104,8 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
     ran = rows[rows["status"] != "skipped"]
     ran = ran.assign(**{name: ran[name].cat.remove_unused_categories() for name in ("case", "method")})
     place = grid(ran)
-    who = ran.drop_duplicates("case").set_index("case")["subjects"]
+    first_rows = ran.drop_duplicates("case")
+    who = dict(zip(first_rows["case"], first_rows["subjects"], strict=True))
     cases, subjects = list(place.cases), [who[case] for case in place.cases]
     known = tuple(metric for metric in metrics if metric.name in rows)
     values = {metric.name: scores(ran, place, metric) for metric in known}

@@ -58,11 +58,10 @@ def ranking(values: pd.DataFrame, metric: Metric, design: Design, failed: pd.Ser
         return Ranking(*(pd.DataFrame() for _ in range(3)))
     behind = np.where(failed[values.columns], 1.0, 0.0)
     scored = Scored(metric.sign * values.to_numpy(), design)
-    drawn = design.resampled(rng_for("|".join(design.names), "bootstrap"), DRAWS)
-    shown, resampled = (
-        {rule: _ranks(-scores, behind) for rule, scores in scored.by_rule(weights).items()}
-        for weights in (np.ones((1, design.n_units), np.float32), drawn[drawn.sum(axis=1) > 0])
-    )
+    shown = scored.ranks_by_rule(np.ones((1, design.n_units)), behind)
+    cohorts = design.resampled(rng_for("|".join(design.names), "bootstrap"), DRAWS)
+    blocks = [scored.ranks_by_rule(weights, behind) for weights in cohorts]
+    resampled = {rule: np.concatenate([block[rule] for block in blocks]) for rule in RULES}
     shares = _shares(values.columns, resampled[RULES[0]])
     return Ranking(_table(values.columns, shown, resampled[RULES[0]]), shares, _rules(shown, resampled))
 
@@ -79,25 +78,25 @@ class Scored:
 
     def __init__(self, scored: np.ndarray, design: Design) -> None:
         self.design = design
-        self.means = _unit_means(scored, design)
+        self.means = _unit_means(scored - np.nanmean(scored), design)  # of one size, so that draws need half the digits
         ranks = _ranks(-scored, np.zeros(scored.shape[1]))
-        self.ranks = _unit_means(np.where(np.isnan(scored), np.nan, ranks), design)
+        self.case_ranks = _unit_means(np.where(np.isnan(scored), np.nan, ranks), design)
         self.pairs = np.triu_indices(scored.shape[1], 1)
         self.apart = self.means[:, self.pairs[0]] - self.means[:, self.pairs[1]]
 
-    def by_rule(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Of each rule, how good each method is in each cohort, higher better; shape ``(cohorts, methods)``."""
-        counted = weights * self.design.counts.astype(np.float32)
-        values = (_means(self.means, counted), -_means(self.ranks, counted), self._superiorities(weights))
-        return dict(zip(RULES, values, strict=True))
+    def ranks_by_rule(self, weights: np.ndarray, behind: np.ndarray) -> dict[str, np.ndarray]:
+        """Of each rule, the rank of each method in each cohort, shape ``(cohorts, methods)``."""
+        counted = weights * self.design.counts.astype(weights.dtype)
+        values = (_means(self.means, counted), -_means(self.case_ranks, counted), self._superiorities(weights))
+        return {rule: _ranks(-scores, behind) for rule, scores in zip(RULES, values, strict=True)}
 
     def _superiorities(self, weights: np.ndarray) -> np.ndarray:
         """How many other methods are worse by a paired t-test at 5 %, without correction, as challengeR counts them."""
         known = ~np.isnan(self.apart)
-        n = weights @ known.astype(np.float32)
+        n = weights @ known.astype(weights.dtype)
         with np.errstate(invalid="ignore", divide="ignore"):
             middle = np.where(known, self.apart, 0).sum(axis=0) / known.sum(axis=0)
-            centred = np.where(known, self.apart - middle, 0).astype(np.float32)
+            centred = np.where(known, self.apart - middle, 0).astype(weights.dtype)
             moved = (weights @ centred) / n
             variance = np.maximum((weights @ centred**2) / n - moved**2, 0)
             t = (moved + middle) / np.sqrt(variance * self.design.inflation / (n - 1))
@@ -119,7 +118,8 @@ def _means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted mean of each column over the units where it is known."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (weights @ np.where(known, values, 0)) / (weights @ known.astype(np.float32))
+        sums = weights @ np.where(known, values, 0).astype(weights.dtype)
+        return sums.astype(float) / (weights @ known.astype(weights.dtype))
 
 
 def _ranks(badness: np.ndarray, behind: np.ndarray) -> np.ndarray:
