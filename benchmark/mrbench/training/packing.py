@@ -53,15 +53,18 @@ def pack(dataset: Dataset, path: Path, *, limit_mib: float = LIMIT_MIB) -> dict[
     kept: dict[str, list[str]] = {"validation": [], "train": []}
     buffer = io.BytesIO()
     limit = limit_mib * 2**20 - 2**16  # the directory at the end
+    largest = 0
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
         for split, subjects in kept.items():
             for name in dataset.subjects(split):
                 files = _arrays(dataset.load(name))
-                size = _compressed(files)
-                if buffer.tell() + size > limit:
+                before = buffer.tell()
+                # to compress twice takes as long again: only where the next subject may be too many
+                if (not largest or before + 3 * largest > limit) and before + _compressed(files) > limit:
                     break
                 for key, array in files.items():
                     archive.writestr(f"{name}/{key}.npy", _npy(array))
+                largest = max(largest, buffer.tell() - before)
                 subjects.append(name)
         info = {
             "dataset": dataset.name, "fingerprint": dataset.fingerprint, "levels": LEVELS, "splits": kept,
