@@ -71,7 +71,7 @@ class MethodUnderTest:
     def predict(self, method: Method) -> np.ndarray:
         """A checked prediction of the case, seeded as in a run."""
         seed_everything(0)
-        return self.setting.task.check(self.case, method.predict(self.case.inputs))
+        return self.setting.task.check(self.case, method.predict(copy.deepcopy(self.case.inputs)))
 
 
 def check_parameters_are_stored(test: MethodUnderTest) -> None:
@@ -106,9 +106,9 @@ def check_prediction_is_accepted(test: MethodUnderTest) -> None:
 
 def check_inputs_are_not_changed(test: MethodUnderTest) -> None:
     """The next method sees the same inputs."""
-    before = copy.deepcopy(test.case.inputs)
-    test.predict(test.ready())
-    assert _equal(before, test.case.inputs), f"{test.spec} changes its inputs; work on a copy."
+    given = copy.deepcopy(test.case.inputs)
+    test.ready().predict(given)
+    assert _equal(test.case.inputs, given), f"{test.spec} changes its inputs; work on a copy."
 
 
 def check_is_deterministic(test: MethodUnderTest) -> None:

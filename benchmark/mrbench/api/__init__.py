@@ -1,8 +1,11 @@
 """What the verbs do, as functions that return objects and print nothing; `mrbench.cli` prints."""
 
 from mrbench.api.boards import RESULTS, ROWS, Board, figure, leaderboard, load, rebuild, report_of, table
+from mrbench.api.citing import cite
 from mrbench.api.comparing import compare, transfer_table
 from mrbench.api.data import dataset, fetch, prepare_dataset, verify
+from mrbench.api.doctor import doctor
+from mrbench.api.plugins import new
 from mrbench.api.progress import Progress, Silent
 from mrbench.api.running import QUICK_CASES, quick_workers, run
 from mrbench.api.scoring import export, score
@@ -15,13 +18,16 @@ __all__ = [
     "Board",
     "Progress",
     "Silent",
+    "cite",
     "compare",
     "dataset",
+    "doctor",
     "export",
     "fetch",
     "figure",
     "leaderboard",
     "load",
+    "new",
     "prepare_dataset",
     "quick_workers",
     "rebuild",

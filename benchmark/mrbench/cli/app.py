@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from mrbench.cli import data, lists, results, running, scoring, training
+from mrbench.cli import data, helping, lists, results, running, scoring, training
 from mrbench.core.errors import MrbenchError
 
 app = typer.Typer(
@@ -53,6 +53,7 @@ running.add_to(app)
 training.add_to(app)
 results.add_to(app)
 scoring.add_to(app)
+helping.add_to(app)
 app.add_typer(lists.app, name="list")
 app.add_typer(data.app, name="data")
 

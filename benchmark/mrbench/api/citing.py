@@ -1,0 +1,104 @@
+"""BibTeX of all that stands on a board: methods, dataset, metrics, mrbench."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import mrbench
+from mrbench.api.boards import of_one_protocol, rows_below, runs_of
+from mrbench.core.command import COMMAND
+from mrbench.core.errors import RequestError
+from mrbench.core.registry import find_method, find_task, is_file
+from mrbench.core.row import Row
+from mrbench.core.specification import parse_spec
+
+_WORK = re.compile(r"^(?P<author>[^,]+), (?:(?P<title>.+), )?(?P<venue>[^,]*?),? ?(?P<year>(?:19|20)\d\d)\b.*$")
+_UNPUBLISHED = ("", "none", "textbook", "not stated", "the user's own data", "the user's own command")
+_CITED = re.compile(r"\((?P<work>[A-Z][^()]*?(?:19|20)\d\d)\)")
+"""A source in the description of a metric: ``(Xue et al. 2014)``."""
+
+
+def cite(board: Path | str) -> str:
+    """Return BibTeX of every method, dataset and metric of a board.
+
+    What mrbench does not know is a comment: predictions made elsewhere, methods in files of the user's own.
+
+    Raises
+    ------
+    RequestError
+        If the folder has no rows.
+    """
+    folder = Path(board)
+    rows = of_one_protocol(rows_below(folder))
+    task = rows[-1].task
+    works: dict[str, list[str]] = {}
+    unknown = []
+    for method, row in {row.method: row for row in rows}.items():
+        reference = _reference(row)
+        if reference is None:
+            unknown.append(method)
+        else:
+            _add(works, reference, f"method {method}")
+    _add(works, _dataset_citation(folder, rows[-1]), f"dataset {rows[-1].dataset}")
+    for metric in () if is_file(task) else find_task(task).metrics:
+        for cited in _CITED.finditer(metric.description):
+            _add(works, cited["work"].replace("et al. ", "et al., "), f"metric {metric.label}")
+    parts = [_entry("mrbench", f"mrbench {mrbench.__version__}", ["the benchmark itself"])]
+    keys: dict[str, str] = {}
+    for work, cited_for in works.items():
+        key = _key(work)
+        while key in keys:
+            key += "b"
+        keys[key] = work
+        parts.append(_entry(key, work, cited_for))
+    parts += [f"% {method}: no citation is known to mrbench; add its authors' own" for method in unknown]
+    return "\n".join(parts) + "\n"
+
+
+def _reference(row: Row) -> str | None:
+    """What a method's class says; None of what is not installed. Nothing that a board's file names is imported."""
+    spec = row.method
+    if row.kind == "external" or is_file(spec) or COMMAND in spec:
+        return None
+    try:
+        return find_method(parse_spec(spec).name, row.task).reference
+    except RequestError:  # an alias, or a method of another version
+        return None
+
+
+def _dataset_citation(folder: Path, row: Row) -> str:
+    about = runs_of(folder).get(row.run, {}).get("about", {}) if (folder / "run.json").is_file() else {}
+    return str(about.get("citation", "")) if isinstance(about, dict) else ""
+
+
+def _add(works: dict[str, list[str]], reference: str, what: str) -> None:
+    """Note what each work that a reference names is cited for; works are apart by semicolons."""
+    for work in filter(None, (part.strip() for part in reference.split(";"))):
+        if work.partition(":")[0].strip().lower() not in _UNPUBLISHED and re.search(r"(19|20)\d\d", work):
+            works.setdefault(work, []).append(what)
+
+
+def _key(work: str) -> str:
+    words, year = re.findall(r"[A-Za-z]+", work), re.search(r"(?:19|20)\d\d", work)
+    return f"{words[0].lower() if words else 'work'}{year[0] if year else ''}"
+
+
+def _entry(key: str, work: str, cited_for: list[str]) -> str:
+    """One ``@misc``: author, title, venue and year where the reference tells them, and the reference as it stands."""
+    lines = {"note": work}
+    if known := _WORK.match(work):
+        author = re.sub(r" et al\.?$", " and others", known["author"])
+        lines = {
+            "author": author,
+            "title": known["title"],
+            "howpublished": known["venue"],
+            "year": known["year"],
+        } | lines
+    body = ",\n".join(f"  {name} = {{{_plain(value)}}}" for name, value in lines.items() if value)
+    return f"% {', '.join(cited_for)}\n@misc{{{key},\n{body}\n}}"
+
+
+def _plain(text: str) -> str:
+    """Without what BibTeX or LaTeX would take for a command."""
+    return "".join(f"\\{letter}" if letter in "&%$#_" else letter for letter in text if letter not in "{}\\")

@@ -1,0 +1,151 @@
+"""What helps with methods of one's own: templates that work, a doctor that finds faults, citations."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mrbench import api
+from mrbench.api.citing import _entry
+from mrbench.api.plugins import KINDS, TEMPLATES
+from mrbench.cli import app
+from mrbench.core.errors import RequestError
+from mrbench.core.row import Row
+from mrbench.engine.store import RowStore
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def run_tests_of(path: Path, tmp_path: Path) -> int:
+    """Run the tests of a file as pytest would, without another process; returns how many there were."""
+    scope: dict = {"__file__": str(path), "__name__": path.stem}
+    exec(compile(path.read_text(), str(path), "exec"), scope)
+    count = 0
+    for test in [value for name, value in scope.items() if name.startswith("test_")]:
+        marks = getattr(test, "pytestmark", [])
+        for parameter in marks[0].args[1] if marks else [None]:
+            test(*parameter.values) if parameter is not None else test(tmp_path)
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plug_in_works_with_its_test(kind: str, cohort: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["new", kind, "my_own", "--dataset", f"folder:{cohort}"])
+    assert done.exit_code == 0 and done.output.count("wrote") == 2
+    assert run_tests_of(tmp_path / "test_my_own.py", tmp_path) >= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_templates_are_short(kind: str) -> None:
+    lines = [line for line in (TEMPLATES / f"{kind}.py.j2").read_text().splitlines() if line.strip()]
+    assert len(lines) <= 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("methods", "mine"), "did you mean 'method'"),
+        (("method", "my-own"), "cannot be the name of a Python file"),
+        (("method", "class"), "cannot be the name of a Python file"),
+        (("method", "there"), "is there already"),
+    ],
+)
+def test_bad_names_write_nothing(arguments, message: str, tmp_path: Path) -> None:
+    (tmp_path / "test_there.py").write_text("")
+    with pytest.raises(RequestError, match=message):
+        api.new(*arguments, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+FAULTY = """
+import numpy as np
+from mrbench import method
+
+@method(task="registration")
+def right(inputs):
+    "Zero."
+    return np.zeros((3, *inputs.fixed.shape), np.float32)
+
+@method(task="registration")
+def last(inputs):
+    "Components last."
+    return np.zeros((*inputs.fixed.shape, 3), np.float32)
+
+@method(task="registration")
+def spoils(inputs):
+    "Writes into its inputs."
+    inputs.fixed[:] = 0
+    return np.zeros((3, *inputs.fixed.shape), np.float32)
+
+@method(task="registration")
+def raises(inputs):
+    "Fails."
+    raise ValueError("no luck")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "message"),
+    [
+        ("right", None, ""),
+        ("last", "prediction is accepted", "axes (component, z, y, x)"),
+        ("spoils", "inputs are not changed", "work on a copy"),
+        ("raises", "prediction is accepted", "ValueError: no luck"),
+    ],
+)
+def test_the_doctor_finds_what_is_wrong(
+    name: str, fault: str | None, message: str, cohort: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(FAULTY)
+    findings = {
+        f.name: f for f in api.doctor(f"{tmp_path}/mine.py:{name}", task="registration", dataset=f"folder:{cohort}")
+    }
+    if fault is None:
+        assert all(finding.passed for finding in findings.values())
+        assert "on one thread" in findings["time"].message and "units and axes" in findings
+    else:
+        assert not findings[fault].passed and message in findings[fault].message and "time" not in findings
+
+
+def test_the_doctor_on_the_command_line(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FAULTY)
+    done = CliRunner().invoke(
+        app, ["doctor", f"{tmp_path}/mine.py:last", "-t", "registration", "-d", f"folder:{cohort}"]
+    )
+    assert done.exit_code == 1 and "fault" in done.output and "axes (component, z, y, x)" in done.output
+
+
+def board_of(folder: Path, *methods: tuple[str, str]) -> Path:
+    needed = {name for name, p in inspect.signature(Row).parameters.items() if p.default is inspect.Parameter.empty}
+    common = dict.fromkeys(needed, "x") | {
+        "task": "registration", "simulated": False, "weights": None, "seed": 0, "subjects": ["a"], "status": "ok",
+        "threads": 1,
+    }  # fmt: skip
+    store = RowStore(folder / "rows.jsonl")
+    for method, kind in methods:
+        store.append(Row(**{**common, "method": method, "kind": kind, "case": method, "key": method}))
+    return folder
+
+
+def test_a_board_is_cited(tmp_path: Path) -> None:
+    folder = board_of(
+        tmp_path, ("elastix[recipe=par0035]", "classical"), ("elastix", "classical"), ("Theirs", "external"),
+        ("/somewhere/evil.py:run", "classical"),
+    )  # fmt: skip
+    text = api.cite(folder)
+    assert text.count("@misc{klein2010,") == 1
+    assert "% method elastix[recipe=par0035], method elastix\n" in text
+    assert "author = {Klein and others}" in text and "title = {elastix}" in text and "year = {2010}" in text
+    assert "howpublished = {IEEE TMI}" in text
+    assert "% Theirs: no citation" in text and "% /somewhere/evil.py:run: no citation" in text
+    assert CliRunner().invoke(app, ["cite", str(folder)]).output == text
+
+
+def test_bibtex_is_escaped() -> None:
+    entry = _entry("a2001", "A & B, On 5% of {it}, J_Med 2001", ["method x"])
+    assert r"A \& B" in entry and r"On 5\% of it" in entry and r"J\_Med" in entry
