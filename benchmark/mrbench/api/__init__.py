@@ -2,7 +2,7 @@
 
 from mrbench.api.boards import RESULTS, ROWS, Board, figure, leaderboard, load, rebuild, report_of, table
 from mrbench.api.citing import cite
-from mrbench.api.comparing import compare, transfer_table
+from mrbench.api.comparing import compare, compare_methods, transfer_table
 from mrbench.api.data import dataset, fetch, prepare_dataset, verify
 from mrbench.api.doctor import doctor
 from mrbench.api.plugins import new
@@ -20,6 +20,7 @@ __all__ = [
     "Silent",
     "cite",
     "compare",
+    "compare_methods",
     "dataset",
     "doctor",
     "export",

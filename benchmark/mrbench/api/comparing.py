@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from mrbench.api.boards import ROWS, leaderboard, load, of_one_protocol
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_method, find_task, method_names
 from mrbench.core.task import Task
@@ -16,12 +17,9 @@ from mrbench.engine.store import RowStore
 from mrbench.report.generalisation import write_generalisation
 from mrbench.stats.frame import frame
 from mrbench.stats.generalisation import Training, transfers
+from mrbench.stats.pair import Pair, pair
 from mrbench.stats.side_by_side import SideBySide, side_by_side
 from mrbench.training.ancestry import ancestry_datasets
-
-if TYPE_CHECKING:
-    pass
-from mrbench.api.boards import ROWS, of_one_protocol
 
 
 def compare(first: Path | str, second: Path | str) -> tuple[SideBySide, pd.DataFrame, pd.DataFrame]:
@@ -42,6 +40,17 @@ def compare(first: Path | str, second: Path | str) -> tuple[SideBySide, pd.DataF
     if tasks[0] != tasks[1]:
         raise RequestError(f"boards of different tasks ({tasks[0]}, {tasks[1]}) cannot be compared.")
     return side_by_side(boards[0], boards[1], find_task(tasks[0]).primary), boards[0], boards[1]
+
+
+def compare_methods(board: Path | str, first: str, second: str, *, metric: str | None = None) -> Pair:
+    """Compare two methods of one board; ``sentence`` says it in words.
+
+    Raises
+    ------
+    RequestError
+        If the folder is no board, or does not have the methods or the metric.
+    """
+    return pair(leaderboard(load(board)), first, second, metric)
 
 
 def transfer_table(folder: Path | str) -> Path:

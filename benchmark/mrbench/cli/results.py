@@ -129,10 +129,13 @@ def index(
 
 def compare(
     first: Folder,
-    second: Annotated[Path, typer.Argument(help="Folder of another board of the same task.")],
+    others: Annotated[
+        list[str], typer.Argument(help="Folder of another board of the same task; or two methods of this board.")
+    ],
+    metric: Annotated[str | None, typer.Option(help="Of two methods: the metric; default: the one that ranks.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write comparison.md, .csv and a figure to.")] = None,
 ) -> None:
-    """Set two boards of a task side by side: other subjects, another track, another dataset.
+    """Set two boards of a task side by side, or say in a sentence how two methods of one board differ.
 
     Of a test and a train split, it shows what a network gains on the subjects that it was trained on.
     """
@@ -140,9 +143,16 @@ def compare(
     from rich.markup import escape
 
     from mrbench import api
+    from mrbench.core.errors import RequestError
     from mrbench.report.side_by_side import comparison, write_comparison
 
-    console, shown = Console(), comparison(*api.compare(first, second))
+    console = Console()
+    if len(others) == 2:
+        console.print(escape(api.compare_methods(first, *others, metric=metric).sentence), soft_wrap=True)
+        return
+    if len(others) > 2:
+        raise RequestError(f"{len(others)} names follow {first}; give one more board, or two methods of this one.")
+    shown = comparison(*api.compare(first, others[0]))
     shown.sheet.show(console)
     if out is not None:
         console.print(f"wrote {escape(str(write_comparison(out, shown)))}", soft_wrap=True)

@@ -147,9 +147,9 @@ def candidates(
         resolved = [_resolve(setting, spec, default=True) for spec in presets(setting.task.name, quick=quick)]
     kept = _without_twins(resolved)
     if all_weights:
-        known = {(candidate.name, candidate.weights) for candidate in kept}
+        known = {(candidate.spec.name, candidate.weights) for candidate in kept}
         others = [_resolve(setting, spec) for candidate in list(kept) for spec in _other_weights(candidate)]
-        kept += [other for other in others if (other.name, other.weights) not in known and not other.skipped]
+        kept += [other for other in others if (other.spec.name, other.weights) not in known and not other.skipped]
     return kept
 
 
