@@ -67,7 +67,7 @@ def test_prospective_data_get_a_panel_and_a_sentence(scans: Path, tmp_path: Path
     columns = np.zeros(96, bool)
     columns[::3] = columns[42:54] = True
     kspace = np.where(columns, acquire(1, 4).kspace[0], 0)
-    np.save(folder / "scan.npy", kspace)
+    np.save(folder / "scan.npy", kspace[None])
     done = mrbench(
         "run", "-t", "reconstruction", "-d", f"folder:{folder}", "-m", "zero-filled", "-m", "cg-sense", cwd=tmp_path
     )
