@@ -40,6 +40,10 @@ def mrbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def mrbench_process(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Call ``mrbench`` in another process."""
     return subprocess.run(
-        [sys.executable, "-m", "mrbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=300,
+        [sys.executable, "-m", "mrbench", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
         env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
+    )

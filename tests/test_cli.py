@@ -120,8 +120,13 @@ def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_p
     method = f"{mine}:slow[seconds=1.0]"
     command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", method, "-m", "identity"]
     rows = tmp_path / "mrbench-results/registration/inter-subject/blobs/rows.jsonl"
-    process = subprocess.Popen([sys.executable, "-m", "mrbench", *command], cwd=tmp_path, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mrbench", *command],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 120
     while not (rows.is_file() and rows.read_text().count("\n") >= 1):
         assert time.monotonic() < deadline, "no row came"
@@ -143,15 +148,28 @@ def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_p
 
 @pytest.mark.slow
 def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Path) -> None:
-    command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", "identity",
-               "-m", "mine.py:slow[seconds=300]"]  # fmt: skip
+    command = [
+        "run",
+        "--task",
+        "registration",
+        "--dataset",
+        f"folder:{cohort}",
+        "-m",
+        "identity",
+        "-m",
+        "mine.py:slow[seconds=300]",
+    ]
     rows = tmp_path / "mrbench-results/registration/inter-subject/blobs/rows.jsonl"
     process = subprocess.Popen(
-        [sys.executable, "-m", "mrbench", *command], cwd=tmp_path, text=True, env={**os.environ, "COLUMNS": "160"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "mrbench", *command],
+        cwd=tmp_path,
+        text=True,
+        env={**os.environ, "COLUMNS": "160"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         # a shell's background job ignores the signal, and its children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 120
     while not (rows.is_file() and rows.read_text().count("\n") >= 3):
         assert time.monotonic() < deadline, "no rows came"
@@ -193,8 +211,20 @@ def test_help_shows_the_grammar_of_parameters(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_from_the_command_line(cohort: Path, tmp_path: Path) -> None:
-    done = mrbench("train", "--task", "registration", "--method", "voxelmorph", "--dataset", f"folder:{cohort}",
-                   "--steps", "4", "--validate-every", "2", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "train",
+        "--task",
+        "registration",
+        "--method",
+        "voxelmorph",
+        "--dataset",
+        f"folder:{cohort}",
+        "--steps",
+        "4",
+        "--validate-every",
+        "2",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     weights = tmp_path / "weights/voxelmorph.blobs.safetensors"
     assert weights.is_file() and "validation dice" in done.stdout

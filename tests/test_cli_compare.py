@@ -16,19 +16,41 @@ from tests.command import mrbench
 PRIMARY = find_task("denoising").primary.name
 
 ROW = Row(
-    key="k", task="denoising", track="rician-10", dataset="heads", simulated=False, fingerprint="f", split="test",
-    protocol="p", method="gaussian", kind="classical", source="s", weights=None, seed=0, case="c", subjects=["s"],
-    status="ok", run="r", device="cpu", threads=1, metrics={PRIMARY: 30.0},
-)  # fmt: skip
+    key="k",
+    task="denoising",
+    track="rician-10",
+    dataset="heads",
+    simulated=False,
+    fingerprint="f",
+    split="test",
+    protocol="p",
+    method="gaussian",
+    kind="classical",
+    source="s",
+    weights=None,
+    seed=0,
+    case="c",
+    subjects=["s"],
+    status="ok",
+    run="r",
+    device="cpu",
+    threads=1,
+    metrics={PRIMARY: 30.0},
+)
 
 
 def write(folder: Path, methods: dict[str, float], people: range, **changes) -> None:
     for method, value in methods.items():
         for person in people:
             row = replace(
-                ROW, key=f"{method}{person}", method=method, kind="learned" if method == "autoencoder" else "classical",
-                case=f"c{person}", subjects=[f"s{person}"], metrics={PRIMARY: value + 0.1 * (person % 4)},
-            )  # fmt: skip
+                ROW,
+                key=f"{method}{person}",
+                method=method,
+                kind="learned" if method == "autoencoder" else "classical",
+                case=f"c{person}",
+                subjects=[f"s{person}"],
+                metrics={PRIMARY: value + 0.1 * (person % 4)},
+            )
             RowStore(folder / "rows.jsonl").append(replace(row, **changes))
 
 

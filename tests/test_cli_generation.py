@@ -20,8 +20,24 @@ METHODS = ("bootstrap", "pca[components=8]")
 
 @pytest.mark.slow
 def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
-    done = mrbench("run", "-t", "generation", "-d", f"folder:{aligned_heads}", "-m", "bootstrap",
-                   "-m", "pca[components=8]", "-m", "dcgan", "--limit", "3", "--out", "out", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "generation",
+        "-d",
+        f"folder:{aligned_heads}",
+        "-m",
+        "bootstrap",
+        "-m",
+        "pca[components=8]",
+        "-m",
+        "dcgan",
+        "--limit",
+        "3",
+        "--out",
+        "out",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     board = tmp_path / "out/generation/axial-t1/heads"
     rows = [json.loads(line) for line in (board / "rows.jsonl").read_text().splitlines()]
@@ -58,15 +74,44 @@ def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (manifest,) = (tmp_path / "t").glob("*.json")
     assert json.loads(manifest.read_text())["chosen"]["components"] >= 8
-    done = mrbench("train", "-t", "generation", "-m", "dcgan[latent=4,base=2]", "-d", f"folder:{aligned_heads}",
-                   "--steps", "4", "--validate-every", "2", "--validation-limit", "1",
-                   "--out", "w", "--checkpoints", "c", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "train",
+        "-t",
+        "generation",
+        "-m",
+        "dcgan[latent=4,base=2]",
+        "-d",
+        f"folder:{aligned_heads}",
+        "--steps",
+        "4",
+        "--validate-every",
+        "2",
+        "--validation-limit",
+        "1",
+        "--out",
+        "w",
+        "--checkpoints",
+        "c",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     (weights,) = (tmp_path / "w").glob("*.safetensors")
     told = json.loads(weights.with_suffix(".json").read_text())
     assert told["validation_frechet"] > 0, "in the metric's own sign"
-    done = mrbench("run", "-t", "generation", "-d", f"folder:{aligned_heads}", "--limit", "1", "--out", "out",
-                   "-m", f"dcgan[latent=4,base=2,weights={weights}]", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "generation",
+        "-d",
+        f"folder:{aligned_heads}",
+        "--limit",
+        "1",
+        "--out",
+        "out",
+        "-m",
+        f"dcgan[latent=4,base=2,weights={weights}]",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
 
 

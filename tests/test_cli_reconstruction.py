@@ -119,8 +119,21 @@ def test_train_and_tune(scans: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_foreign_weights_make_a_generalisation_board(scans: Path, tmp_path: Path) -> None:
     """Shipped weights on data that nobody trained for, by way of --all-weights and report."""
-    done = mrbench("run", "-t", "reconstruction", "-d", f"folder:{scans}", "-k", "multicoil-8x", "-m", "unet",
-                   "--all-weights", "--limit", "1", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "reconstruction",
+        "-d",
+        f"folder:{scans}",
+        "-k",
+        "multicoil-8x",
+        "-m",
+        "unet",
+        "--all-weights",
+        "--limit",
+        "1",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = rows_of(tmp_path / "mrbench-results/reconstruction/multicoil-8x/scans")
     assert {row["status"] for row in rows if "weights=" in row["method"]} == {"ok"}

@@ -98,8 +98,18 @@ def test_super_resolution_of_a_folder(heads: Path, mine: Path) -> None:
 
 def test_denoising_of_a_folder(heads: Path, mine: Path) -> None:
     """On its default track, with a parameter; the better method stands first."""
-    done = mrbench("run", "-t", "denoising", "-d", f"folder:{heads}", "-m", "mine.py:nothing",
-                   "-m", "mine.py:shrink[power=1]", cwd=mine)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "denoising",
+        "-d",
+        f"folder:{heads}",
+        "-m",
+        "mine.py:nothing",
+        "-m",
+        "mine.py:shrink[power=1]",
+        cwd=mine,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     board = mine / "mrbench-results/denoising/rician-10/heads"
     lines = (board / "leaderboard.csv").read_text().splitlines()
@@ -136,14 +146,18 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(heads: Path, mine: Path) -> No
     (folder / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
     flat = nib.Nifti1Image(np.ones((20, 20, 1), np.float32) * np.arange(20, dtype=np.float32)[:, None, None], np.eye(4))
     flat.to_filename(folder / "flat.nii.gz")
-    done = mrbench("run", "-t", "super-resolution", "-k", "3d-x2", "-d", f"folder:{folder}", "-m", "mine.py:nearest",
-                   cwd=mine)  # fmt: skip
+    done = mrbench(
+        "run", "-t", "super-resolution", "-k", "3d-x2", "-d", f"folder:{folder}", "-m", "mine.py:nearest", cwd=mine
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     board = mine / "mrbench-results/super-resolution/3d-x2/mixed"
     rows = {row["case"]: row for row in rows_of(board)}
     assert {name: row["status"] for name, row in rows.items()} == {
-        "cut": "error", "flat": "error", "h0": "ok", "h1": "ok",
-    }  # fmt: skip
+        "cut": "error",
+        "flat": "error",
+        "h0": "ok",
+        "h1": "ok",
+    }
     assert "cut.nii.gz cannot be read as NIfTI" in rows["cut"]["message"]
     assert "too small for the track 3d-x2" in rows["flat"]["message"]
     assert "nan" not in (board / "leaderboard.csv").read_text().lower()
@@ -151,8 +165,20 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(heads: Path, mine: Path) -> No
 
 
 def test_a_method_that_gives_the_wrong_shape_is_told_the_right_one(heads: Path, mine: Path) -> None:
-    done = mrbench("run", "-t", "super-resolution", "-k", "2d-x2", "-d", f"folder:{heads}", "-m", "mine.py:small",
-                   "--limit", "1", cwd=mine)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "super-resolution",
+        "-k",
+        "2d-x2",
+        "-d",
+        f"folder:{heads}",
+        "-m",
+        "mine.py:small",
+        "--limit",
+        "1",
+        cwd=mine,
+    )
     assert done.returncode == 1
     row = rows_of(mine / "mrbench-results/super-resolution/2d-x2/heads")[0]
     assert row["status"] == "invalid" and "has shape (21, 17, 13); (21, 34, 26) is needed" in row["message"]
@@ -162,14 +188,38 @@ def test_a_method_that_gives_the_wrong_shape_is_told_the_right_one(heads: Path, 
 def test_built_in_baselines_on_a_folder(heads: Path, mine: Path) -> None:
     pytest.importorskip("mrbench_baselines.super_resolution.interpolation")
     pytest.importorskip("mrbench_baselines.denoising.gaussian")
-    done = mrbench("run", "-t", "super-resolution", "-k", "through-plane-x4", "-d", f"folder:{heads}",
-                   "-m", "interpolation[kernel=cubic]", "-m", "mine.py:nearest", cwd=mine)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "super-resolution",
+        "-k",
+        "through-plane-x4",
+        "-d",
+        f"folder:{heads}",
+        "-m",
+        "interpolation[kernel=cubic]",
+        "-m",
+        "mine.py:nearest",
+        cwd=mine,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = rows_of(mine / "mrbench-results/super-resolution/through-plane-x4/heads")
     psnr = {row["method"]: row["metrics"]["psnr_db"] for row in rows if row["case"] == "h1"}
     assert psnr["interpolation[kernel=cubic]"] > psnr["mine.py:nearest"]
-    done = mrbench("run", "-t", "denoising", "-k", "rician-20", "-d", f"folder:{heads}", "-m", "gaussian",
-                   "-m", "mine.py:nothing", cwd=mine)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "denoising",
+        "-k",
+        "rician-20",
+        "-d",
+        f"folder:{heads}",
+        "-m",
+        "gaussian",
+        "-m",
+        "mine.py:nothing",
+        cwd=mine,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = rows_of(mine / "mrbench-results/denoising/rician-20/heads")
     psnr = {row["method"]: row["metrics"]["psnr_fg_db"] for row in rows if row["case"] == "h1"}
@@ -186,7 +236,7 @@ def test_built_in_baselines_on_a_folder(heads: Path, mine: Path) -> None:
         (["-t", "super-resolution", "-d", "folder:nowhere"], "nowhere is not a folder"),
         (["-t", "denoising", "-d", "folder:."], "holds nothing that can be read; write NIfTI volumes"),
     ],
-)  # fmt: skip
+)
 def test_wrong_requests_are_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
     done = mrbench("run", *arguments, cwd=tmp_path)
     assert done.returncode == 2

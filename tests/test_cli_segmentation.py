@@ -39,8 +39,20 @@ def release(tmp_path_factory) -> Path:
 
 
 def test_a_release_is_scored_and_a_missing_file_is_named(release: Path, tmp_path: Path) -> None:
-    done = mrbench("run", "-t", "segmentation", "-d", f"folder:{release}", "-m", "threshold", "-m", "gaussian-mixture",
-                   "--out", "out", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "segmentation",
+        "-d",
+        f"folder:{release}",
+        "-m",
+        "threshold",
+        "-m",
+        "gaussian-mixture",
+        "--out",
+        "out",
+        cwd=tmp_path,
+    )
     assert done.returncode == 1, "one case cannot be read"
     said = " ".join((done.stdout + done.stderr).split())
     assert "'BraTS20_Training_001' has no FLAIR; add the file" in said

@@ -42,8 +42,22 @@ def brains(tmp_path_factory) -> Path:
 
 
 def test_run_ranks_and_warns(brains: Path, tmp_path: Path) -> None:
-    done = mrbench("run", "-t", "synthesis", "-d", f"folder:{brains}", "-m", "identity", "-m", "joint-histogram",
-                   "-m", "histogram-matching", "--out", "out", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "synthesis",
+        "-d",
+        f"folder:{brains}",
+        "-m",
+        "identity",
+        "-m",
+        "joint-histogram",
+        "-m",
+        "histogram-matching",
+        "--out",
+        "out",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     board = tmp_path / "out/synthesis/t1-to-t2/brains"
     rows = [json.loads(line) for line in (board / "rows.jsonl").read_text().splitlines()]
@@ -59,23 +73,64 @@ def test_run_ranks_and_warns(brains: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_train_both_ways_then_run(brains: Path, tmp_path: Path) -> None:
     text = "cyclegan[base=4,blocks=1{}]"
-    done = mrbench("train", "-t", "synthesis", "-m", text.format(""), "-d", f"folder:{brains}",
-                   "-k", "t1-to-t2+t2-to-t1", "--steps", "4", "--validate-every", "2", "--out", "w",
-                   "--checkpoints", "c", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "train",
+        "-t",
+        "synthesis",
+        "-m",
+        text.format(""),
+        "-d",
+        f"folder:{brains}",
+        "-k",
+        "t1-to-t2+t2-to-t1",
+        "--steps",
+        "4",
+        "--validate-every",
+        "2",
+        "--out",
+        "w",
+        "--checkpoints",
+        "c",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     (weights,) = (tmp_path / "w").glob("*.safetensors")
     manifest = json.loads(weights.with_suffix(".json").read_text())
     assert manifest["settings"]["pairs"].startswith("none") and manifest["tracks"] == ["t1-to-t2", "t2-to-t1"]
-    done = mrbench("run", "-t", "synthesis", "-k", "t2-to-t1", "-d", f"folder:{brains}", "--limit", "1", "--out", "out",
-                   "-m", text.format(f",there_and_back=true,weights={weights}"), cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "synthesis",
+        "-k",
+        "t2-to-t1",
+        "-d",
+        f"folder:{brains}",
+        "--limit",
+        "1",
+        "--out",
+        "out",
+        "-m",
+        text.format(f",there_and_back=true,weights={weights}"),
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     (line,) = (tmp_path / "out/synthesis/t2-to-t1/brains/rows.jsonl").read_text().splitlines()
     assert json.loads(line)["metrics"]["cycle_mae"] > 0
 
 
 def test_weights_tell_what_they_started_from(brains: Path, tmp_path: Path) -> None:
-    command = ["train", "-t", "synthesis", "-m", "pix2pix[base=4,blocks=1,adversarial=0]", "-d", f"folder:{brains}",
-               "--steps", "2", "--checkpoints"]  # fmt: skip
+    command = [
+        "train",
+        "-t",
+        "synthesis",
+        "-m",
+        "pix2pix[base=4,blocks=1,adversarial=0]",
+        "-d",
+        f"folder:{brains}",
+        "--steps",
+        "2",
+        "--checkpoints",
+    ]
     assert mrbench(*command, "c1", "--out", "w1", cwd=tmp_path).returncode == 0
     (first,) = (tmp_path / "w1").glob("*.safetensors")
     done = mrbench(*command, "c2", "--out", "w2", "--start-from", str(first), cwd=tmp_path)
@@ -117,8 +172,20 @@ def test_a_faulty_train_subject_stops_only_what_learns_from_it(brains: Path, tmp
         (folder / f"{name}.nii.gz").write_bytes((brains / f"{name}.nii.gz").read_bytes())
     table = "subject,split,T1,T2\na,train,p0_T1.nii.gz,\nb,test,p3_T1.nii.gz,p3_T2.nii.gz\n"
     (folder / "subjects.csv").write_text(table)
-    done = mrbench("run", "-t", "synthesis", "-d", f"folder:{folder}", "-m", "joint-histogram", "-m", "identity",
-                   "--out", "out", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "synthesis",
+        "-d",
+        f"folder:{folder}",
+        "-m",
+        "joint-histogram",
+        "-m",
+        "identity",
+        "--out",
+        "out",
+        cwd=tmp_path,
+    )
     assert done.returncode == 1
     assert "cannot be fitted: subject 'a' has T1 but no T2" in " ".join((done.stdout + done.stderr).split())
     rows = (tmp_path / "out/synthesis/t1-to-t2/poor/rows.jsonl").read_text().splitlines()
@@ -132,7 +199,19 @@ def test_nothing_to_fit_on_is_a_skip(brains: Path, tmp_path: Path) -> None:
     for name in ("T1", "T2"):
         (folder / f"{name}.nii.gz").write_bytes((brains / f"p3_{name}.nii.gz").read_bytes())
     (folder / "subjects.csv").write_text("subject,split,T1,T2\na,test,T1.nii.gz,T2.nii.gz\n")
-    done = mrbench("run", "-t", "synthesis", "-d", f"folder:{folder}", "-m", "identity", "-m", "joint-histogram",
-                   "--out", "out", cwd=tmp_path)  # fmt: skip
+    done = mrbench(
+        "run",
+        "-t",
+        "synthesis",
+        "-d",
+        f"folder:{folder}",
+        "-m",
+        "identity",
+        "-m",
+        "joint-histogram",
+        "--out",
+        "out",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert "has no train subjects to fit it on" in " ".join(done.stdout.split())

@@ -46,9 +46,12 @@ def made(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
     (folder / "mine.py").write_text(METHOD)
     heard = Heard()
     board = mrbench.run(
-        "registration", dataset=f"folder:{cohort}", methods=["identity", f"Ours={folder}/mine.py:still"],
-        out=folder / "out", progress=heard,
-    )  # fmt: skip
+        "registration",
+        dataset=f"folder:{cohort}",
+        methods=["identity", f"Ours={folder}/mine.py:still"],
+        out=folder / "out",
+        progress=heard,
+    )
     patch.undo()
     return folder, board, heard
 
@@ -75,9 +78,12 @@ def test_rows_of_older_code_stay_and_are_named(made, monkeypatch: pytest.MonkeyP
     (folder / "other").mkdir()
     (folder / "other/mine.py").write_text(METHOD.replace("gain, np", "gain + 1e-3, np"))
     again = mrbench.run(
-        "registration", dataset=bind_address(board), methods=[f"Ours={folder}/other/mine.py:still"], limit=1,
+        "registration",
+        dataset=bind_address(board),
+        methods=[f"Ours={folder}/other/mine.py:still"],
+        limit=1,
         out=folder / "out",
-    )  # fmt: skip
+    )
     assert {row.method for row in again.rows} == {"identity", "Ours"}
     whole = mrbench.run("registration", dataset=bind_address(board), methods=["identity"], out=folder / "out")
     assert [row.case for row in whole.rows if row.method == "Ours"] and not whole.older

@@ -123,9 +123,14 @@ def test_the_doctor_on_the_command_line(cohort: Path, tmp_path: Path) -> None:
 def board_of(folder: Path, *methods: tuple[str, str]) -> Path:
     needed = {name for name, p in inspect.signature(Row).parameters.items() if p.default is inspect.Parameter.empty}
     common = dict.fromkeys(needed, "x") | {
-        "task": "registration", "simulated": False, "weights": None, "seed": 0, "subjects": ["a"], "status": "ok",
+        "task": "registration",
+        "simulated": False,
+        "weights": None,
+        "seed": 0,
+        "subjects": ["a"],
+        "status": "ok",
         "threads": 1,
-    }  # fmt: skip
+    }
     store = RowStore(folder / "rows.jsonl")
     for method, kind in methods:
         store.append(Row(**{**common, "method": method, "kind": kind, "case": method, "key": method}))
@@ -134,9 +139,12 @@ def board_of(folder: Path, *methods: tuple[str, str]) -> Path:
 
 def test_a_board_is_cited(tmp_path: Path) -> None:
     folder = board_of(
-        tmp_path, ("elastix[recipe=par0035]", "classical"), ("elastix", "classical"), ("Theirs", "external"),
+        tmp_path,
+        ("elastix[recipe=par0035]", "classical"),
+        ("elastix", "classical"),
+        ("Theirs", "external"),
         ("/somewhere/evil.py:run", "classical"),
-    )  # fmt: skip
+    )
     text = api.cite(folder)
     assert text.count("@misc{klein2010,") == 1
     assert "% method elastix[recipe=par0035], method elastix\n" in text

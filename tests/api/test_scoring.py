@@ -168,9 +168,19 @@ def test_times_missing_cases_and_surplus_files(run, cohort: Path, tmp_path: Path
     assert [rows[case].seconds for case in cases] == [1.5, None, None]
     assert len(board.notices) == 1 and "b9_to_b3_1Warp.nii.gz is no case's" in board.notices[0]
     done = CliRunner().invoke(
-        app, ["score", "-t", "registration", "-d", f"folder:{cohort}", "-p", str(tmp_path / "first"),
-              "--out", str(tmp_path / "out")],
-    )  # fmt: skip
+        app,
+        [
+            "score",
+            "-t",
+            "registration",
+            "-d",
+            f"folder:{cohort}",
+            "-p",
+            str(tmp_path / "first"),
+            "--out",
+            str(tmp_path / "out"),
+        ],
+    )
     assert done.exit_code == 1 and "is no case's" in done.output.replace("\n", "")
 
 

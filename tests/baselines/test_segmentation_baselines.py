@@ -15,8 +15,11 @@ from mrbench_baselines.segmentation.regions import filled
 
 SHAPE = (24, 30, 28)
 LEVELS = {  # healthy, necrosis, oedema, enhancing: T1, T1c, T2, FLAIR in SDs
-    0: (0.3, 0.1, -0.2, -0.3), 1: (-2.0, -2.0, 3.0, 0.5), 2: (-0.8, -0.8, 1.5, 3.0), 3: (-0.8, 3.0, 1.2, 2.5),
-}  # fmt: skip
+    0: (0.3, 0.1, -0.2, -0.3),
+    1: (-2.0, -2.0, 3.0, 0.5),
+    2: (-0.8, -0.8, 1.5, 3.0),
+    3: (-0.8, 3.0, 1.2, 2.5),
+}
 
 
 def person(seed: int, *, enhancing: bool = True) -> TumourExample:

@@ -32,9 +32,21 @@ def scan(path: Path, seed: int = 0, labels: bool = False) -> None:
 
 
 @pytest.mark.parametrize(
-    "stem", ["a_mask", "sub-1_desc-brain_mask", "a_dseg", "a-seg", "a_labels", "T1_brainmask", "mask", "x.aparc+aseg",
-             "a_label", "sub-1_label-GM_probseg", "a_seg2"],
-)  # fmt: skip
+    "stem",
+    [
+        "a_mask",
+        "sub-1_desc-brain_mask",
+        "a_dseg",
+        "a-seg",
+        "a_labels",
+        "T1_brainmask",
+        "mask",
+        "x.aparc+aseg",
+        "a_label",
+        "sub-1_label-GM_probseg",
+        "a_seg2",
+    ],
+)
 def test_masks_and_label_maps_are_known_by_their_names(stem: str) -> None:
     assert NO_SCAN.search(stem)
 
@@ -172,10 +184,11 @@ def learn2reg(path: Path, **changes: object) -> Path:
         scan(path / "labelsTr" / f"X_{number:04d}_0000.nii.gz", labels=True)
     image = "./imagesTr/X_{:04d}_0000.nii.gz".format
     content = {
-        "name": "X", "modality": {"0": "MR"},
+        "name": "X",
+        "modality": {"0": "MR"},
         "training": [{"image": image(n), "label": f"./labelsTr/X_{n:04d}_0000.nii.gz"} for n in range(1, 5)],
         "registration_val": [{"fixed": image(3), "moving": image(4)}, {"fixed": image(4), "moving": image(3)}],
-    } | changes  # fmt: skip
+    } | changes
     (path / "X_dataset.json").write_text(json.dumps(content))
     return path
 

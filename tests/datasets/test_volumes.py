@@ -100,8 +100,10 @@ def test_foreground_is_labels_or_mask_or_head(tmp_path: Path) -> None:
         tmp_path / "scans",
         heading + "l,test,a.nii.gz,labels.nii.gz,\nm,test,a.nii.gz,,mask.nii.gz\n"
         "h,test,a.nii.gz,,\nlm,test,a.nii.gz,labels.nii.gz,mask.nii.gz\n",
-        a=head(), labels=labels, mask=mask,
-    )  # fmt: skip
+        a=head(),
+        labels=labels,
+        mask=mask,
+    )
     dataset = VolumeFolder(path)
     for name, expected in {"l": labels > 0, "m": mask > 0, "h": head_mask(head()), "lm": labels > 0}.items():
         assert np.array_equal(dataset.load(name).mask, expected), name

@@ -19,10 +19,27 @@ from mrbench.engine.store import RowStore
 from mrbench.io.files import inside
 
 ROW = Row(
-    key="k1", task="registration", track="inter-subject", dataset="d", simulated=False, fingerprint="f", split="test",
-    protocol="p", method="identity", kind="classical", source="s", weights=None, seed=0, case="a_to_b",
-    subjects=["a", "b"], status="ok", run="r", device="cpu", threads=1, metrics={"dice": 0.5, "hd95_mm": float("nan")},
-)  # fmt: skip
+    key="k1",
+    task="registration",
+    track="inter-subject",
+    dataset="d",
+    simulated=False,
+    fingerprint="f",
+    split="test",
+    protocol="p",
+    method="identity",
+    kind="classical",
+    source="s",
+    weights=None,
+    seed=0,
+    case="a_to_b",
+    subjects=["a", "b"],
+    status="ok",
+    run="r",
+    device="cpu",
+    threads=1,
+    metrics={"dice": 0.5, "hd95_mm": float("nan")},
+)
 
 
 @pytest.fixture
@@ -126,12 +143,26 @@ def record(**changes: object) -> str:
 @pytest.mark.parametrize(
     "line",
     [
-        record().replace('"seconds": null', '"seconds": NaN'), record(seconds=-1), record(kind="x"), record(method=[]),
-        record(status="fine"), record(metrics={"dice": "high"}), record(metrics=None), record(threads=-1),
-        record(subjects="ab"), record(details=[]), record(unknown=1), record().replace("identity", "\\ud800"),
-        "[]", "null", "{", "", '{"schema": 1e400}', "[" * 10_000,
+        record().replace('"seconds": null', '"seconds": NaN'),
+        record(seconds=-1),
+        record(kind="x"),
+        record(method=[]),
+        record(status="fine"),
+        record(metrics={"dice": "high"}),
+        record(metrics=None),
+        record(threads=-1),
+        record(subjects="ab"),
+        record(details=[]),
+        record(unknown=1),
+        record().replace("identity", "\\ud800"),
+        "[]",
+        "null",
+        "{",
+        "",
+        '{"schema": 1e400}',
+        "[" * 10_000,
     ],
-)  # fmt: skip
+)
 def test_what_is_no_row_is_one_sentence(store: RowStore, line: str) -> None:
     store.path.write_text(f"{ROW.to_json()}\n{line}\n{ROW.to_json()}\n")
     with pytest.raises(DataError, match="line 2 is not a row") as caught:

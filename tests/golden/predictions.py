@@ -75,10 +75,11 @@ def predictions() -> Iterator[tuple[str, Any, Case, np.ndarray]]:
     tumour = np.where(mask, np.digitize(_smooth(9, *SHAPE), [0.55, 0.65, 0.75]), 0).astype(np.int16)
     brains = SegmentationInputs(np.stack([volume] * 4), mask, SPACING)
     for name, reference, guess in (
-        ("shifted", tumour, np.roll(tumour, 1, 1)), ("empty", tumour, 0 * tumour),
+        ("shifted", tumour, np.roll(tumour, 1, 1)),
+        ("empty", tumour, 0 * tumour),
         ("both empty", 0 * tumour, 0 * tumour),
         ("no enhancing tumour", np.where(tumour == 3, 2, tumour), tumour),
-    ):  # fmt: skip
+    ):
         case = Case("t", ("t",), brains, SegmentationReference(reference), SPACING)
         yield f"segmentation {name}", Segmentation(), case, guess.astype(np.uint8)
 

@@ -140,4 +140,4 @@ def kinds(folder: Path) -> dict[str, tuple[bytes, Callable[[Path, bytes], object
         "folder of tumours": (table, lambda *a: _in_table(BratsFolder, *a)),
         "folder of k-space": (table.replace(b"T1", b"kspace"), lambda *a: _in_table(KspaceFolder, *a)),
         "learn2reg": (learn2reg.encode(), _learn2reg),
-    }  # fmt: skip
+    }

@@ -34,9 +34,13 @@ def volume() -> np.ndarray:
 
 
 def write(
-    folder: Path, orientation: tuple[float, ...] = OBLIQUE, series: str = "a", description: str = "t1 mprage",
-    change: Callable[[Dataset, int], None] = lambda header, number: None, modality: str = "MR",
-) -> Path:  # fmt: skip
+    folder: Path,
+    orientation: tuple[float, ...] = OBLIQUE,
+    series: str = "a",
+    description: str = "t1 mprage",
+    change: Callable[[Dataset, int], None] = lambda header, number: None,
+    modality: str = "MR",
+) -> Path:
     """Write a series in an order that is not that of its positions, with a slope, slices of 3 mm."""
     folder.mkdir(parents=True, exist_ok=True)
     normal = np.cross(orientation[:3], orientation[3:])

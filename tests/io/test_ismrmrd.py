@@ -28,9 +28,13 @@ def plane() -> np.ndarray:
 
 
 def write(
-    path: Path, plane: np.ndarray, change: Callable = lambda readout, column: None, header: str = HEADER,
-    cut: slice = slice(None), more: int = 0,
-) -> Path:  # fmt: skip
+    path: Path,
+    plane: np.ndarray,
+    change: Callable = lambda readout, column: None,
+    header: str = HEADER,
+    cut: slice = slice(None),
+    more: int = 0,
+) -> Path:
     """Write a slice, one readout a column; ``change`` alters each, ``more`` repeat the last column at the end."""
     with ismrmrd.Dataset(str(path), "dataset", create_if_needed=True) as scan:
         scan.write_xml_header(header)
@@ -73,9 +77,17 @@ def test_samples_to_discard_are_cut_off(tmp_path: Path, plane: np.ndarray) -> No
 
 
 @pytest.mark.parametrize(
-    "flag", ["ACQ_IS_NOISE_MEASUREMENT", "ACQ_IS_PHASECORR_DATA", "ACQ_IS_NAVIGATION_DATA", "ACQ_IS_RTFEEDBACK_DATA",
-             "ACQ_IS_HPFEEDBACK_DATA", "ACQ_IS_DUMMYSCAN_DATA", "ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA"],
-)  # fmt: skip
+    "flag",
+    [
+        "ACQ_IS_NOISE_MEASUREMENT",
+        "ACQ_IS_PHASECORR_DATA",
+        "ACQ_IS_NAVIGATION_DATA",
+        "ACQ_IS_RTFEEDBACK_DATA",
+        "ACQ_IS_HPFEEDBACK_DATA",
+        "ACQ_IS_DUMMYSCAN_DATA",
+        "ACQ_IS_SURFACECOILCORRECTIONSCAN_DATA",
+    ],
+)
 def test_lines_that_are_no_image_stay_out_of_it(flag: str, tmp_path: Path, plane: np.ndarray) -> None:
     def other(readout, number: int) -> None:
         if number >= COLUMNS:

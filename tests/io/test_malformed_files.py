@@ -17,10 +17,22 @@ from tests.io.mutations import kinds, mutate
 from mrbench.core.errors import DataError
 
 KINDS = (
-    "nii", "nii.gz, header", "nii.gz, stream", "npy", "cfl", "fastmri", "subjects.csv", "labels.csv", "splits.json",
-    "folder of images", "folder of contrasts", "folder of volumes", "folder of tumours", "folder of k-space",
+    "nii",
+    "nii.gz, header",
+    "nii.gz, stream",
+    "npy",
+    "cfl",
+    "fastmri",
+    "subjects.csv",
+    "labels.csv",
+    "splits.json",
+    "folder of images",
+    "folder of contrasts",
+    "folder of volumes",
+    "folder of tumours",
+    "folder of k-space",
     "learn2reg",
-)  # fmt: skip
+)
 
 
 def attack(kind: str, folder: Path, count: int, seed: int = 0) -> Counter[str]:

@@ -230,10 +230,20 @@ def test_fastmri_files_are_in_units_of_their_kspace_and_may_be_cropped(tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x1f\x8b\x08nonsense", b"PK\x03\x04zip"])
-@pytest.mark.parametrize(("holds", "name"), [
-    ("field", "learn2reg"), ("field", "itk"), ("field", "itk-transform"), ("field", "fsl"), ("field", "npy"),
-    ("image", "nifti"), ("image", "fastmri"), ("image", "npy"), ("labels", "nifti"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("holds", "name"),
+    [
+        ("field", "learn2reg"),
+        ("field", "itk"),
+        ("field", "itk-transform"),
+        ("field", "fsl"),
+        ("field", "npy"),
+        ("image", "nifti"),
+        ("image", "fastmri"),
+        ("image", "npy"),
+        ("labels", "nifti"),
+    ],
+)
 def test_damaged_files_are_one_sentence(tmp_path: Path, content: bytes, holds: str, name: str) -> None:
     endings = {"itk-transform": ".h5", "npy": ".npy", "fastmri": ".h5"}
     path = tmp_path / f"a{endings.get(name, '.nii.gz')}"

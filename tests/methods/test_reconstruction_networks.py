@@ -155,8 +155,16 @@ def test_wrong_data_are_skipped_with_a_reason() -> None:
         VarNet().predict(inputs)
     assert "one coil" in str(VarNet().skip_reason(TRACKS["singlecoil-4x"]))
     with pytest.raises(RequestError, match="cannot be trained for singlecoil-4x: frames of this track are slices"):
-        fit(DynamicCascadeCNN(), parse_spec("dynamic-cascade-cnn"), task, find_dataset("icbm-sim", "k-space"),
-            [TRACKS["singlecoil-4x"]], Schedule(1, 1e-3), out=Path(), checkpoints=Path())  # fmt: skip
+        fit(
+            DynamicCascadeCNN(),
+            parse_spec("dynamic-cascade-cnn"),
+            task,
+            find_dataset("icbm-sim", "k-space"),
+            [TRACKS["singlecoil-4x"]],
+            Schedule(1, 1e-3),
+            out=Path(),
+            checkpoints=Path(),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +187,16 @@ def test_training_learns_and_its_weights_serve_their_tracks(method: str, folder:
     learner = build(spec, task)
     tracks = ["multicoil-4x", "multicoil-8x"]
     path = fit(
-        learner, spec, task, dataset, [TRACKS[n] for n in tracks], Schedule(150, 3e-3, validate_every=150),  # type: ignore[arg-type]
-        out=tmp_path, checkpoints=tmp_path, validation_limit=1,
-    )  # fmt: skip
+        learner,
+        spec,
+        task,
+        dataset,
+        [TRACKS[n] for n in tracks],
+        Schedule(150, 3e-3, validate_every=150),  # type: ignore[arg-type]
+        out=tmp_path,
+        checkpoints=tmp_path,
+        validation_limit=1,
+    )
     assert path.name == f"{learner.network}.phantoms.multicoil-4x+multicoil-8x.safetensors"  # type: ignore[attr-defined]
     manifest = json.loads(path.with_suffix(".json").read_text())
     assert manifest["tracks"] == tracks and "--track multicoil-4x+multicoil-8x" in manifest["command"]

@@ -132,10 +132,16 @@ def train(cohort: Path, folder: Path, method: str, steps: int, schedule: Schedul
     spec = parse_spec(method)
     scores: list[float] = []
     fit(
-        build(spec, Registration()), spec, Registration(), Folder(cohort), list(Registration.tracks.values()),
-        schedule or Schedule(steps, 1e-3, validate_every=20), out=folder, checkpoints=folder,
+        build(spec, Registration()),
+        spec,
+        Registration(),
+        Folder(cohort),
+        list(Registration.tracks.values()),
+        schedule or Schedule(steps, 1e-3, validate_every=20),
+        out=folder,
+        checkpoints=folder,
         report=lambda progress, loss, score: scores.append(score) if score is not None else None,
-    )  # fmt: skip
+    )
     return scores
 
 

@@ -126,8 +126,9 @@ def best_shift(source: np.ndarray, target: np.ndarray, mask: np.ndarray, ceiling
     """Axis and step, up to two voxels, by which two contrasts share most information."""
     values = {
         (axis, step): _information(source[mask], np.roll(target, step, axis)[mask], ceiling)
-        for axis in range(3) for step in (-2, -1, 0, 1, 2)
-    }  # fmt: skip
+        for axis in range(3)
+        for step in (-2, -1, 0, 1, 2)
+    }
     return max(values, key=values.__getitem__)
 
 

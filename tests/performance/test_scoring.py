@@ -73,9 +73,14 @@ def test_registration_score_against_learn2reg(versus: Versus, size: str, goal: f
 
     def peer() -> None:
         kept["peer"] = peers.learn2reg(
-            reference.fixed_labels, reference.moving_labels, groups, field, reference.displacement,
-            case.inputs.fixed_mask, case.spacing,
-        )  # fmt: skip
+            reference.fixed_labels,
+            reference.moving_labels,
+            groups,
+            field,
+            reference.displacement,
+            case.inputs.fixed_mask,
+            case.spacing,
+        )
 
     versus(lambda: Registration().score(case, field), peer, name="Learn2Reg style", goal=goal, repeats=repeats)
     own = Registration().score(case, field).metrics
@@ -122,8 +127,11 @@ def test_synthesis_score_against_synthrad(versus: Versus) -> None:
 
     versus(
         lambda: (task.diagnose(case, prediction), task.score(case, prediction)),
-        peer, name="SynthRAD style", goal=7, repeats=1,
-    )  # fmt: skip
+        peer,
+        name="SynthRAD style",
+        goal=7,
+        repeats=1,
+    )
     for name, value in task.score(case, prediction).metrics.items():
         assert value == pytest.approx(kept["peer"][name], rel=1e-4), name
 

@@ -63,12 +63,30 @@ def test_many_rows_are_ranked_at_a_few_microseconds_each() -> None:
     scores = np.random.default_rng(0).normal(np.arange(METHODS) / 50, 1, (2000, METHODS))
     rows = [
         Row(
-            key="k", task="t", track="t", dataset="d", simulated=False, fingerprint="f", split="test", protocol="p",
-            method=f"a{method}", kind="classical", source="s", weights=None, seed=0, case=f"c{case}",
-            subjects=[f"s{case}"], status="ok", run="r", device="cpu", threads=1, seconds=1.0, cpu_seconds=1.0,
+            key="k",
+            task="t",
+            track="t",
+            dataset="d",
+            simulated=False,
+            fingerprint="f",
+            split="test",
+            protocol="p",
+            method=f"a{method}",
+            kind="classical",
+            source="s",
+            weights=None,
+            seed=0,
+            case=f"c{case}",
+            subjects=[f"s{case}"],
+            status="ok",
+            run="r",
+            device="cpu",
+            threads=1,
+            seconds=1.0,
+            cpu_seconds=1.0,
             metrics={metric.name: score for metric in METRICS},
         )
         for (case, method), score in np.ndenumerate(scores)
-    ]  # fmt: skip
+    ]
     spent = seconds(lambda: leaderboard(frame(rows), METRICS))
     assert 1e6 * spent / len(rows) < 60

@@ -43,15 +43,37 @@ def row(method: str, case: int, **changes: Any) -> Row:
     rng = np.random.default_rng([case, *method.encode()])
     dice = MEANS.get(method, 0.5) + 0.02 * np.sin(case) + 0.004 * rng.random()
     made = Row(
-        key=f"{method}{case}", task="registration", track="inter-subject", dataset="toy_data", simulated=True,
-        fingerprint="f", split="test", protocol="abc123def456", method=method,
-        kind="learned" if method == LONG else "classical", source="s", weights="w" * 64 if method == LONG else None,
-        seed=0, case=f"c{case}", subjects=[f"s{case}"], status="ok", run="20261126T101500-aaaaaa", device="cpu",
-        threads=1, metrics={"dice": dice, "hd95_mm": 10 * (1 - dice), "folds_percent": 0.0},
-        details={"dice_by_structure": {"caudate": dice, "R inf. lat. ventricle": dice / 3},
-                 "nearest": [dice, dice - 0.1], "nearest_real": [0.5, 0.6], "megavoxels": 0.5},
-        seconds=200 * dice, cpu_seconds=100 * dice, memory_mib=3.25, prediction=f"p-{method}-{case}",
-    )  # fmt: skip
+        key=f"{method}{case}",
+        task="registration",
+        track="inter-subject",
+        dataset="toy_data",
+        simulated=True,
+        fingerprint="f",
+        split="test",
+        protocol="abc123def456",
+        method=method,
+        kind="learned" if method == LONG else "classical",
+        source="s",
+        weights="w" * 64 if method == LONG else None,
+        seed=0,
+        case=f"c{case}",
+        subjects=[f"s{case}"],
+        status="ok",
+        run="20261126T101500-aaaaaa",
+        device="cpu",
+        threads=1,
+        metrics={"dice": dice, "hd95_mm": 10 * (1 - dice), "folds_percent": 0.0},
+        details={
+            "dice_by_structure": {"caudate": dice, "R inf. lat. ventricle": dice / 3},
+            "nearest": [dice, dice - 0.1],
+            "nearest_real": [0.5, 0.6],
+            "megavoxels": 0.5,
+        },
+        seconds=200 * dice,
+        cpu_seconds=100 * dice,
+        memory_mib=3.25,
+        prediction=f"p-{method}-{case}",
+    )
     return replace(made, **changes)
 
 
@@ -82,10 +104,14 @@ def report(made: list[Row] | None = None, shown: Pictures | None = None, **facts
     run = {"command": ["mrbench", "run"], "threads": 1, "device": "cpu", "workers": 1, "packages": {"numpy": "2"}}
     about = Facts(
         **{
-            "title": "Toy data", "citation": "Nobody 2026", "licence": "CC0", "simulation": "simulated toys",
+            "title": "Toy data",
+            "citation": "Nobody 2026",
+            "licence": "CC0",
+            "simulation": "simulated toys",
             "all_cases": CASES + 1,
             "protocol": {"name": "registration/toy", "version": 1, "settings": {"label_warp": "nearest"}},
-            "runs": {"20261126T101500-aaaaaa": run}, **facts,
+            "runs": {"20261126T101500-aaaaaa": run},
+            **facts,
         }
-    )  # fmt: skip
+    )
     return Report.from_rows(rows() if made is None else made, Toy(), facts=about, pictures=shown)

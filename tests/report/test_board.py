@@ -57,11 +57,19 @@ def test_the_page_asks_for_nothing_and_stays_small(folder: Path) -> None:
 def test_the_page_says_data_protocol_runs_failures_and_comparisons(folder: Path) -> None:
     text = re.sub(r"<wbr>", "", page_of(folder))
     for words in (
-        LONG, "LIMITED to 14 of 15 cases", "Simulated toys: no number here stands for real patients", "Nobody 2026",
+        LONG,
+        "LIMITED to 14 of 15 cases",
+        "Simulated toys: no number here stands for real patients",
+        "Nobody 2026",
         "Licence: CC0",
-        "<dt>label warp</dt><dd>nearest</dd>", "mrbench run", "numpy==2", "pip install [cyan]it[/]",
-        "it &lt;b&gt;broke&lt;/b&gt;", ">different<", "14 of 14",
-    ):  # fmt: skip
+        "<dt>label warp</dt><dd>nearest</dd>",
+        "mrbench run",
+        "numpy==2",
+        "pip install [cyan]it[/]",
+        "it &lt;b&gt;broke&lt;/b&gt;",
+        ">different<",
+        "14 of 14",
+    ):
         assert words in text, words
 
 
@@ -189,8 +197,11 @@ def test_the_page_works_in_a_browser_by_keyboard_on_desktop_and_phone(folder: Pa
         pytest.skip("needs chromium, node and playwright-core (npm install -g playwright-core)")
     done = subprocess.run(
         ["node", str(Path(__file__).with_name("page.cjs")), str(shutil.which("chromium")), str(folder / "report.html")],
-        capture_output=True, text=True, env={**os.environ, "NODE_PATH": modules}, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NODE_PATH": modules},
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["errors"] == [] and seen["requests"] == []

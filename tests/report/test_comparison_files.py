@@ -29,11 +29,27 @@ def rows(values: dict[str, float], people: range, **changes) -> list[Row]:
 def row(method: str, person: int, value: float, **changes) -> Row:
     kind, weights = ("learned", "w") if method == NET else ("classical", None)
     made = Row(
-        key=f"{method}{person}", task="denoising", track="rician-10", dataset="heads", simulated=False,
-        fingerprint="f", split="test", protocol="p", method=method, kind=kind, source="s", weights=weights, seed=0,
-        case=f"c{person}", subjects=[f"s{person}"], status="ok", run="r", device="cpu", threads=1,
+        key=f"{method}{person}",
+        task="denoising",
+        track="rician-10",
+        dataset="heads",
+        simulated=False,
+        fingerprint="f",
+        split="test",
+        protocol="p",
+        method=method,
+        kind=kind,
+        source="s",
+        weights=weights,
+        seed=0,
+        case=f"c{person}",
+        subjects=[f"s{person}"],
+        status="ok",
+        run="r",
+        device="cpu",
+        threads=1,
         metrics={"psnr_db": value + person % 3},
-    )  # fmt: skip
+    )
     return replace(made, **changes)
 
 

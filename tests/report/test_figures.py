@@ -36,9 +36,11 @@ def test_nothing_is_cut_or_overlaps_and_text_is_readable(report: Report, kind: s
     axes = [axis for axes in drawn.axes for axis in (axes.xaxis, axes.yaxis)]
     ticks = [(axis, tick) for axis in axes for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())]
     unseen = [
-        label for axis, tick in ticks for label in (tick.label1, tick.label2)
+        label
+        for axis, tick in ticks
+        for label in (tick.label1, tick.label2)
         if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
-    ]  # fmt: skip
+    ]
     renderer, texts = canvas.get_renderer(), []
     for text in drawn.findobj(lambda artist: hasattr(artist, "get_fontsize")):
         if not text.get_text().strip() or not text.get_visible() or text in unseen:

@@ -40,8 +40,10 @@ def test_files_are_table_and_a_figure_a_method(tmp_path: Path) -> None:
     path = generalisation.write_generalisation(tmp_path, "super-resolution", PSNR, TABLE)
     assert path == tmp_path / "generalisation.md"
     assert {file.name for file in tmp_path.iterdir()} == {
-        "generalisation.md", "generalisation.csv", "generalisation_net_a.pdf",
-    }  # fmt: skip
+        "generalisation.md",
+        "generalisation.csv",
+        "generalisation_net_a.pdf",
+    }
 
 
 def test_the_heatmap_holds_every_mean_and_frames_those_at_home() -> None:

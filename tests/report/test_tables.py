@@ -31,11 +31,23 @@ TEXTS = ("markdown", "latex", "html", "terminal")
 
 def test_formats_are_what_lies_in_the_folder() -> None:
     assert set(formats()) == {
-        "csv", "markdown", "latex", "html", "terminal", "comparisons", "challenger", "grand-challenge", "hugging-face",
-    }  # fmt: skip
+        "csv",
+        "markdown",
+        "latex",
+        "html",
+        "terminal",
+        "comparisons",
+        "challenger",
+        "grand-challenge",
+        "hugging-face",
+    }
     assert {module.FILE for module in formats().values()} == {
-        "leaderboard.csv", "leaderboard.md", "leaderboard.tex", "comparisons.csv", None,
-    }  # fmt: skip
+        "leaderboard.csv",
+        "leaderboard.md",
+        "leaderboard.tex",
+        "comparisons.csv",
+        None,
+    }
 
 
 def test_csv_has_the_documented_columns_unrounded(report: Report) -> None:

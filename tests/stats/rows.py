@@ -18,11 +18,27 @@ PSNR = Metric("psnr_db", "PSNR", "dB", True, decimals=2)
 def row(method: str, case: int | str, metrics: dict[str, float] | None, **changes: Any) -> Row:
     """One row; without metrics a failure. Each case has a subject of its own unless told otherwise."""
     own = Row(
-        key=f"{method}{case}", task="registration", track="t", dataset="d", simulated=False, fingerprint="f",
-        split="test", protocol="p", method=method, kind="classical", source="s", weights=None, seed=0, case=f"c{case}",
-        subjects=[f"s{case}"], status="error" if metrics is None else "ok", run="r", device="cpu", threads=1,
+        key=f"{method}{case}",
+        task="registration",
+        track="t",
+        dataset="d",
+        simulated=False,
+        fingerprint="f",
+        split="test",
+        protocol="p",
+        method=method,
+        kind="classical",
+        source="s",
+        weights=None,
+        seed=0,
+        case=f"c{case}",
+        subjects=[f"s{case}"],
+        status="error" if metrics is None else "ok",
+        run="r",
+        device="cpu",
+        threads=1,
         metrics=metrics or {},
-    )  # fmt: skip
+    )
     return replace(own, **changes)
 
 

@@ -22,12 +22,27 @@ TRAININGS = {"a": Training("heads", ("4x",)), "b": Training("heads", ("8x",)), "
 
 def row(method: str, weights: str | None, track: str, case: int, value: float, dataset: str = "heads") -> Row:
     return Row(
-        key=f"{method}{track}{case}", task="reconstruction", track=track, dataset=dataset, simulated=dataset != "heads",
-        fingerprint="f", split="test", protocol=track, method=method, kind="learned", source="s", weights=weights,
+        key=f"{method}{track}{case}",
+        task="reconstruction",
+        track=track,
+        dataset=dataset,
+        simulated=dataset != "heads",
+        fingerprint="f",
+        split="test",
+        protocol=track,
+        method=method,
+        kind="learned",
+        source="s",
+        weights=weights,
         seed=0,
-        case=f"s{case // 3}_mask{case % 3}", subjects=[f"s{case // 3}"], status="ok", run="r", device="cpu", threads=1,
+        case=f"s{case // 3}_mask{case % 3}",
+        subjects=[f"s{case // 3}"],
+        status="ok",
+        run="r",
+        device="cpu",
+        threads=1,
         metrics={"psnr_db": value},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -55,9 +70,11 @@ def lines(found: Transfers) -> dict[tuple[str, str], Any]:
 def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
     found = lines(of(rows))
     assert set(found) == {
-        ("heads, 4x", "heads, 4x"), ("heads, 4x", "sim, 4x + 8x"),
-        ("heads, 8x", "heads, 8x"), ("heads, 8x", "heads, 4x"),
-    }  # fmt: skip
+        ("heads, 4x", "heads, 4x"),
+        ("heads, 4x", "sim, 4x + 8x"),
+        ("heads, 8x", "heads, 8x"),
+        ("heads, 8x", "heads, 4x"),
+    }
     home, away = found["heads, 4x", "heads, 4x"], found["heads, 4x", "sim, 4x + 8x"]
     assert home.home and np.isnan(home.loss) and home.mean == pytest.approx(32.4)
     assert not away.home and away.loss == pytest.approx(2)

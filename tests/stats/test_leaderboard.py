@@ -24,9 +24,10 @@ def bold(table: Leaderboard) -> list[str]:
 def board(means: dict[str, float], cases: int, **changes: object) -> list[Row]:
     """Every method has its mean; each case is a little easier than the one before, for all alike."""
     return [
-        dice(method, c, mean + 0.001 * c, subjects=[f"s{c}"], **changes) for method, mean in means.items()
+        dice(method, c, mean + 0.001 * c, subjects=[f"s{c}"], **changes)
+        for method, mean in means.items()
         for c in range(cases)
-    ]  # fmt: skip
+    ]
 
 
 def test_table_ranks_by_the_first_metric() -> None:
@@ -72,8 +73,11 @@ def test_methods_with_failures_make_no_test_stricter() -> None:
 
 
 def test_equal_means_share_a_rank() -> None:
-    rows = [dice(m, c, v) for m, values in {"a": (0.1, 0.2, 0.7), "b": (0.7, 0.1, 0.2), "c": (0.3, 0.3, 0.3)}.items()
-            for c, v in enumerate(values)]  # fmt: skip
+    rows = [
+        dice(m, c, v)
+        for m, values in {"a": (0.1, 0.2, 0.7), "b": (0.7, 0.1, 0.2), "c": (0.3, 0.3, 0.3)}.items()
+        for c, v in enumerate(values)
+    ]
     assert dict(leaderboard(frame(rows), METRICS).summary["rank"]) == {"a": 1, "b": 1, "c": 3}
 
 
@@ -103,13 +107,15 @@ def test_a_failure_where_the_metric_is_undefined_counts_nothing() -> None:
     """A tumour without an enhancing part has no Dice of one, whether a method fails there or not."""
     present = Metric("dice_enhancing_present", "Dice", "", True, (0, 1))
     values = {"a": [0.8, np.nan, 0.6], "b": [0.5, None, 0.5], "c": [0.9, 0.9, None]}
-    undefined = [row(m, c, None if v is None else {"dice_enhancing_present": v}) for m in "ab"
-                 for c, v in enumerate(values[m])]  # fmt: skip
+    undefined = [
+        row(m, c, None if v is None else {"dice_enhancing_present": v}) for m in "ab" for c, v in enumerate(values[m])
+    ]
     table = leaderboard(frame(undefined), [present])
     assert list(table.cells[present.name]["mean"]) == pytest.approx([0.7, 0.5])
     assert list(table.cells[present.name]["n"]) == [2, 2] and table.summary.loc["b", "n_failed"] == 1
-    defined = undefined + [row("c", c, None if v is None else {"dice_enhancing_present": v})
-                           for c, v in enumerate(values["c"])]  # fmt: skip
+    defined = undefined + [
+        row("c", c, None if v is None else {"dice_enhancing_present": v}) for c, v in enumerate(values["c"])
+    ]
     table = leaderboard(frame(defined), [present])
     assert table.cells.loc["b", (present.name, "mean")] == pytest.approx((0.5 + 0 + 0.5) / 3)
     assert table.cells.loc["c", (present.name, "mean")] == pytest.approx((0.9 + 0.9 + 0) / 3)

@@ -22,12 +22,27 @@ PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, np.inf), decimals=2)
 
 def row(method: str, subject: int, value: float | None, **changes) -> Row:
     made = Row(
-        key=f"{method}{subject}", task="denoising", track="t", dataset="d", simulated=True, fingerprint="f",
-        split="test", protocol="p", method=method, kind="learned" if method.startswith("net") else "classical",
-        source="s", weights="w" if method.startswith("net") else None, seed=0, case=f"c{subject}",
-        subjects=[f"s{subject}"], status="ok" if value is not None else "error", run="r", device="cpu", threads=1,
+        key=f"{method}{subject}",
+        task="denoising",
+        track="t",
+        dataset="d",
+        simulated=True,
+        fingerprint="f",
+        split="test",
+        protocol="p",
+        method=method,
+        kind="learned" if method.startswith("net") else "classical",
+        source="s",
+        weights="w" if method.startswith("net") else None,
+        seed=0,
+        case=f"c{subject}",
+        subjects=[f"s{subject}"],
+        status="ok" if value is not None else "error",
+        run="r",
+        device="cpu",
+        threads=1,
         metrics={} if value is None else {"psnr_db": value},
-    )  # fmt: skip
+    )
     return replace(made, **changes)
 
 

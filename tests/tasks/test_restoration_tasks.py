@@ -103,8 +103,9 @@ def test_every_case_and_track_has_noise_of_its_own() -> None:
     volume, task = phantom(), Denoising()
     drawn = {
         (name, track): (task.degrade(CaseId(name, (name,)), volume, task.tracks[track], SPACING).image - volume)
-        for name in "ab" for track in ("rician-5", "rician-10")
-    }  # fmt: skip
+        for name in "ab"
+        for track in ("rician-5", "rician-10")
+    }
     inside = volume > 0.6
     noise = {key: image[inside] for key, image in drawn.items()}
     assert abs(np.corrcoef(noise["a", "rician-10"], noise["b", "rician-10"])[0, 1]) < 0.2
@@ -285,8 +286,11 @@ def test_good_predictions_become_float32() -> None:
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        *((lambda p, a=a, s=s: np.roll(p, -s, a), f"moved by {s:+d} voxel along {n}")
-          for a, n in enumerate("zyx") for s in (-1, 1)),
+        *(
+            (lambda p, a=a, s=s: np.roll(p, -s, a), f"moved by {s:+d} voxel along {n}")
+            for a, n in enumerate("zyx")
+            for s in (-1, 1)
+        ),
         *((lambda p, a=a: np.flip(p, a), f"mirrored along {n}") for a, n in enumerate("zyx")),
         (lambda p: 2 * p, "is 1.9"),
         (lambda p: p / 2, "is 0.4"),
@@ -297,7 +301,7 @@ def test_good_predictions_become_float32() -> None:
         (lambda p: gaussian_filter(p, 1), None),
         (lambda p: np.maximum(p - 0.03, 0), None),
     ],
-)  # fmt: skip
+)
 def test_mixed_up_conventions_are_named(mistake, message: str | None) -> None:
     case = case_of(TASKS[0], "3d-x2", gaussian_filter(phantom(), 1))
     good = zero_fill(case.inputs.image, case.inputs.shape).real.astype(np.float32)
@@ -346,10 +350,26 @@ def test_scores_rank_a_better_volume_higher_everywhere(task, track: str) -> None
 
 
 ROW = {
-    "key": "k", "task": "denoising", "track": "rician-10", "dataset": "d", "simulated": False, "fingerprint": "f",
-    "split": "test", "protocol": "p", "method": "m", "kind": "classical", "source": "s", "weights": None, "seed": 0,
-    "case": "c", "subjects": ["c"], "status": "ok", "run": "r", "device": "cpu", "threads": 1,
-}  # fmt: skip
+    "key": "k",
+    "task": "denoising",
+    "track": "rician-10",
+    "dataset": "d",
+    "simulated": False,
+    "fingerprint": "f",
+    "split": "test",
+    "protocol": "p",
+    "method": "m",
+    "kind": "classical",
+    "source": "s",
+    "weights": None,
+    "seed": 0,
+    "case": "c",
+    "subjects": ["c"],
+    "status": "ok",
+    "run": "r",
+    "device": "cpu",
+    "threads": 1,
+}
 
 
 @pytest.mark.parametrize(("task", "track"), [(TASKS[0], "3d-x2"), (TASKS[1], "rician-10")], ids=["sr", "dn"])

@@ -132,13 +132,33 @@ def test_a_constant_contrast_is_one_sentence() -> None:
 
 def test_medians_stand_under_the_table() -> None:
     def row(case: str, dice: float) -> Row:
-        metrics = {f"{kind}_{region}{unit}": dice for region in ("whole", "core", "enhancing")
-                   for kind, unit in (("dice", ""), ("hd95", "_mm"))}  # fmt: skip
+        metrics = {
+            f"{kind}_{region}{unit}": dice
+            for region in ("whole", "core", "enhancing")
+            for kind, unit in (("dice", ""), ("hd95", "_mm"))
+        }
         return Row(
-            key=case, task="segmentation", track="glioma", dataset="d", simulated=False, fingerprint="f", split="test",
-            protocol="p", method="m", kind="classical", source="s", weights=None, seed=0, case=case, subjects=[case],
-            status="ok", run="r", device="cpu", threads=1, metrics=metrics,
-        )  # fmt: skip
+            key=case,
+            task="segmentation",
+            track="glioma",
+            dataset="d",
+            simulated=False,
+            fingerprint="f",
+            split="test",
+            protocol="p",
+            method="m",
+            kind="classical",
+            source="s",
+            weights=None,
+            seed=0,
+            case=case,
+            subjects=[case],
+            status="ok",
+            run="r",
+            device="cpu",
+            threads=1,
+            metrics=metrics,
+        )
 
     (note,) = Segmentation().notes([row("a", 0.2), row("b", 0.9), row("c", 1.0)])
     assert note.endswith("whole / core / enhancing: m 0.900 / 0.900 / 0.900, 0.9 / 0.9 / 0.9 mm.")

@@ -48,9 +48,16 @@ def trained(dataset: Dataset, folder: Path, **options: Any) -> Path:
     method = find_method(spec.name, "segmentation").build(**spec.parameters)
     schedule = Schedule(1, 1e-3, validate_every=1)
     return fit(
-        method, spec, find_task("segmentation"), dataset, list(Segmentation.tracks.values()), schedule,  # type: ignore[arg-type]
-        out=folder, checkpoints=folder, **options,
-    )  # fmt: skip
+        method,
+        spec,
+        find_task("segmentation"),
+        dataset,
+        list(Segmentation.tracks.values()),
+        schedule,  # type: ignore[arg-type]
+        out=folder,
+        checkpoints=folder,
+        **options,
+    )
 
 
 @pytest.fixture

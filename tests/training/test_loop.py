@@ -124,9 +124,13 @@ def test_a_mean_survives_a_resume(tmp_path: Path) -> None:
                 TrainingStopped, match=r"stopped at step 7 of 12; the same command continues from .*c\.pt"
             ):
                 train(
-                    LineRecipe(), schedule, settings={}, validate=scores, checkpoint=folder / "c.pt",
+                    LineRecipe(),
+                    schedule,
+                    settings={},
+                    validate=scores,
+                    checkpoint=folder / "c.pt",
                     stop=lambda asked=asked: next(asked) == 6,
-                )  # fmt: skip
+                )
         made.append(train(LineRecipe(), schedule, settings={}, validate=scores, checkpoint=folder / "c.pt"))
     (whole, _), (resumed, progress) = made
     torch.testing.assert_close(whole, resumed, atol=0, rtol=0)

@@ -96,9 +96,12 @@ def test_tuned_means_what_the_manifest_says(
     monkeypatch.setattr("mrbench.training.tune.manifest_name", lambda *_: "shift.json")
     scores = []
     path = tune(
-        method, spec, setting_of(task, dataset, split="validation"), out=tmp_path / "tuned",
+        method,
+        spec,
+        setting_of(task, dataset, split="validation"),
+        out=tmp_path / "tuned",
         report=lambda parameters, score: scores.append(score),
-    )  # fmt: skip
+    )
     manifest = json.loads(path.read_text())
     assert manifest["split"] == "validation" and len(manifest["tried"]) == len(scores)
     best = max(manifest["tried"], key=lambda entry: entry["dice"])

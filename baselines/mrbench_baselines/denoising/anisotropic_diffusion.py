@@ -38,7 +38,10 @@ class AnisotropicDiffusion(Smoother):
         squeezed = np.squeeze(inputs.image)  # ITK wants at least two voxels along each axis
         image = sitk.GetImageFromArray(np.ascontiguousarray(squeezed, dtype=np.float32))
         diffused = sitk.GradientAnisotropicDiffusion(
-            image, timeStep=STEP, conductanceParameter=self.strength, conductanceScalingUpdateInterval=1,
+            image,
+            timeStep=STEP,
+            conductanceParameter=self.strength,
+            conductanceScalingUpdateInterval=1,
             numberOfIterations=self.iterations,
-        )  # fmt: skip
+        )
         return sitk.GetArrayFromImage(diffused).reshape(inputs.image.shape)

@@ -38,7 +38,12 @@ class Wavelet(Smoother):
         levels = max(1, min(LEVELS, pywt.dwtn_max_level(image.shape, "db2")))
         # rescale_sigma would guess units from the data type; floats stay as they are
         smooth = denoise_wavelet(
-            image, sigma=self.strength * inputs.sigma, wavelet="db2", mode="soft", method="BayesShrink",
-            rescale_sigma=False, wavelet_levels=levels,
-        )  # fmt: skip
+            image,
+            sigma=self.strength * inputs.sigma,
+            wavelet="db2",
+            mode="soft",
+            method="BayesShrink",
+            rescale_sigma=False,
+            wavelet_levels=levels,
+        )
         return smooth.reshape(inputs.image.shape)

@@ -65,8 +65,19 @@ class BartPics(Method):
         else:
             rows, columns = (min(24, width) for width in calibration)
             sides = (min(6, (width + 1) // 2) for width in (columns, rows))
-            _bart(folder, "ecalib", "-m1", "-c", "0", "-r", f"{columns}:{rows}:1",
-                  "-k", ":".join(map(str, [*sides, 1])), "kspace", "maps")  # fmt: skip
+            _bart(
+                folder,
+                "ecalib",
+                "-m1",
+                "-c",
+                "0",
+                "-r",
+                f"{columns}:{rows}:1",
+                "-k",
+                ":".join(map(str, [*sides, 1])),
+                "kspace",
+                "maps",
+            )
             if not read_cfl(folder / "maps").any():
                 raise MrbenchError("bart ecalib returned empty maps: the calibration block is too small for it.")
         options = [option.format(self.strength) for option in REGULARISERS[self.regulariser]]

@@ -16,9 +16,11 @@ def each_frame(
 ) -> np.ndarray:
     """Run ``application(kspace, maps, strength)`` on every frame; return complex images ``(frame, y, x)``."""
     frames = zip(inputs.kspace, coil_maps(inputs), inputs.mask, strict=True)
-    return np.stack([
-        application(
-            kspace, maps, strength, weights=mask.astype(np.float32), max_iter=iterations, show_pbar=False
-        ).run()
-        for kspace, maps, mask in frames
-    ])  # fmt: skip
+    return np.stack(
+        [
+            application(
+                kspace, maps, strength, weights=mask.astype(np.float32), max_iter=iterations, show_pbar=False
+            ).run()
+            for kspace, maps, mask in frames
+        ]
+    )

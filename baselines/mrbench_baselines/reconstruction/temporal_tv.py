@@ -45,7 +45,11 @@ class TemporalTV(Method):
         encoding = Multiply(kspace.shape, inputs.mask.astype(np.float32)) * FFT(kspace.shape, axes=(-2, -1))
         change = FiniteDifference(kspace.shape, axes=(0,))
         problem = LinearLeastSquares(
-            encoding, kspace, proxg=L1Reg(change.oshape, self.strength), G=change, max_iter=self.iterations,
+            encoding,
+            kspace,
+            proxg=L1Reg(change.oshape, self.strength),
+            G=change,
+            max_iter=self.iterations,
             show_pbar=False,
-        )  # fmt: skip
+        )
         return problem.run()

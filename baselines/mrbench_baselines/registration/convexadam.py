@@ -44,7 +44,11 @@ class ConvexAdam(Method):
 
         # half precision, its default, is emulated on a CPU
         field = convex_adam_pt(
-            torch.from_numpy(inputs.fixed), torch.from_numpy(inputs.moving),
-            lambda_weight=self.smooth, grid_sp=self.grid, dtype=torch.float32, device=torch.device("cpu"),
-        )  # fmt: skip
+            torch.from_numpy(inputs.fixed),
+            torch.from_numpy(inputs.moving),
+            lambda_weight=self.smooth,
+            grid_sp=self.grid,
+            dtype=torch.float32,
+            device=torch.device("cpu"),
+        )
         return np.ascontiguousarray(np.moveaxis(field, -1, 0), np.float32)

@@ -121,9 +121,13 @@ class Elastix(Method):
         fixed, moving = (_image(array, inputs.spacing) for array in (inputs.fixed, inputs.moving))
         masks = {"fixed_mask": _image(inputs.fixed_mask, inputs.spacing)} if self.recipe == "ncc-bending" else {}
         _, transform = itk.elastix_registration_method(
-            fixed, moving, parameter_object=self.parameter_object(),
-            number_of_threads=self.resources.threads, log_to_console=False, **masks,
-        )  # fmt: skip
+            fixed,
+            moving,
+            parameter_object=self.parameter_object(),
+            number_of_threads=self.resources.threads,
+            log_to_console=False,
+            **masks,
+        )
         # transformix writes its field into the working directory unless told where else
         with tempfile.TemporaryDirectory() as folder:
             vectors = itk.transformix_deformation_field(moving, transform, output_directory=folder)

@@ -60,11 +60,19 @@ class FireANTs(Method):
             for array in (inputs.fixed, inputs.moving)
         )
         registration = GreedyRegistration(
-            scales=SCALES, iterations=ITERATIONS, fixed_images=fixed, moving_images=moving,
-            loss_type="cc", cc_kernel_size=self.window, deformation_type="compositive",
-            optimizer="Adam", optimizer_lr=self.learning_rate, smooth_warp_sigma=0.5, smooth_grad_sigma=1.0,
+            scales=SCALES,
+            iterations=ITERATIONS,
+            fixed_images=fixed,
+            moving_images=moving,
+            loss_type="cc",
+            cc_kernel_size=self.window,
+            deformation_type="compositive",
+            optimizer="Adam",
+            optimizer_lr=self.learning_rate,
+            smooth_warp_sigma=0.5,
+            smooth_grad_sigma=1.0,
             progress_bar=False,
-        )  # fmt: skip
+        )
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             registration.optimize()
         with torch.no_grad():

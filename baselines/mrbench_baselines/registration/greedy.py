@@ -59,6 +59,7 @@ class Greedy(Method):
         greedy.execute(
             f"-i fixed moving -o warp -m WNCC {window} -n {self.iterations} -threads {self.resources.threads} -seed 1 "
             f"-s {self.smooth_update}vox {self.smooth_field}vox -V 0",
-            **images, warp=None,
-        )  # fmt: skip
+            **images,
+            warp=None,
+        )
         return voxels_from_mm(sitk.GetArrayFromImage(greedy["warp"]), inputs.spacing)

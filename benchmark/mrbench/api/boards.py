@@ -120,10 +120,15 @@ def publish(
     if older:
         notes.append(f"Rows of older code, to be run again: {', '.join(f'{name} ({n})' for name, n in older.items())}.")
     facts = Facts(
-        title=about["title"], citation=about["citation"], licence=about["licence"], simulation=about["simulation"],
-        all_cases=about["cases"], protocol=setting.protocol.as_dict(), notes=tuple(notes),
+        title=about["title"],
+        citation=about["citation"],
+        licence=about["licence"],
+        simulation=about["simulation"],
+        all_cases=about["cases"],
+        protocol=setting.protocol.as_dict(),
+        notes=tuple(notes),
         runs=Facts.recorded(rows, runs_of(folder)).runs,
-    )  # fmt: skip
+    )
     report = Report.from_rows(rows, setting.task, facts=facts)
     if figures:
         cases = {case.id: case for case in setting.all_cases}

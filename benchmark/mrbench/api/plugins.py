@@ -70,9 +70,14 @@ def new(
     if present := [path for path in paths if path.exists()]:
         raise RequestError(f"{present[0]} is there already; choose another name.")
     words = {
-        "name": name, "cls": "".join(part.capitalize() for part in name.split("_")), "slug": name.replace("_", "-"),
-        "task": task, "dataset": dataset, "prediction": PREDICTIONS.get(task, ""), "imports": IMPORTS.get(task, ""),
-    }  # fmt: skip
+        "name": name,
+        "cls": "".join(part.capitalize() for part in name.split("_")),
+        "slug": name.replace("_", "-"),
+        "task": task,
+        "dataset": dataset,
+        "prediction": PREDICTIONS.get(task, ""),
+        "imports": IMPORTS.get(task, ""),
+    }
     pages = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )

@@ -98,9 +98,14 @@ def _any_fitted(wanted: Sequence[Candidate]) -> bool:
 
 
 def _run(
-    setting: Setting, wanted: Sequence[Candidate], folder: Path, limit: int | None, options: Options, todo: int,
+    setting: Setting,
+    wanted: Sequence[Candidate],
+    folder: Path,
+    limit: int | None,
+    options: Options,
+    todo: int,
     progress: Progress,
-) -> None:  # fmt: skip
+) -> None:
     done = 0
 
     def listen(candidate: Candidate, case: CaseId, row: Row | None) -> None:

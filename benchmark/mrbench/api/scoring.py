@@ -104,11 +104,19 @@ def score(
         rows.append(replace(work.row(case, reading, label, run), seconds=times.get(case.id)))
         progress.finished(rows[-1], len(rows), len(cases))
     facts = {
-        "task": setting.address.task, "track": setting.track.name, "dataset": setting.dataset.address,
-        "split": setting.split, "seed": setting.seed, "fingerprint": setting.dataset.fingerprint,
-        "about": facts_of(setting), "protocol": setting.protocol.as_dict(), "protocol_hash": setting.protocol.hash,
-        "predictions": str(folder.resolve()), "format": form.name, "convention": reading.name,
-    }  # fmt: skip
+        "task": setting.address.task,
+        "track": setting.track.name,
+        "dataset": setting.dataset.address,
+        "split": setting.split,
+        "seed": setting.seed,
+        "fingerprint": setting.dataset.fingerprint,
+        "about": facts_of(setting),
+        "protocol": setting.protocol.as_dict(),
+        "protocol_hash": setting.protocol.hash,
+        "predictions": str(folder.resolve()),
+        "format": form.name,
+        "convention": reading.name,
+    }
     with store.locked():
         record_run(board / "run.json", run, facts)
         for row in rows:
@@ -180,12 +188,26 @@ class _Work:
         content = content_digest(path) if path else ""
         key = self._key(case, content, reading.name)
         row = Row(
-            key=_hash(key, label, setting.split, setting.protocol.hash), task=setting.task.name,
-            track=setting.track.name, dataset=setting.dataset.name, simulated=setting.dataset.simulated,
-            fingerprint=setting.dataset.fingerprint, split=setting.split, protocol=setting.protocol.hash, method=label,
-            kind=KIND, source=content[:12], weights=None, seed=setting.seed, case=case.id, subjects=list(case.subjects),
-            status="invalid", run=run, device="", threads=0,
-        )  # fmt: skip
+            key=_hash(key, label, setting.split, setting.protocol.hash),
+            task=setting.task.name,
+            track=setting.track.name,
+            dataset=setting.dataset.name,
+            simulated=setting.dataset.simulated,
+            fingerprint=setting.dataset.fingerprint,
+            split=setting.split,
+            protocol=setting.protocol.hash,
+            method=label,
+            kind=KIND,
+            source=content[:12],
+            weights=None,
+            seed=setting.seed,
+            case=case.id,
+            subjects=list(case.subjects),
+            status="invalid",
+            run=run,
+            device="",
+            threads=0,
+        )
         if path is None:
             return replace(row, message=f"no file in {self.folder} is named by this case.")
         try:
@@ -214,9 +236,17 @@ class _Work:
         setting = self.setting
         subjects = [setting.dataset.content_key(s) for s in setting.task.subjects_for(setting, [case])]
         return _hash(
-            setting.task.name, setting.task.version, setting.track.name, setting.track.facts, case.id, setting.seed,
-            subjects, self.form.name, reading, content,
-        )  # fmt: skip
+            setting.task.name,
+            setting.task.version,
+            setting.track.name,
+            setting.track.facts,
+            case.id,
+            setting.seed,
+            subjects,
+            self.form.name,
+            reading,
+            content,
+        )
 
 
 def _hash(*facts: Any) -> str:

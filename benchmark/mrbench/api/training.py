@@ -64,9 +64,20 @@ def train(
     tracks = [found.track(name, data) for name in (track.split("+") if track else [None])]
     prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
     return fit(
-        learner, spec, found, data, tracks, schedule, out=out, checkpoints=checkpoints, seed=seed,
-        resources=resources, start_from=start_from, validation_limit=validation_limit, report=listen,
-    )  # fmt: skip
+        learner,
+        spec,
+        found,
+        data,
+        tracks,
+        schedule,
+        out=out,
+        checkpoints=checkpoints,
+        seed=seed,
+        resources=resources,
+        start_from=start_from,
+        validation_limit=validation_limit,
+        report=listen,
+    )
 
 
 def tune(

@@ -64,9 +64,18 @@ def run(
     console = Console()
     with progress_bar(console) as listener:
         board = api.run(
-            task, dataset=dataset, track=track, methods=method or [], split=split, limit=limit, quick=quick,
-            all_weights=all_weights, options=options, out=out, progress=listener,
-        )  # fmt: skip
+            task,
+            dataset=dataset,
+            track=track,
+            methods=method or [],
+            split=split,
+            limit=limit,
+            quick=quick,
+            all_weights=all_weights,
+            options=options,
+            out=out,
+            progress=listener,
+        )
     if board.interrupted:
         console.print("[yellow]interrupted: the same command runs what is missing.[/]")
     show(console, board)

@@ -55,9 +55,17 @@ def score(
     console = Console()
     with progress_bar(console) as listener:
         board = api.score(
-            task, predictions=predictions, dataset=dataset, track=track, split=split, name=name, format=format,
-            convention=convention, out=out, progress=listener,
-        )  # fmt: skip
+            task,
+            predictions=predictions,
+            dataset=dataset,
+            track=track,
+            split=split,
+            name=name,
+            format=format,
+            convention=convention,
+            out=out,
+            progress=listener,
+        )
     show(console, board)
     for notice in board.notices:
         console.print(f"[yellow]{escape(notice)}[/]", soft_wrap=True)

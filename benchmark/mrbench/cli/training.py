@@ -91,10 +91,21 @@ def train(
                 drawn.console.print(text)
 
         path = api.train(
-            task, method, schedule=schedule, dataset=dataset, track=track, extra_subjects=extra_subjects,
-            start_from=start_from, validation_limit=validation_limit, seed=seed, resources=resources,
-            out=out, checkpoints=checkpoints, progress=listener, listen=listen,
-        )  # fmt: skip
+            task,
+            method,
+            schedule=schedule,
+            dataset=dataset,
+            track=track,
+            extra_subjects=extra_subjects,
+            start_from=start_from,
+            validation_limit=validation_limit,
+            seed=seed,
+            resources=resources,
+            out=out,
+            checkpoints=checkpoints,
+            progress=listener,
+            listen=listen,
+        )
     console.print(escape(f"weights: {path}; use them with weights={path}"), soft_wrap=True)
 
 
@@ -119,9 +130,15 @@ def train_by_recipe(
 
     try:
         paths = train_recipes(
-            minutes, only=recipe, out=out, checkpoints=checkpoints, resources=resources, packs=packs,
-            announce=announce, report=listen,
-        )  # fmt: skip
+            minutes,
+            only=recipe,
+            out=out,
+            checkpoints=checkpoints,
+            resources=resources,
+            packs=packs,
+            announce=announce,
+            report=listen,
+        )
     except TrainingStopped as stopped:
         console.print(escape(str(stopped)), soft_wrap=True)
         return
@@ -153,7 +170,14 @@ def tune(
 
     with progress_bar(console) as listener:
         spec, path = api.tune(
-            task, method, dataset=dataset, track=track, limit=limit, threads=threads, out=out, progress=listener,
+            task,
+            method,
+            dataset=dataset,
+            track=track,
+            limit=limit,
+            threads=threads,
+            out=out,
+            progress=listener,
             listen=listen,
-        )  # fmt: skip
+        )
     console.print(escape(f"best: --method '{spec}'; manifest: {path}"), soft_wrap=True)

@@ -73,10 +73,18 @@ class Candidate:
         setting = self.setting
         learned_from = setting.dataset.subjects("train") if self.method.fitted else ()
         return _hash(
-            setting.task.name, setting.task.version, setting.track.name, setting.track.facts, setting.seed,
-            [_content(setting.dataset, subject) for subject in learned_from], self.method.__qualname__,
-            sorted(self.resolved.parameters.items()), _contents(self.resolved.parameters), self.source, self.weights,
-        )  # fmt: skip
+            setting.task.name,
+            setting.task.version,
+            setting.track.name,
+            setting.track.facts,
+            setting.seed,
+            [_content(setting.dataset, subject) for subject in learned_from],
+            self.method.__qualname__,
+            sorted(self.resolved.parameters.items()),
+            _contents(self.resolved.parameters),
+            self.source,
+            self.weights,
+        )
 
     def row_key(self, case: CaseId) -> str:
         """Hash of all that a row depends on: its prediction, the split and the protocol."""

@@ -157,13 +157,17 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     """A reader that checks the type of every field, from the fields of `Row` themselves."""
     amount = Annotated[float, msgspec.Meta(ge=0)]
     types = get_type_hints(Row) | {
-        "kind": Literal["classical", "learned", "external"], "metrics": dict[str, float | None],
-        "details": dict[str, Any], "schema": Literal[SCHEMA], "threads": Annotated[int, msgspec.Meta(ge=0)],
-    }  # fmt: skip
+        "kind": Literal["classical", "learned", "external"],
+        "metrics": dict[str, float | None],
+        "details": dict[str, Any],
+        "schema": Literal[SCHEMA],
+        "threads": Annotated[int, msgspec.Meta(ge=0)],
+    }
     types |= {name: amount | None for name in types if name.endswith("seconds") or name == "memory_mib"}
     members = [
-        (f.name, types[f.name]) if f.default is MISSING and f.default_factory is MISSING
+        (f.name, types[f.name])
+        if f.default is MISSING and f.default_factory is MISSING
         else (f.name, types[f.name], {} if f.default is MISSING else f.default)
         for f in fields(Row)
-    ]  # fmt: skip
+    ]
     return msgspec.json.Decoder(msgspec.defstruct("Record", members, forbid_unknown_fields=True))

@@ -19,11 +19,23 @@ from mrbench.io.nifti import SUFFIXES
 from mrbench.io.tables import TABLE, label_names
 
 NAMES = {
-    NECROSIS: ("necrotic core", "necrosis", "necrotic", "ncr", "net", "ncr/net", "non-enhancing tumor core", "core",
-               "non-enhancing tumour", "non-enhancing tumor", "necrotic tumor core", "netc"),
+    NECROSIS: (
+        "necrotic core",
+        "necrosis",
+        "necrotic",
+        "ncr",
+        "net",
+        "ncr/net",
+        "non-enhancing tumor core",
+        "core",
+        "non-enhancing tumour",
+        "non-enhancing tumor",
+        "necrotic tumor core",
+        "netc",
+    ),
     OEDEMA: ("oedema", "edema", "ed", "peritumoral edema", "peritumoural oedema", "snfh"),
     ENHANCING: ("enhancing tumour", "enhancing tumor", "enhancing", "et", "gd-enhancing tumor", "gd-enhancing tumour"),
-}  # fmt: skip
+}
 """What a ``labels.csv`` may call the three parts; ``cavity`` and ``background`` are not scored."""
 
 UNSCORED = ("background", "cavity", "resection cavity", "rc", "brain")

@@ -30,9 +30,13 @@ class _Server:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _START, str(theirs.fileno()), *sys.path],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **thread_environment(threads)},
-            )  # fmt: skip
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, **thread_environment(threads)},
+            )
         weakref.finalize(self, _stop, self.process, self.control)
 
     def fork(self, request: Request, descriptors: list[int]) -> None:
@@ -97,9 +101,15 @@ class Child:
     ) -> None:
         environment = {**os.environ, **thread_environment(threads)}
         request = Request(
-            role, environment, tuple(sys.path), _folder(), tuple(cores), tuple(preload), log,
+            role,
+            environment,
+            tuple(sys.path),
+            _folder(),
+            tuple(cores),
+            tuple(preload),
+            log,
             None if memory is None else int(memory * 2**30),
-        )  # fmt: skip
+        )
         ours, theirs = socket.socketpair()
         self.lifeline, their_lifeline = socket.socketpair()
         with theirs, their_lifeline:

@@ -92,9 +92,12 @@ def facts_of(setting: Setting) -> dict[str, Any]:
     """What a report says of the data, so that it can be made where they are not."""
     data = setting.dataset
     return {
-        "title": data.title, "citation": getattr(data, "citation", ""), "licence": getattr(data, "licence", ""),
-        "simulation": data.simulation if data.simulated else "", "cases": len(setting.all_cases),
-    }  # fmt: skip
+        "title": data.title,
+        "citation": getattr(data, "citation", ""),
+        "licence": getattr(data, "licence", ""),
+        "simulation": data.simulation if data.simulated else "",
+        "cases": len(setting.all_cases),
+    }
 
 
 def record_run(path: Path, run: str, facts: dict[str, Any]) -> None:

@@ -158,13 +158,24 @@ class _Recorder:
         """Write what is known of this run; done at its start too, so that even a killed run can be replayed."""
         setting, options = self.setting, self.options
         facts: dict[str, Any] = {
-            "task": setting.address.task, "track": setting.track.name, "dataset": setting.dataset.address,
-            "split": setting.split, "limit": limit, "seed": setting.seed, "fingerprint": setting.dataset.fingerprint,
-            "about": facts_of(setting), "protocol": setting.protocol.as_dict(), "protocol_hash": setting.protocol.hash,
-            "threads": options.resources.threads, "device": options.resources.device,
-            "workers": options.workers, "cores": self.cores, "timeout_s": options.timeout,
-            "memory_gib": options.memory, "seconds": self.ledger.as_dict(),
-        }  # fmt: skip
+            "task": setting.address.task,
+            "track": setting.track.name,
+            "dataset": setting.dataset.address,
+            "split": setting.split,
+            "limit": limit,
+            "seed": setting.seed,
+            "fingerprint": setting.dataset.fingerprint,
+            "about": facts_of(setting),
+            "protocol": setting.protocol.as_dict(),
+            "protocol_hash": setting.protocol.hash,
+            "threads": options.resources.threads,
+            "device": options.resources.device,
+            "workers": options.workers,
+            "cores": self.cores,
+            "timeout_s": options.timeout,
+            "memory_gib": options.memory,
+            "seconds": self.ledger.as_dict(),
+        }
         record_run(self.folder / "run.json", self.run_id, facts)
 
     def run(self, work: Sequence[tuple[Candidate, list[CaseId]]]) -> None:
@@ -210,26 +221,52 @@ class _Recorder:
         setting, outcome = self.setting, finished.outcome
         scored = finished.scored or Scored(outcome.status, outcome.message)
         row = Row(
-            key=candidate.row_key(case), task=setting.task.name, track=setting.track.name,
-            dataset=setting.dataset.name, simulated=setting.dataset.simulated,
-            fingerprint=setting.dataset.fingerprint, split=setting.split, protocol=setting.protocol.hash,
-            method=candidate.name, kind=candidate.method.kind, source=candidate.source,
-            weights=candidate.weights, seed=setting.seed, case=case.id, subjects=list(case.subjects),
-            status=scored.status, run=self.run_id,
+            key=candidate.row_key(case),
+            task=setting.task.name,
+            track=setting.track.name,
+            dataset=setting.dataset.name,
+            simulated=setting.dataset.simulated,
+            fingerprint=setting.dataset.fingerprint,
+            split=setting.split,
+            protocol=setting.protocol.hash,
+            method=candidate.name,
+            kind=candidate.method.kind,
+            source=candidate.source,
+            weights=candidate.weights,
+            seed=setting.seed,
+            case=case.id,
+            subjects=list(case.subjects),
+            status=scored.status,
+            run=self.run_id,
             device=self.options.resources.device if candidate.method.kind == "learned" else "cpu",
-            threads=self.options.resources.threads, message=scored.message, metrics=scored.metrics,
-            details=scored.details, seconds=outcome.seconds, cpu_seconds=outcome.cpu_seconds,
-            setup_seconds=outcome.setup_seconds, other_load_cores=outcome.other_load_cores,
-            memory_mib=outcome.memory_mib, threads_used=outcome.threads_used, contended=outcome.contended,
-            outside=outcome.outside, prediction=key if scored.status == "ok" and scored.kept else None,
-        )  # fmt: skip
+            threads=self.options.resources.threads,
+            message=scored.message,
+            metrics=scored.metrics,
+            details=scored.details,
+            seconds=outcome.seconds,
+            cpu_seconds=outcome.cpu_seconds,
+            setup_seconds=outcome.setup_seconds,
+            other_load_cores=outcome.other_load_cores,
+            memory_mib=outcome.memory_mib,
+            threads_used=outcome.threads_used,
+            contended=outcome.contended,
+            outside=outcome.outside,
+            prediction=key if scored.status == "ok" and scored.kept else None,
+        )
         if finished.cached:
             old = self.measured[key]
             row = replace(
-                row, device=old.device, threads=old.threads, contended=old.contended, seconds=old.seconds,
-                cpu_seconds=old.cpu_seconds, setup_seconds=old.setup_seconds, memory_mib=old.memory_mib,
-                other_load_cores=old.other_load_cores, threads_used=old.threads_used,
-            )  # fmt: skip
+                row,
+                device=old.device,
+                threads=old.threads,
+                contended=old.contended,
+                seconds=old.seconds,
+                cpu_seconds=old.cpu_seconds,
+                setup_seconds=old.setup_seconds,
+                memory_mib=old.memory_mib,
+                other_load_cores=old.other_load_cores,
+                threads_used=old.threads_used,
+            )
         self.store.append(row)
         self.listen(candidate, case, row)
 

@@ -174,11 +174,14 @@ class Slot:
     def _child(self, role: Any, candidate: Candidate | None = None) -> Child:
         module = type(self.setting.task).__module__
         return Child(
-            role, self.files, threads=self.options.resources.threads, preload=(module, "numba"),
+            role,
+            self.files,
+            threads=self.options.resources.threads,
+            preload=(module, "numba"),
             cores=self.cores if candidate or self.options.workers > 1 else (),
             log=self.logs / log_name(candidate.name) if candidate else None,
             memory=self.options.memory if candidate else None,
-        )  # fmt: skip
+        )
 
 
 def _outcome(reply: bytes) -> Outcome:

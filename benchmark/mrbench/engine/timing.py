@@ -73,8 +73,9 @@ class Stopwatch:
         others = _machine_busy() - self._busy - self.cpu_seconds
         self.other_load_cores = max(0.0, others / self.seconds) if self.seconds > 0.05 else 0.0
         threads, none = _threads(), (0.0, 0.0)
-        spent = [tuple(now - then for now, then in zip(threads[t], self._threads.get(t, none), strict=True))
-                 for t in threads]  # fmt: skip
+        spent = [
+            tuple(now - then for now, then in zip(threads[t], self._threads.get(t, none), strict=True)) for t in threads
+        ]
         busy = sum(cpu >= 0.05 * self.seconds for cpu, _ in spent)
         self.threads_used = max(1, busy, math.ceil(self.cpu_seconds / self.seconds - 0.1))
         cores = len(os.sched_getaffinity(0))  # its own threads may have waited for each other

@@ -154,9 +154,16 @@ def _predict(method: Method, job: Job, inputs: int, prediction: int) -> Outcome:
     if len(sys.modules) != loaded:
         pin_loaded_libraries(job.resources.threads)
     outcome = Outcome(
-        "ok", "", watch.seconds, watch.cpu_seconds, None, watch.other_load_cores, memory.mib, watch.threads_used,
+        "ok",
+        "",
+        watch.seconds,
+        watch.cpu_seconds,
+        None,
+        watch.other_load_cores,
+        memory.mib,
+        watch.threads_used,
         watch.contended,
-    )  # fmt: skip
+    )
     if not isinstance(returned, np.ndarray):
         return _changed(outcome, returned=type(returned).__name__)
     if returned.dtype.hasobject:

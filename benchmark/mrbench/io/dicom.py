@@ -21,9 +21,21 @@ EVEN = 0.02
 """Fraction of the distance between slices by which it may differ: rounding of positions, and no more."""
 
 TAGS = [
-    "PatientID", "PatientName", "Modality", "SeriesInstanceUID", "SeriesDescription", "SeriesNumber", "Rows", "Columns",
-    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "NumberOfFrames", "SamplesPerPixel", "ImageType",
-]  # fmt: skip
+    "PatientID",
+    "PatientName",
+    "Modality",
+    "SeriesInstanceUID",
+    "SeriesDescription",
+    "SeriesNumber",
+    "Rows",
+    "Columns",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "ImageType",
+]
 """All that is read to sort files into series."""
 
 
@@ -63,11 +75,14 @@ def series_in(folder: Path) -> list[Series]:
             facts.setdefault(uid, header)
     series = [
         Series(
-            uid, _text(facts[uid], "PatientID"), _text(facts[uid], "SeriesDescription"), _text(facts[uid], "Modality"),
+            uid,
+            _text(facts[uid], "PatientID"),
+            _text(facts[uid], "SeriesDescription"),
+            _text(facts[uid], "Modality"),
             tuple(paths),
         )
         for uid, paths in files.items()
-    ]  # fmt: skip
+    ]
     return sorted(series, key=lambda one: (-len(one.files), one.uid))
 
 

@@ -183,11 +183,18 @@ def _metric_column(metric: Metric, place: int) -> Column:
         return line.scores[metric.name][name]
 
     return Column(
-        metric.name, metric.label, metric.unit, cell,
-        {metric.name: partial(bound, name="mean"), f"{metric.name}_low": partial(bound, name="low"),
-         f"{metric.name}_high": partial(bound, name="high")},
-        keep=ALWAYS if place == 0 else 80 - place, metric=metric,
-    )  # fmt: skip
+        metric.name,
+        metric.label,
+        metric.unit,
+        cell,
+        {
+            metric.name: partial(bound, name="mean"),
+            f"{metric.name}_low": partial(bound, name="low"),
+            f"{metric.name}_high": partial(bound, name="high"),
+        },
+        keep=ALWAYS if place == 0 else 80 - place,
+        metric=metric,
+    )
 
 
 def _fact(name: str) -> dict[str, Callable[[Line], Any]]:
@@ -228,23 +235,62 @@ def _protocol(value: str) -> Column:
 
 BEFORE: Sequence[Column] = (
     Column("rank", "", "", _rank, _fact("rank")),
-    Column("method", "method", "", lambda line, look: Cell(line.method, line.method),
-           {"method": lambda line: line.method}, left=True),
-    Column("kind", "kind", "", lambda line, look: Cell(line.summary["kind"], line.summary["kind"]), _fact("kind"),
-           left=True, keep=20),
-    Column("n_cases", "n", "", lambda line, look: Cell(count_text(line.summary), line.summary["n_cases"]),
-           _fact("n_cases") | _fact("n_failed")),
-)  # fmt: skip
+    Column(
+        "method",
+        "method",
+        "",
+        lambda line, look: Cell(line.method, line.method),
+        {"method": lambda line: line.method},
+        left=True,
+    ),
+    Column(
+        "kind",
+        "kind",
+        "",
+        lambda line, look: Cell(line.summary["kind"], line.summary["kind"]),
+        _fact("kind"),
+        left=True,
+        keep=20,
+    ),
+    Column(
+        "n_cases",
+        "n",
+        "",
+        lambda line, look: Cell(count_text(line.summary), line.summary["n_cases"]),
+        _fact("n_cases") | _fact("n_failed"),
+    ),
+)
 
 AFTER: Sequence[Column] = (
     Column("seconds_median", "time", "s", _seconds, _fact("seconds_median") | _fact("seconds_iqr"), keep=85),
-    Column("cpu_seconds_median", "CPU time", "s",
-           _cpu_seconds,
-           _fact("cpu_seconds_median") | _fact("contended") | _fact("device")
-           | {"threads": lambda line: " + ".join(map(str, line.summary["threads"]))}, keep=90),
-    Column("cpu_seconds_per_megavoxel", "CPU time", "s/Mvox", _significant("cpu_seconds_per_megavoxel"),
-           _fact("cpu_seconds_per_megavoxel"), _known("cpu_seconds_per_megavoxel"), keep=30),
-    Column("memory_mib_per_megavoxel", "memory", "MiB/Mvox", _significant("memory_mib_per_megavoxel"),
-           _fact("memory_mib_per_megavoxel"), _known("memory_mib_per_megavoxel"), keep=31),
+    Column(
+        "cpu_seconds_median",
+        "CPU time",
+        "s",
+        _cpu_seconds,
+        _fact("cpu_seconds_median")
+        | _fact("contended")
+        | _fact("device")
+        | {"threads": lambda line: " + ".join(map(str, line.summary["threads"]))},
+        keep=90,
+    ),
+    Column(
+        "cpu_seconds_per_megavoxel",
+        "CPU time",
+        "s/Mvox",
+        _significant("cpu_seconds_per_megavoxel"),
+        _fact("cpu_seconds_per_megavoxel"),
+        _known("cpu_seconds_per_megavoxel"),
+        keep=30,
+    ),
+    Column(
+        "memory_mib_per_megavoxel",
+        "memory",
+        "MiB/Mvox",
+        _significant("memory_mib_per_megavoxel"),
+        _fact("memory_mib_per_megavoxel"),
+        _known("memory_mib_per_megavoxel"),
+        keep=31,
+    ),
     Column("weights", "", "", None, _fact("weights"), _known("weights")),
-)  # fmt: skip
+)

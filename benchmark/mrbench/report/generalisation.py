@@ -60,9 +60,13 @@ def _cells(line: dict[Any, Any], metric: Metric) -> list[Cell]:
     interval = "" if pd.isna(line["low"]) else f"[{line['low']:.{digits}f}, {line['high']:.{digits}f}]"
     lost = "" if pd.isna(line["loss"]) else number(line["loss"], digits)
     return [
-        Cell(line["method"]), Cell(line["tested_on"]), Cell(line["trained_on"], best=bool(line["home"])),
-        Cell(count_text(line)), Cell(number(line["mean"], digits), interval=interval), Cell(lost),
-    ]  # fmt: skip
+        Cell(line["method"]),
+        Cell(line["tested_on"]),
+        Cell(line["trained_on"], best=bool(line["home"])),
+        Cell(count_text(line)),
+        Cell(number(line["mean"], digits), interval=interval),
+        Cell(lost),
+    ]
 
 
 def csv(metric: Metric, table: pd.DataFrame) -> str:

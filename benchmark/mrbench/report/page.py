@@ -32,11 +32,25 @@ def write_page(path: Path, report: Report, stamp: str) -> None:
     DataError
         If the file cannot be written.
     """
-    html = environment().get_template("page.html.j2").render(
-        report=report, stamp=stamp, grid=grid(report), heading=heading, figures=drawn(report), data=page_data(report),
-        card=card(report), downloads=downloads(report), comparisons=_comparisons(report), failures=_failures(report),
-        protocol=list(in_words(report.facts.protocol)), script=_part("page.js"), css=_part("page.css"),
-    )  # fmt: skip
+    html = (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            stamp=stamp,
+            grid=grid(report),
+            heading=heading,
+            figures=drawn(report),
+            data=page_data(report),
+            card=card(report),
+            downloads=downloads(report),
+            comparisons=_comparisons(report),
+            failures=_failures(report),
+            protocol=list(in_words(report.facts.protocol)),
+            script=_part("page.js"),
+            css=_part("page.css"),
+        )
+    )
     with write_atomically(path) as file:
         file.write(html.encode("utf-8", "replace"))
 
@@ -111,13 +125,14 @@ def page_data(report: Report) -> dict[str, Any]:
         "values": {
             m.name: {
                 method: [_short(value) for value in board.values[m.name][method]]
-                for method in report.methods if method in board.values[m.name]
+                for method in report.methods
+                if method in board.values[m.name]
             }
             for m in kept
         },
         "failures": [[f["method"], f["case"], f["status"], f["message"]] for f in _failures(report)],
         "shots": shots(report),
-    }  # fmt: skip
+    }
 
 
 def _short(value: float) -> float | None:
@@ -132,11 +147,19 @@ def card(report: Report) -> dict[str, Any]:
         metric = report.metrics[0]
         score = f"{heading(metric)} {report.leaderboard.cells[metric.name].at[best, 'mean']:.{metric.decimals}f}"
     return {
-        "task": report.task, "track": report.track, "dataset": report.dataset, "split": report.split,
-        "title": report.caption.title, "simulation": report.facts.simulation, "methods": len(report.methods),
-        "cases": len(report.leaderboard.cases), "failed": int(report.summary["n_failed"].sum()),
-        "best": best, "score": score, "protocol": report.leaderboard.protocol,
-    }  # fmt: skip
+        "task": report.task,
+        "track": report.track,
+        "dataset": report.dataset,
+        "split": report.split,
+        "title": report.caption.title,
+        "simulation": report.facts.simulation,
+        "methods": len(report.methods),
+        "cases": len(report.leaderboard.cases),
+        "failed": int(report.summary["n_failed"].sum()),
+        "best": best,
+        "score": score,
+        "protocol": report.leaderboard.protocol,
+    }
 
 
 def downloads(report: Report) -> list[tuple[str, str]]:
@@ -160,13 +183,16 @@ def _comparisons(report: Report) -> list[dict[str, Any]]:
     form = f"+.{metric.decimals}f"
     return [
         {
-            "first": pair.first, "second": pair.second, "difference": f"{pair.difference:{form}}",
+            "first": pair.first,
+            "second": pair.second,
+            "difference": f"{pair.difference:{form}}",
             "interval": "" if pair.low != pair.low else f"[{pair.low:{form}}, {pair.high:{form}}]",
-            "wins": f"{pair.wins} of {pair.n}", "p": "–" if pair.p_holm != pair.p_holm else f"{pair.p_holm:.2g}",
+            "wins": f"{pair.wins} of {pair.n}",
+            "p": "–" if pair.p_holm != pair.p_holm else f"{pair.p_holm:.2g}",
             "separable": bool(pair.separable),
         }
         for pair in pairs[pairs["metric"] == metric.name].itertuples()
-    ]  # fmt: skip
+    ]
 
 
 def _failures(report: Report) -> list[dict[str, str]]:

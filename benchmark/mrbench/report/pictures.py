@@ -113,10 +113,11 @@ class Pictures:
         kept = {}
         for label, shot in self.shots.items():
             views = {
-                method: view for method, view in shot.views.items()
+                method: view
+                for method, view in shot.views.items()
                 if (method, shot.case) in predictions
                 and shot.keys.get(method) in (None, predictions[method, shot.case])
-            }  # fmt: skip
+            }
             if views:
                 kept[label] = replace(shot, views=views)
         return Pictures(kept)
@@ -127,9 +128,7 @@ class Pictures:
         for label, shot in shots.items():
             before = older.shots.get(label)
             if before is not None and before.case == shot.case and before.reference.shape == shot.reference.shape:
-                shots[label] = replace(
-                    shot, views={**before.views, **shot.views}, keys={**before.keys, **shot.keys}
-                )  # fmt: skip
+                shots[label] = replace(shot, views={**before.views, **shot.views}, keys={**before.keys, **shot.keys})
         return Pictures(shots)
 
 
@@ -176,9 +175,15 @@ def collect(
             continue
         known = {method: key for method in views if (key := (keys or {}).get((method, case.id)))}
         shots[label] = Shot(
-            case.id, _float(first.reference), _float(first.source), views, first.names, first.compared,
-            first.scale, known,
-        )  # fmt: skip
+            case.id,
+            _float(first.reference),
+            _float(first.source),
+            views,
+            first.names,
+            first.compared,
+            first.scale,
+            known,
+        )
     return Pictures(shots)
 
 
@@ -221,12 +226,13 @@ def update(
     kept = kept.of(report.predictions)
     missing = {
         label: [
-            (method, key) for method in report.methods
+            (method, key)
+            for method in report.methods
             if (key := report.predictions.get((method, case))) is not None
             and (label not in kept.shots or kept.shots[label].keys.get(method) != key)
         ]
         for label, case in chosen.items()
-    }  # fmt: skip
+    }
     at_hand = {
         label: ((method, array) for method, key in wanted if (array := load_prediction(key)) is not None)
         for label, wanted in missing.items()
@@ -293,9 +299,16 @@ def _packed(pictures: Pictures, shrink: int) -> bytes:
             reach = float(np.abs(moved).max()) or 1.0
             arrays[f"{label}.grid"] = np.stack([_signed(one, reach) for one in moved])
         index[label] = {
-            "case": shot.case, "methods": list(shot.views), "names": list(shot.names), "compared": shot.compared,
-            "scale": shot.scale, "limit": limit, "reach": reach, "shrink": shrink, "keys": dict(shot.keys),
-        }  # fmt: skip
+            "case": shot.case,
+            "methods": list(shot.views),
+            "names": list(shot.names),
+            "compared": shot.compared,
+            "scale": shot.scale,
+            "limit": limit,
+            "reach": reach,
+            "shrink": shrink,
+            "keys": dict(shot.keys),
+        }
     out = io.BytesIO()
     np.savez_compressed(out, index=np.frombuffer(json.dumps(index).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
     return out.getvalue()
@@ -322,9 +335,15 @@ def _unpacked(label: str, facts: Mapping[str, Any], arrays: Mapping[str, np.ndar
         )
     first, second = (str(name) for name in facts["names"])
     return Shot(
-        str(facts["case"]), reference.astype(np.float32) / 255, source.astype(np.float32) / 255, views,
-        (first, second), str(facts["compared"]), float(facts["scale"]), dict(facts["keys"]),
-    )  # fmt: skip
+        str(facts["case"]),
+        reference.astype(np.float32) / 255,
+        source.astype(np.float32) / 255,
+        views,
+        (first, second),
+        str(facts["compared"]),
+        float(facts["scale"]),
+        dict(facts["keys"]),
+    )
 
 
 def _shrunk(view: View, shrink: int) -> View:

@@ -60,10 +60,15 @@ class Facts:
         simulation = about.get("simulation") or "simulated data" if rows[-1].simulated else ""
         limited = bool(shown) and all(run.get("limit") is not None for run in shown.values())
         return cls(
-            title=about.get("title", ""), citation=about.get("citation", ""), licence=about.get("licence", ""),
-            simulation=simulation, all_cases=about.get("cases"), limited=limited,
-            protocol=last.get("protocol", {}), runs=shown,
-        )  # fmt: skip
+            title=about.get("title", ""),
+            citation=about.get("citation", ""),
+            licence=about.get("licence", ""),
+            simulation=simulation,
+            all_cases=about.get("cases"),
+            limited=limited,
+            protocol=last.get("protocol", {}),
+            runs=shown,
+        )
 
 
 @dataclass(frozen=True)
@@ -127,14 +132,29 @@ class Report:
         board = leaderboard(table, task.metrics)
         about = facts or Facts.recorded(rows, {})
         words = caption(
-            board, about, task=first.task, track=first.track, dataset=first.dataset, split=first.split,
+            board,
+            about,
+            task=first.task,
+            track=first.track,
+            dataset=first.dataset,
+            split=first.split,
             task_notes=[*task.notes(rows), *about.notes],
-        )  # fmt: skip
+        )
         predictions = {(row.method, row.case): row.prediction for row in rows}
         return cls(
-            first.task, first.track, first.dataset, first.split, about, table, board, words, task.breakdown,
-            task.spread, (pictures or Pictures()).of(predictions), predictions,
-        )  # fmt: skip
+            first.task,
+            first.track,
+            first.dataset,
+            first.split,
+            about,
+            table,
+            board,
+            words,
+            task.breakdown,
+            task.spread,
+            (pictures or Pictures()).of(predictions),
+            predictions,
+        )
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

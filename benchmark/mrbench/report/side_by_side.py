@@ -77,9 +77,10 @@ def comparison(result: SideBySide, first: pd.DataFrame, second: pd.DataFrame) ->
 def _notes(result: SideBySide) -> list[str]:
     notes = [
         "Mean [95 % interval over subjects]; a failure counts as in the leaderboards.",
-        "B - A is paired: both boards are of the same subjects." if result.same_subjects
+        "B - A is paired: both boards are of the same subjects."
+        if result.same_subjects
         else "B - A is unpaired: the subjects of each board are drawn anew.",
-    ]  # fmt: skip
+    ]
     if len(result.classical):
         mean, low, high = (_signed(float(pick(result.classical)), result) for pick in (pd.Series.mean, min, max))
         notes.append(

@@ -25,14 +25,19 @@ def shots(report: Report) -> list[dict[str, Any]]:
         height, width = shot.reference.shape
         shown.append(
             {
-                "label": label, "case": shot.case, "methods": methods, "width": width, "height": height,
-                "names": [name.replace("\n", " ") for name in shot.names], "compared": shot.compared or shot.names[0],
+                "label": label,
+                "case": shot.case,
+                "methods": methods,
+                "width": width,
+                "height": height,
+                "names": [name.replace("\n", " ") for name in shot.names],
+                "compared": shot.compared or shot.names[0],
                 "limit": float(f"{limit:.3g}"),
                 "truth": _sprite([_grey(shot.reference), _grey(shot.source)]),
                 "predictions": _sprite([_grey(view.prediction) for view in views]),
                 "errors": _sprite([signed_colours(view.difference, limit) for view in views], lossless=True),
             }
-        )  # fmt: skip
+        )
     return shown
 
 

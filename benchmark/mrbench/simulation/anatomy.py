@@ -90,12 +90,11 @@ def structure_labels() -> np.ndarray:
         "amygdala": gm & _ellipsoid(side, y, z, (23, -4, -19), (9, 7.5, 8)),
         "putamen": gm & _ellipsoid(side, y, z, (26, 2, 1), (8, 18, 12)),
         "pallidum": mixed & _ellipsoid(side, y, z, (18, -4, -1), (5.5, 8, 6)),
-        "caudate": gm & (
-            _ellipsoid(side, y, z, (12, 12, 6), (7, 12, 12)) | _ellipsoid(side, y, z, (16, 0, 19), (5, 16, 7))
-        ),
+        "caudate": gm
+        & (_ellipsoid(side, y, z, (12, 12, 6), (7, 12, 12)) | _ellipsoid(side, y, z, (16, 0, 19), (5, 16, 7))),
         "thalamus": mixed & _ellipsoid(side, y, z, (11, -18, 8), (10.5, 13, 9.5)),
         "lateral ventricle": ventricle,
-    }  # fmt: skip
+    }
     midline = {
         "brain stem": solid & stem & ~cerebellum,
         "corpus callosum": wm & _box(side, y, z, (0, 8), (-46, 36), (-4, 34)),

@@ -17,9 +17,20 @@ ALPHA = 0.05
 POWER = 0.8
 
 COLUMNS = (
-    "metric", "first", "second", "difference", "low", "high", "wins", "n", "p", "p_holm", "separable", "effect_size",
+    "metric",
+    "first",
+    "second",
+    "difference",
+    "low",
+    "high",
+    "wins",
+    "n",
+    "p",
+    "p_holm",
+    "separable",
+    "effect_size",
     "detectable",
-)  # fmt: skip
+)
 
 ALL_FLIPS = 16
 """Independent subjects up to which every flip of signs is tried; with more, Student's t has the same error."""

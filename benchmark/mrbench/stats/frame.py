@@ -15,21 +15,65 @@ from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
 
 TEXTS = (
-    "task", "track", "dataset", "fingerprint", "split", "protocol", "method", "kind", "source", "weights", "case",
-    "status", "message", "device", "run",
-)  # fmt: skip
+    "task",
+    "track",
+    "dataset",
+    "fingerprint",
+    "split",
+    "protocol",
+    "method",
+    "kind",
+    "source",
+    "weights",
+    "case",
+    "status",
+    "message",
+    "device",
+    "run",
+)
 """Columns of few different texts, kept as categoricals in the order of their first appearance."""
 
 NUMBERS = {
-    "seconds": "float64", "cpu_seconds": "float64", "setup_seconds": "float64", "other_load_cores": "float64",
-    "memory_mib": "float64", "seed": "int64", "threads": "int64", "simulated": "bool", "contended": "bool",
-}  # fmt: skip
+    "seconds": "float64",
+    "cpu_seconds": "float64",
+    "setup_seconds": "float64",
+    "other_load_cores": "float64",
+    "memory_mib": "float64",
+    "seed": "int64",
+    "threads": "int64",
+    "simulated": "bool",
+    "contended": "bool",
+}
 
 COLUMNS = (
-    "task", "track", "dataset", "simulated", "fingerprint", "split", "protocol", "method", "kind", "source", "weights",
-    "seed", "case", "subjects", "status", "message", "seconds", "cpu_seconds", "setup_seconds", "other_load_cores",
-    "memory_mib", "megavoxels", "contended", "device", "threads", "run", "details",
-)  # fmt: skip
+    "task",
+    "track",
+    "dataset",
+    "simulated",
+    "fingerprint",
+    "split",
+    "protocol",
+    "method",
+    "kind",
+    "source",
+    "weights",
+    "seed",
+    "case",
+    "subjects",
+    "status",
+    "message",
+    "seconds",
+    "cpu_seconds",
+    "setup_seconds",
+    "other_load_cores",
+    "memory_mib",
+    "megavoxels",
+    "contended",
+    "device",
+    "threads",
+    "run",
+    "details",
+)
 """Every column that is not a metric."""
 
 _CHUNK = 5_000

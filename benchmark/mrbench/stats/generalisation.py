@@ -13,8 +13,17 @@ from mrbench.stats.leaderboard import leaderboard
 from mrbench.stats.matching import without_weights
 
 COLUMNS = (
-    "method", "tested_on", "trained_on", "home", "n_cases", "n_failed", "mean", "low", "high", "loss",
-)  # fmt: skip
+    "method",
+    "tested_on",
+    "trained_on",
+    "home",
+    "n_cases",
+    "n_failed",
+    "mean",
+    "low",
+    "high",
+    "loss",
+)
 
 
 @dataclass(frozen=True)
@@ -107,9 +116,15 @@ def _on_board(
             home = training.dataset == dataset and track in training.tracks
             cell = board.cells.loc[method, metric.name]
             lines.append(
-                {**name, "home": home, "board_name": method,
-                 "weights": line["weights"], **line[["n_cases", "n_failed"]], **cell[["mean", "low", "high"]]}
-            )  # fmt: skip
+                {
+                    **name,
+                    "home": home,
+                    "board_name": method,
+                    "weights": line["weights"],
+                    **line[["n_cases", "n_failed"]],
+                    **cell[["mean", "low", "high"]],
+                }
+            )
     table = pd.DataFrame(lines, columns=["method", "trained_on", "home", "board_name", "weights", *COLUMNS[4:9]])
     table = table.drop_duplicates(["method", "weights"])
     at_home = table[table["home"].astype(bool)].drop_duplicates("method").set_index("method")["board_name"]

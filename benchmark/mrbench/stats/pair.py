@@ -98,6 +98,12 @@ def pair(board: Leaderboard, first: str, second: str, metric: str | None = None)
     means = tuple(float(board.cells.loc[own[side], (chosen.name, "mean")]) for side in ("first", "second"))
     numbers = {name: float(own[name]) for name in ("low", "high", "p", "p_holm", "effect_size", "detectable")}
     return Pair(
-        chosen, own["first"], own["second"], (means[0], means[1]), float(own["difference"]), wins=int(own["wins"]),
-        n=int(own["n"]), **numbers,
-    )  # fmt: skip
+        chosen,
+        own["first"],
+        own["second"],
+        (means[0], means[1]),
+        float(own["difference"]),
+        wins=int(own["wins"]),
+        n=int(own["n"]),
+        **numbers,
+    )

@@ -127,9 +127,15 @@ def _exact(incidence: sparse.csr_array, w: np.ndarray) -> Form:
     df = float(np.trace(product) ** 2 / np.sum(product * product.T))
     shown = _third(z.T @ centred @ z) / _third(w @ z) * _third(z.T @ centred) / _third(w)
     return Form(
-        w, scale, df, max(float(np.sqrt(max(shown, 0))), 1 / _MOST), incidence, within if taken else None, taken,
+        w,
+        scale,
+        df,
+        max(float(np.sqrt(max(shown, 0))), 1 / _MOST),
+        incidence,
+        within if taken else None,
+        taken,
         from_units * scale,
-    )  # fmt: skip
+    )
 
 
 def _third(weights: np.ndarray) -> float:

@@ -116,9 +116,11 @@ class Denoising(Restoration):
     def protocol(self, setting: Setting) -> Protocol:
         noise = {"what": setting.track.description, **setting.track.facts}
         settings = {
-            **self.scoring(setting), "noise": noise, "sigma": "known to the method",
+            **self.scoring(setting),
+            "noise": noise,
+            "sigma": "known to the method",
             "slices": f"{SLICES} axial slices around the middle of the foreground",
-        }  # fmt: skip
+        }
         return Protocol(f"denoising/{setting.track.name}", version=1, settings=settings)
 
     def shown_input(self, case: Case) -> np.ndarray:

@@ -292,10 +292,14 @@ class Generation(Task[GenerationInputs, GenerationReference]):
         new, real = (_with_nearest(images.clip(0, 1), training) for images in (prediction, case.reference.held_out))
         typical = training[np.linspace(0, len(training) - 1, SHOWN * (SHOWN + 1)).astype(int)]
         return Picture(
-            _mosaic(real), _mosaic(typical), _mosaic(new), _mosaic(new[:, :1] - new),
+            _mosaic(real),
+            _mosaic(typical),
+            _mosaic(new),
+            _mosaic(new[:, :1] - new),
             names=(f"real held-out slices, each\nbefore its {SHOWN} nearest training slices", "training slices"),
-            compared="training slice", scale=2.0,
-        )  # fmt: skip
+            compared="training slice",
+            scale=2.0,
+        )
 
 
 _FLIPS: dict[str, tuple[int, ...]] = {"": (), "y": (0,), "x": (1,), "y and x": (0, 1)}

@@ -202,8 +202,10 @@ class Restoration(Task[Any, RestorationReference]):
         error = nmse(target, prediction)
         variants = {
             f"moved by {step:+d} voxel along {name}": np.roll(prediction, step, axis)
-            for axis, name in enumerate("zyx") for step in (-1, 1) if target.shape[axis] > 1
-        } | {f"mirrored along {name}": np.flip(prediction, axis) for axis, name in enumerate("zyx")}  # fmt: skip
+            for axis, name in enumerate("zyx")
+            for step in (-1, 1)
+            if target.shape[axis] > 1
+        } | {f"mirrored along {name}": np.flip(prediction, axis) for axis, name in enumerate("zyx")}
         errors = {name: nmse(target, variant) for name, variant in variants.items()}
         best = min(errors, key=errors.__getitem__)
         if errors[best] < 0.6 * error:

@@ -96,21 +96,51 @@ def _hd95(region: str) -> Callable[[SegmentationEvaluation], float]:
 
 
 DICE = {
-    region: Metric(f"dice_{region}", f"Dice, {name}", "", True, (0, 1), 3,
-                   f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).", compute=_dice(region))
+    region: Metric(
+        f"dice_{region}",
+        f"Dice, {name}",
+        "",
+        True,
+        (0, 1),
+        3,
+        f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).",
+        compute=_dice(region),
+    )
     for (region, labels), name in zip(REGIONS.items(), ("whole tumour", "core", "enhancing"), strict=True)
-}  # fmt: skip
-MEAN = Metric("dice", "Dice, mean of regions", "", True, (0, 1), 3, "Of whole tumour, core and enhancing tumour.",
-              compute=lambda e: np.mean([*e.dice.values()]))  # fmt: skip
-PRESENT = Metric("dice_enhancing_present", "Dice, enhancing where there is any", "", True, (0, 1), 3,
-                 "The other convention: cases whose reference has no enhancing tumour are left out.",
-                 compute=lambda e: e.dice_where_enhancing)  # fmt: skip
+}
+MEAN = Metric(
+    "dice",
+    "Dice, mean of regions",
+    "",
+    True,
+    (0, 1),
+    3,
+    "Of whole tumour, core and enhancing tumour.",
+    compute=lambda e: np.mean([*e.dice.values()]),
+)
+PRESENT = Metric(
+    "dice_enhancing_present",
+    "Dice, enhancing where there is any",
+    "",
+    True,
+    (0, 1),
+    3,
+    "The other convention: cases whose reference has no enhancing tumour are left out.",
+    compute=lambda e: e.dice_where_enhancing,
+)
 HD95 = {
-    region: Metric(f"hd95_{region}_mm", f"HD95, {region}", "mm", False, (0, inf), 1,
-                   f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS).",
-                   compute=_hd95(region))
+    region: Metric(
+        f"hd95_{region}_mm",
+        f"HD95, {region}",
+        "mm",
+        False,
+        (0, inf),
+        1,
+        f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS).",
+        compute=_hd95(region),
+    )
     for region in REGIONS
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

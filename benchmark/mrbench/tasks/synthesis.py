@@ -340,9 +340,13 @@ def scan_of(subject: Subject, contrasts: Sequence[str], track: str) -> Scan:
 
 
 def misalignment(
-    source: np.ndarray, target: np.ndarray, mask: np.ndarray, source_name: str, target_name: str,
+    source: np.ndarray,
+    target: np.ndarray,
+    mask: np.ndarray,
+    source_name: str,
+    target_name: str,
     spacing: tuple[float, float, float],
-) -> str | None:  # fmt: skip
+) -> str | None:
     """Say by how much two contrasts fit better when one is moved by up to two voxels along an axis, or None."""
     moves = list(product(range(3), (-2, -1, 1, 2)))
     shifts = np.zeros((1 + len(moves), 3), int)

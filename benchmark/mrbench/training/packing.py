@@ -67,8 +67,11 @@ def pack(dataset: Dataset, path: Path, *, limit_mib: float = LIMIT_MIB) -> dict[
                 largest = max(largest, buffer.tell() - before)
                 subjects.append(name)
         info = {
-            "dataset": dataset.name, "fingerprint": dataset.fingerprint, "levels": LEVELS, "splits": kept,
-        }  # fmt: skip
+            "dataset": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "levels": LEVELS,
+            "splits": kept,
+        }
         archive.writestr(INFO, json.dumps(info, indent=1))
     if len(kept["train"]) < 2 or len(kept["validation"]) < len(dataset.subjects("validation")):
         raise DataError(f"{dataset.name} does not fit into {limit_mib:g} MiB; raise the limit.")

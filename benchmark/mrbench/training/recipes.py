@@ -264,8 +264,13 @@ def train_recipes(
             announce(recipe)
             finished.append(
                 train_recipe(
-                    recipe.name, out=out, checkpoints=checkpoints, resources=resources, packs=packs, stop=stop,
+                    recipe.name,
+                    out=out,
+                    checkpoints=checkpoints,
+                    resources=resources,
+                    packs=packs,
+                    stop=stop,
                     report=report,
                 )
-            )  # fmt: skip
+            )
     return finished

@@ -74,9 +74,12 @@ class Recipe:
         self.network: nn.Module = SliceNetwork(len(slices.names))
         self.mean, self.sd = slices.facts.mean(0), slices.facts.std(0) + 1e-6
         self.settings: Mapping[str, Any] = {
-            "batch": self.batch, "targets": slices.names, "datasets": list(DATASETS),
-            "loss": "squared error of standardised targets", "augmentation": "blur, noise, intensity",
-        }  # fmt: skip
+            "batch": self.batch,
+            "targets": slices.names,
+            "datasets": list(DATASETS),
+            "loss": "squared error of standardised targets",
+            "augmentation": "blur, noise, intensity",
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         drawn = rng.integers(len(self.slices.images), size=self.batch)

@@ -93,8 +93,19 @@ def tune(
         return sign * tried[values]
 
     best = search(score, [method.tunable[name] for name in names])
-    command = ["mrbench", "tune", "--task", task.name, "--track", track.name, "--dataset", dataset.address, "--method",
-               str(spec), *(["--limit", str(limit)] if limit else [])]  # fmt: skip
+    command = [
+        "mrbench",
+        "tune",
+        "--task",
+        task.name,
+        "--track",
+        track.name,
+        "--dataset",
+        dataset.address,
+        "--method",
+        str(spec),
+        *(["--limit", str(limit)] if limit else []),
+    ]
     manifest: dict[str, Any] = {
         "method": str(spec),
         "task": task.name,

@@ -105,9 +105,13 @@ class AutoencoderRecipe:
         smallest = np.min([volume.shape for volume in examples.volumes], axis=0)
         self.sides = np.minimum(self.side, smallest // STRIDE * STRIDE).tolist()  # of all volumes, to share a batch
         self.settings = {
-            "batch": self.batch, "crop": self.side, "planes": planes, "augmentation": "left-right flip, fresh noise",
-            "loss": "squared error over noise SD", "precision": "bfloat16 convolutions",
-        }  # fmt: skip
+            "batch": self.batch,
+            "crop": self.side,
+            "planes": planes,
+            "augmentation": "left-right flip, fresh noise",
+            "loss": "squared error over noise SD",
+            "precision": "bfloat16 convolutions",
+        }
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:
         import torch

@@ -46,9 +46,11 @@ class Autoencoder(nn.Module):
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1),
         nn.ReLU(),
-    )  # fmt: skip
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.ReLU(),
+    )
 
 
 def _expand(inputs: int, outputs: int) -> nn.ConvTranspose2d:

@@ -32,10 +32,12 @@ class DcganRecipe:
         self.images = images
         self.adversary = Discriminator(base, network.shape)
         self.settings: Mapping[str, Any] = {
-            "batch": self.batch, "loss": "non-saturating GAN", "kept": "last weights",
+            "batch": self.batch,
+            "loss": "non-saturating GAN",
+            "kept": "last weights",
             "augmentation": f"left-right flip; both sets seen moved by up to {SHIFT} pixels, darker or brighter",
             "precision": "bfloat16 convolutions",
-        }  # fmt: skip
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         noise = rng.standard_normal((self.batch, self.network.latent)).astype(np.float32)

@@ -52,11 +52,13 @@ class RandomPhysicsRecipe:
         self.network = method.network_.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method, self.examples = method, examples
         self.settings: Mapping[str, Any] = {
-            "batch": self.batch, "band_rows": self.band, "loss": "mean absolute error",
+            "batch": self.batch,
+            "band_rows": self.band,
+            "loss": "mean absolute error",
             "precision": "bfloat16 convolutions, float32 elsewhere",
             "augmentation": f"quarter turns, flips, zoom to {ZOOM}, matrix {MATRIX}, place, contrast and its inverse, "
             f"smooth phase and sharp steps of it, {COILS} coils, noise {NOISE}",
-        }  # fmt: skip
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         kspace, mask, maps, target = tensors_for(self.network, *(part[None] for part in self.draw(rng)))

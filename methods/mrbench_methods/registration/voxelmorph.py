@@ -114,9 +114,15 @@ class VoxelMorph(NetworkMethod):
             raw = self.network_(moving, fixed)
         if self.instance_steps:
             raw = refine(
-                self.network_, raw, moving, fixed,
-                steps=self.instance_steps, rate=self.learning_rate, smooth=self.smooth, window=WINDOW,
-            )  # fmt: skip
+                self.network_,
+                raw,
+                moving,
+                fixed,
+                steps=self.instance_steps,
+                rate=self.learning_rate,
+                smooth=self.smooth,
+                window=WINDOW,
+            )
         with torch.no_grad():
             field = self.network_.displacement(raw)[0].cpu().numpy()
         return field[:, : shape[0], : shape[1], : shape[2]]
@@ -156,9 +162,13 @@ class VoxelMorphRecipe:
         self.network = network
         self.images = [image[None, None] for image in tensors_for(network, *images)]
         self.settings = {
-            "batch": 1, "smooth": smooth, "window": WINDOW, "augmentation": "flip, gamma 0.8 to 1.25",
-            "crop": f"box of both brains, trimmed by {TRIM} voxels at most", "precision": "bfloat16 convolutions",
-        }  # fmt: skip
+            "batch": 1,
+            "smooth": smooth,
+            "window": WINDOW,
+            "augmentation": "flip, gamma 0.8 to 1.25",
+            "crop": f"box of both brains, trimmed by {TRIM} voxels at most",
+            "precision": "bfloat16 convolutions",
+        }
         self.smooth = smooth
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:

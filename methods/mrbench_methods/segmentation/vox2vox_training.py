@@ -67,12 +67,14 @@ class DiceRecipe:
         weights = np.divide(1, counts, out=np.zeros(CLASSES), where=counts > 0)
         (self.weights,) = tensors_for(network, weights.astype(np.float32))
         self.settings: Mapping[str, Any] = {
-            "batch": 1, "crop": self.side, "loss": "5 generalised Dice",
+            "batch": 1,
+            "crop": self.side,
+            "loss": "5 generalised Dice",
             "precision": "bfloat16 convolutions",
             "augmentation": f"left-right flip, turns N(0, {TURN:g} degrees), scale exp(N(0, {SCALE})), "
             f"of each contrast a gain N(1, {CONTRAST}), an offset N(0, {CONTRAST}), a smooth field of SD {BIAS} "
             f"and an offset of each label N(0, {SHADE})",
-        }  # fmt: skip
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         _, scores, truth = self.generate(rng)

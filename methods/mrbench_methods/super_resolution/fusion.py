@@ -116,9 +116,13 @@ class FusionRecipe:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.pairs, self.context, self.planes = made, context, planes
         self.settings = {
-            "crop": self.side, "slices": self.slices, "planes": planes, "augmentation": "left-right mirror image",
-            "loss": "squared error", "precision": "bfloat16 convolutions",
-        }  # fmt: skip
+            "crop": self.side,
+            "slices": self.slices,
+            "planes": planes,
+            "augmentation": "left-right mirror image",
+            "loss": "squared error",
+            "precision": "bfloat16 convolutions",
+        }
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:
         import torch

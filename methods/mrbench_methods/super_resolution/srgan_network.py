@@ -30,11 +30,14 @@ class Generator(nn.Module):
         conv: Any = nn.Conv3d if len(factors) == 3 else nn.Conv2d
         self.factors, self.upsampling = tuple(factors), upsampling
         self.enter = conv(1, features, 3, padding=1)
-        self.blocks = nn.ModuleList([
-            nn.Sequential(conv(features, features, 3, padding=1), nn.LeakyReLU(SLOPE),
-                          conv(features, features, 3, padding=1))
-            for _ in range(blocks)
-        ])  # fmt: skip
+        self.blocks = nn.ModuleList(
+            [
+                nn.Sequential(
+                    conv(features, features, 3, padding=1), nn.LeakyReLU(SLOPE), conv(features, features, 3, padding=1)
+                )
+                for _ in range(blocks)
+            ]
+        )
         self.join = conv(features, features, 3, padding=1)
         fine = features // 4
         if upsampling == "resize":

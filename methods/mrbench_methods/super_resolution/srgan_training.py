@@ -27,9 +27,11 @@ class GeneratorRecipe:
         self.pairs, self.dimensions = made, dimensions
         self.batch = 1 if dimensions == 3 else 8
         self.settings: Mapping[str, Any] = {
-            "batch": self.batch, "augmentation": "left-right mirror image", "loss": "MSE + GDL",
+            "batch": self.batch,
+            "augmentation": "left-right mirror image",
+            "loss": "MSE + GDL",
             "precision": "bfloat16 convolutions",
-        }  # fmt: skip
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         made, truth = self.generate(rng)

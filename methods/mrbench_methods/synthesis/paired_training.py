@@ -37,10 +37,13 @@ class PairedRecipe:
         self.sides = np.minimum(self.side, np.min([scan.mask.shape for scan in examples.scans], axis=0)).tolist()
         self.maps = [position_maps(scan.mask, scan.spacing) if position else None for scan in examples.scans]
         self.settings: Mapping[str, Any] = {
-            "batch": self.batch, "crop": self.side, "planes": planes, "loss": "absolute error in the brain",
+            "batch": self.batch,
+            "crop": self.side,
+            "planes": planes,
+            "loss": "absolute error in the brain",
             "augmentation": f"left-right flip, source to the power of exp(N(0, {CONTRAST}))",
             "precision": "bfloat16 convolutions",
-        }  # fmt: skip
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         _, made, target, mask = self.generate(rng)
@@ -65,9 +68,14 @@ class PairedRecipe:
     def _example(self, axis: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         number = int(rng.integers(len(self.examples.scans)))
         block = crop(
-            self.examples.scans[number], (self.source, self.target), maps=self.maps[number],
-            axis=axis, context=self.context, sides=self.sides, rng=rng,
-        )  # fmt: skip
+            self.examples.scans[number],
+            (self.source, self.target),
+            maps=self.maps[number],
+            axis=axis,
+            context=self.context,
+            sides=self.sides,
+            rng=rng,
+        )
         source = block[self.source] ** np.float32(np.exp(CONTRAST * rng.standard_normal()))
         block[self.source] = np.concatenate([source, *([block["maps"]] if "maps" in block else [])])
         return block
@@ -85,8 +93,10 @@ class AdversarialPairedRecipe(PairedRecipe):
         self.adversary = PatchDiscriminator(channels=2).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {
-            **self.settings, "loss": f"absolute error in the brain + {weight:g} LSGAN", "kept": "last weights",
-        }  # fmt: skip
+            **self.settings,
+            "loss": f"absolute error in the brain + {weight:g} LSGAN",
+            "kept": "last weights",
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         source, made, target, mask = self.generate(rng)

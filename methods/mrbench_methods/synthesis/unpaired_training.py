@@ -54,10 +54,15 @@ class UnpairedRecipe(ABC):
         self.adversary = adversaries.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.examples = examples
         self.settings: Mapping[str, Any] = {
-            "batch": 1, "crop": self.side, "loss": loss, "kept": "last weights",
-            "pairs": "none: the two slices are of different people", "augmentation": "left-right flip",
-            "precision": "bfloat16 convolutions", "pool": pool,
-        }  # fmt: skip
+            "batch": 1,
+            "crop": self.side,
+            "loss": loss,
+            "kept": "last weights",
+            "pairs": "none: the two slices are of different people",
+            "augmentation": "left-right flip",
+            "precision": "bfloat16 convolutions",
+            "pool": pool,
+        }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         real = dict(zip(CONTRASTS, self._draw(rng), strict=True))

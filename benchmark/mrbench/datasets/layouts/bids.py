@@ -22,9 +22,20 @@ from mrbench.io.paths import checked_id
 from mrbench.io.tables import read_lines
 
 CONTRASTS = {
-    "T1w": "T1", "T2w": "T2", "PDw": "PD", "FLAIR": "FLAIR", "T2starw": "T2star", "T1map": "T1map", "T2map": "T2map",
-    "PD": "PD", "inplaneT1": "T1", "inplaneT2": "T2", "angio": "angio", "UNIT1": "UNIT1", "MP2RAGE": "MP2RAGE",
-}  # fmt: skip
+    "T1w": "T1",
+    "T2w": "T2",
+    "PDw": "PD",
+    "FLAIR": "FLAIR",
+    "T2starw": "T2star",
+    "T1map": "T1map",
+    "T2map": "T2map",
+    "PD": "PD",
+    "inplaneT1": "T1",
+    "inplaneT2": "T2",
+    "angio": "angio",
+    "UNIT1": "UNIT1",
+    "MP2RAGE": "MP2RAGE",
+}
 """Columns by BIDS suffix."""
 
 MAPS = {"mask": "mask", "dseg": "labels"}

@@ -91,9 +91,11 @@ def _contrast(content: Mapping[str, Any]) -> str:
 def _list(path: Path, content: Mapping[str, Any], key: str) -> list[Any]:
     value = content.get(key) or []
     if isinstance(value, Mapping):  # by frame of a modality
-        value = [item for items in value.values() for item in items] if all(
-            isinstance(items, list) for items in value.values()
-        ) else None  # fmt: skip
+        value = (
+            [item for items in value.values() for item in items]
+            if all(isinstance(items, list) for items in value.values())
+            else None
+        )
     if not isinstance(value, list) or not all(isinstance(item, str | Mapping) for item in value):
         raise DataError(f"{path}: {key} is no list of scans; check its version.")
     return value

@@ -16,10 +16,24 @@ from mrbench.io.nifti import SUFFIXES
 from mrbench.io.paths import checked_id
 
 COLUMNS = {
-    "t1": "T1", "t1w": "T1", "t1c": "T1c", "t1ce": "T1c", "t1gd": "T1c", "t2": "T2", "t2w": "T2", "flair": "FLAIR",
-    "pd": "PD", "pdw": "PD", "mask": "mask", "brainmask": "mask", "labels": "labels", "label": "labels",
-    "seg": "labels", "dseg": "labels", "segmentation": "labels",
-}  # fmt: skip
+    "t1": "T1",
+    "t1w": "T1",
+    "t1c": "T1c",
+    "t1ce": "T1c",
+    "t1gd": "T1c",
+    "t2": "T2",
+    "t2w": "T2",
+    "flair": "FLAIR",
+    "pd": "PD",
+    "pdw": "PD",
+    "mask": "mask",
+    "brainmask": "mask",
+    "labels": "labels",
+    "label": "labels",
+    "seg": "labels",
+    "dseg": "labels",
+    "segmentation": "labels",
+}
 """Columns by the last word of a name, in any case."""
 
 _SILENT = ("brain", "image", "img")

@@ -101,9 +101,13 @@ def read_transform(path: Path, grid: Grid) -> StoredField:
     lps = LPS @ grid.world
     spacing = np.sqrt((lps[:3, :3] ** 2).sum(axis=0))
     field = sitk.TransformToDisplacementField(
-        transform, sitk.sitkVectorFloat64, list(grid.shape[::-1]), lps[:3, 3].tolist(), spacing.tolist(),
+        transform,
+        sitk.sitkVectorFloat64,
+        list(grid.shape[::-1]),
+        lps[:3, 3].tolist(),
+        spacing.tolist(),
         (lps[:3, :3] / spacing).ravel().tolist(),
-    )  # fmt: skip
+    )
     return _from_lps_mm(np.moveaxis(sitk.GetArrayFromImage(field), -1, 0), grid.world)
 
 

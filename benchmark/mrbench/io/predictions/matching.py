@@ -11,8 +11,21 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 
 SUFFIXES = (
-    ".nii.gz", ".nii", ".npz", ".npy", ".h5", ".hdf5", ".hdf", ".tfm", ".xfm", ".mat", ".txt", ".mha", ".mhd", ".nrrd",
-)  # fmt: skip
+    ".nii.gz",
+    ".nii",
+    ".npz",
+    ".npy",
+    ".h5",
+    ".hdf5",
+    ".hdf",
+    ".tfm",
+    ".xfm",
+    ".mat",
+    ".txt",
+    ".mha",
+    ".mhd",
+    ".nrrd",
+)
 """What a prediction's file may end with, in any case of letters."""
 
 _LEARN2REG = re.compile(r"^disp_(?P<fixed>.+)_(?P<moving>[^_].*)$")

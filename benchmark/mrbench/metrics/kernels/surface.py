@@ -57,11 +57,16 @@ def surface_points(labels, wanted, numbers_wanted):
                 if label == 0 or wanted[label] == 0:
                     continue
                 if (
-                    edge or x == 0 or x == columns - 1
-                    or line[x - 1] != label or line[x + 1] != label
-                    or above[x] != label or below[x] != label
-                    or before[x] != label or after[x] != label
-                ):  # fmt: skip
+                    edge
+                    or x == 0
+                    or x == columns - 1
+                    or line[x - 1] != label
+                    or line[x + 1] != label
+                    or above[x] != label
+                    or below[x] != label
+                    or before[x] != label
+                    or after[x] != label
+                ):
                     points[count, 0], points[count, 1], points[count, 2] = z, y, x
                     numbers[count] = wanted[label]
                     starts[wanted[label] + 2] += 1

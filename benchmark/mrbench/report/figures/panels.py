@@ -119,9 +119,15 @@ class Sheet:
         self.axes.text(x + self.tile / 2, y - 0.03, "\n".join(lines), ha="center", va="bottom", linespacing=1.05)
 
     def show(
-        self, image: np.ndarray, x: float, y: float, cmap: str = "gray", limits: tuple[float, float] = (0, 1),
-        size: tuple[float, float] | None = None, zorder: float = 1,
-    ) -> Any:  # fmt: skip
+        self,
+        image: np.ndarray,
+        x: float,
+        y: float,
+        cmap: str = "gray",
+        limits: tuple[float, float] = (0, 1),
+        size: tuple[float, float] | None = None,
+        zorder: float = 1,
+    ) -> Any:
         """Show an image, whose first axis runs upwards, at a place; as large as a tile unless a size is given."""
         width, height = size or (self.tile, self.high)
         box = (x, x + width, y + height, y)

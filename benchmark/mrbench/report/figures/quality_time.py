@@ -96,11 +96,13 @@ def _points(report: Report, metric: str) -> pd.DataFrame:
     summary = report.summary
     points = pd.DataFrame(
         {
-            "number": range(1, len(summary) + 1), "kind": summary["kind"], "ranked": summary["rank"].notna(),
+            "number": range(1, len(summary) + 1),
+            "kind": summary["kind"],
+            "ranked": summary["rank"].notna(),
             "cost": summary["cpu_seconds_median"].clip(lower=FASTEST),
         },
         index=summary.index,
-    ).join(report.leaderboard.cells[metric][["mean", "low", "high"]])  # fmt: skip
+    ).join(report.leaderboard.cells[metric][["mean", "low", "high"]])
     return points.dropna(subset=["cost", "mean"])
 
 
@@ -125,9 +127,16 @@ def _number(axes: Axes, points: pd.DataFrame) -> None:
             line = {"arrowstyle": "-", "lw": 0.5, "color": "0.15", "shrinkA": 4, "shrinkB": 0}
             axes.annotate("", mark, place, arrowprops=line, zorder=5, **where).set_in_layout(False)
         text = axes.annotate(
-            str(point["number"]), mark, place, ha="center", va="center", color=style.colour(point["kind"]),
-            fontweight="bold", zorder=4, **where,
-        )  # fmt: skip
+            str(point["number"]),
+            mark,
+            place,
+            ha="center",
+            va="center",
+            color=style.colour(point["kind"]),
+            fontweight="bold",
+            zorder=4,
+            **where,
+        )
         text.set_in_layout(False)
 
 
@@ -151,10 +160,11 @@ def apart(marks: np.ndarray, *, from_marks: float = 7.5, from_each_other: float 
     for mark in marks:
         tries = [mark + radius * np.array([np.cos(a), np.sin(a)]) for radius in range(NEAR, 60, 5) for a in angles]
         free = [
-            place for place in tries
+            place
+            for place in tries
             if np.linalg.norm(marks - place, axis=1).min() >= from_marks - 0.01
             and all(np.linalg.norm(place - other) >= from_each_other for other in placed)
-        ]  # fmt: skip
+        ]
         placed.append(free[0] if free else tries[0])
     return np.array(placed)
 
@@ -193,8 +203,13 @@ def _key(axes: Axes, kinds: Sequence[str], columns: Sequence[Sequence[str]], hei
         down = 0.05
         for text in column:
             shown = axes.text(
-                0.01 + at / len(columns), down, text, transform=place, va="top",
-                color=style.colour(next(shades)), linespacing=1.05,
-            )  # fmt: skip
+                0.01 + at / len(columns),
+                down,
+                text,
+                transform=place,
+                va="top",
+                color=style.colour(next(shades)),
+                linespacing=1.05,
+            )
             shown.set_in_layout(False)
             down += _height(text)

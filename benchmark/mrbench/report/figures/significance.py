@@ -58,8 +58,9 @@ def draw(
     middles = style.centres(rows)
     style.outside_layout(
         axes.text(j + 0.5, middles[i], "+" if verdict > 0 else "–", ha="center", va="center", color="white")
-        for (i, j), verdict in np.ndenumerate(verdicts) if verdict and not np.isnan(verdict)
-    )  # fmt: skip
+        for (i, j), verdict in np.ndenumerate(verdicts)
+        if verdict and not np.isnan(verdict)
+    )
     style.row_axis(axes, labels, rows)
     axes.set_xticks(np.arange(len(order)) + 0.5, [str(n) for n in range(1, len(order) + 1)])
     axes.xaxis.tick_top()
@@ -68,9 +69,10 @@ def draw(
     label = f"{heading(shown)}: paired tests, Holm over all pairs, 5\u00a0%"
     axes.set_xlabel(style.axis_label(label, width - room - 0.3))
     patches = [
-        Patch(color=colours(2), label="+ row better"), Patch(color=colours(1), label="not separable"),
+        Patch(color=colours(2), label="+ row better"),
+        Patch(color=colours(1), label="not separable"),
         Patch(color=colours(0), label="– row worse"),
-    ]  # fmt: skip
+    ]
     figure.legend(handles=patches, loc="outside lower center", ncols=3, handlelength=1)
     return figure
 

@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 NAMES = ("grand-challenge", "grand_challenge")
 FILE = None
 
-_NAMES = {"count": "count", "mean": "mean", "std": "std", "min": "min", "25%": "25pc", "50%": "50pc", "75%": "75pc",
-          "max": "max"}  # fmt: skip
+_NAMES = {
+    "count": "count",
+    "mean": "mean",
+    "std": "std",
+    "min": "min",
+    "25%": "25pc",
+    "50%": "50pc",
+    "75%": "75pc",
+    "max": "max",
+}
 
 
 def render(report: Report, look: Look) -> str:

@@ -88,9 +88,10 @@ def _narrower(shown: Grid, *, keep_metrics: bool) -> tuple[Grid, str] | None:
         column = min(costs, key=lambda c: c.keep)
         return shown.drop(column), column.title
     with_interval = [
-        at for at, column in enumerate(shown.columns)
+        at
+        for at, column in enumerate(shown.columns)
         if column.metric and column.keep < ALWAYS and any(row[at].interval for row in shown.cells)
-    ]  # fmt: skip
+    ]
     if with_interval:
         return _without_intervals(shown, with_interval), "intervals of all metrics but the first"
     if droppable:
@@ -168,9 +169,12 @@ def _ems(text: str) -> float:
 
 
 _EMS = {
-    **dict.fromkeys(".,:;'!il[]()|j", 0.3), **dict.fromkeys(" frt-", 0.4), **dict.fromkeys("mwMW%@", 0.9),
-    **dict.fromkeys("↑↓", 0.55), **dict.fromkeys("≤≥=+<>_~^", 0.8),
-}  # fmt: skip
+    **dict.fromkeys(".,:;'!il[]()|j", 0.3),
+    **dict.fromkeys(" frt-", 0.4),
+    **dict.fromkeys("mwMW%@", 0.9),
+    **dict.fromkeys("↑↓", 0.55),
+    **dict.fromkeys("≤≥=+<>_~^", 0.8),
+}
 
 
 def _document(report: Report, shown: Grid, body: Body, page: Page, size: str, left_out: Sequence[str]) -> str:
@@ -178,13 +182,18 @@ def _document(report: Report, shown: Grid, body: Body, page: Page, size: str, le
     if "seconds_median" not in [column.name for column in shown.columns]:
         caption = caption.replace(SHARED, "").strip()
     return _template().render(
-        environment=page.environment, size=size, gap=GAP, head=body.head, rows=body.rows,
+        environment=page.environment,
+        size=size,
+        gap=GAP,
+        head=body.head,
+        rows=body.rows,
         align="".join("l" if column.left else "r" for column in shown.columns),
-        caption=escape.latex(caption), protocol=escape.plain(report.leaderboard.protocol),
+        caption=escape.latex(caption),
+        protocol=escape.plain(report.leaderboard.protocol),
         left_out=[escape.latex(what) for what in left_out],
         skipped=[escape.latex(name) for name in report.leaderboard.skipped],
         label=escape.file_name(f"{report.task}-{report.track}-{report.dataset}"),
-    )  # fmt: skip
+    )
 
 
 @lru_cache(maxsize=1)
