@@ -200,9 +200,18 @@ def _document(report: Report, shown: Grid, body: Body, page: Page, size: str, le
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader
 
+    # autoescape is for HTML; here every value passes escape.latex
     environment = Environment(
-        loader=PackageLoader("mrbench", "report/templates"), trim_blocks=True, lstrip_blocks=True,
-        block_start_string="<%", block_end_string="%>", variable_start_string="<<", variable_end_string=">>",
-        comment_start_string="<#", comment_end_string="#>", autoescape=False, keep_trailing_newline=True,
-    )  # fmt: skip  # autoescape is for HTML; every value passes escape.latex
+        loader=PackageLoader("mrbench", "report/templates"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
     return environment.get_template("table.tex.j2")
