@@ -59,7 +59,7 @@ CONTRACT = [
 @pytest.mark.parametrize(("text", "track", "gain"), CONTRACT)
 def test_contract(text: str, track: str, gain: float) -> None:
     """Right shape, finite, inputs untouched, the same twice, and decibels better than zero-filled."""
-    case = case_of(track, frames=12 if track.settings.dynamic else 2)
+    case = case_of(track, frames=12 if TRACKS[track].settings.dynamic else 2)
     before = case.inputs.kspace.copy()
     made = ready(text)
     assert made.skip_reason(TRACKS[track]) is None

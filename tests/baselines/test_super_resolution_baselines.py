@@ -110,11 +110,11 @@ def test_unknown_kernels_are_refused_with_a_hint() -> None:
 
 
 def test_the_board() -> None:
-    kernels = [row["kernel"] for row in find_method("interpolation", "super-resolution").board]
+    kernels = [row["kernel"] for row in find_method("interpolation", "super-resolution").presets]
     assert kernels == ["nearest", "linear", "cubic", "lanczos", "sinc"]
     for name in ("back-projection", "nlm", "total-variation"):
         found = find_method(name, "super-resolution")
-        assert found.board == ({}, {"strength": "tuned"}) and set(found.tunable) == {"strength"}
+        assert found.presets == ({}, {"strength": "tuned"}) and set(found.tunable) == {"strength"}
         for strength in (1e-6, 1e3):  # wherever a search goes, it meets no error
             made = found.build(strength=strength)
             case = case_of("3d-x2-blur", phantom((8, 14, 10)))

@@ -124,8 +124,12 @@ def test_brats_is_read_as_it_is_unpacked(style: str, enhancing: int, tmp_path: P
 
 
 def test_brats_without_a_contrast_or_with_strange_labels_is_one_sentence(tmp_path: Path) -> None:
+    incomplete = release(tmp_path / "a")
+    (incomplete / "BraTS2020_000/BraTS2020_000_flair.nii.gz").unlink()
     with pytest.raises(DataError, match="'BraTS2020_000' has no FLAIR; add the file"):
-        BratsFolder(release(tmp_path / "a", without="_flair")).make("BraTS2020_000")
+        BratsFolder(incomplete).make("BraTS2020_000")
+    with pytest.raises(DataError, match="give the folder that holds the subjects' folders"):
+        BratsFolder(release(tmp_path / "d", without="_flair"))
     with pytest.raises(DataError, match="holds the label 4, in releases since 2024 the resection cavity"):
         BratsFolder(release(tmp_path / "c", style="2023", enhancing=4)).make("BraTS2023_000")
     with pytest.raises(DataError, match=r"holds the labels \[0, 2, 7\]"):

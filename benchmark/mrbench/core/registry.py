@@ -24,6 +24,9 @@ METHODS, TASKS, DATASETS = "mrbench.methods", "mrbench.tasks", "mrbench.datasets
 USER_MODULE = "mrbench_user_"
 """What modules are called that were imported from a path."""
 
+DEFAULT = "images"
+"""Representation of a dataset where nobody names one, if it comes in that."""
+
 FOLDER = "folder"
 """Dataset whose class takes a path: ``folder:PATH``."""
 
@@ -94,12 +97,16 @@ def find_task(name: str) -> Task[Any, Any]:
 
 
 def dataset_names() -> dict[str, list[str]]:
-    """Names of the installed datasets, each with the representations that it comes in; imports none of them."""
+    """Names of the installed datasets, each with its representations, the default one first; imports none of them."""
     names: dict[str, list[str]] = {}
     for entry in _installed(DATASETS):
         name, _, representation = entry.partition(".")
         names.setdefault(name, []).append(representation)
-    return {name: representations for name, representations in sorted(names.items()) if name != FOLDER}
+    return {
+        name: sorted(representations, key=lambda representation: (representation != DEFAULT, representation))
+        for name, representations in sorted(names.items())
+        if name != FOLDER
+    }
 
 
 def find_dataset(name: str, representation: str | None = None) -> Any:
@@ -123,7 +130,7 @@ def find_dataset(name: str, representation: str | None = None) -> Any:
     layout, separator, path = name.partition(":")
     names = dataset_names()
     if separator and layout == FOLDER:
-        return _folder(path, representation or "images", names)
+        return _folder(path, representation or DEFAULT, names)
     if name not in names:
         raise unknown_name("dataset", name, [*names, f"{FOLDER}:PATH"])
     if representation is not None and representation not in names[name]:

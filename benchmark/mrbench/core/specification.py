@@ -104,10 +104,11 @@ def _split_parameters(text: str, rest: str) -> tuple[str, str]:
 
 def _items(text: str, inside: str) -> list[str]:
     """The parts between commas that lie in no bracket and in no quotes."""
-    items, depth, quote, start = [], 0, "", 0
+    items, depth, quote, start, escaped = [], 0, "", 0, False
     for place, character in enumerate(inside):
         if quote:
-            quote = "" if character == quote else quote
+            quote = "" if character == quote and not escaped else quote
+            escaped = character == "\\" and not escaped
         elif character in "'\"":
             quote = character
         elif character in "([{":
@@ -141,7 +142,7 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         return repr(value)
     try:
-        plain = _literal("", value) == value and not set(value) & set(",[](){}'\"= \t")
+        plain = _literal("", value) == value and value.isprintable() and not set(value) & set(",[](){}'\"= \\:")
     except RequestError:
         plain = False
     return value if plain else repr(value)

@@ -39,10 +39,12 @@ NUMBERS = {
     "setup_seconds": "float64",
     "other_load_cores": "float64",
     "memory_mib": "float64",
+    "threads_used": "float64",
     "seed": "int64",
     "threads": "int64",
     "simulated": "bool",
     "contended": "bool",
+    "outside": "bool",
 }
 
 COLUMNS = (
@@ -69,8 +71,10 @@ COLUMNS = (
     "memory_mib",
     "megavoxels",
     "contended",
+    "outside",
     "device",
     "threads",
+    "threads_used",
     "run",
     "details",
 )
