@@ -7,7 +7,7 @@ from mrbench.api.data import dataset, fetch, prepare_dataset, verify
 from mrbench.api.doctor import doctor
 from mrbench.api.plugins import new
 from mrbench.api.progress import Progress, Silent
-from mrbench.api.running import QUICK_CASES, quick_workers, run
+from mrbench.api.running import QUICK_CASES, full_run, quick_workers, run
 from mrbench.api.scoring import export, score
 from mrbench.api.training import train, tune
 
@@ -26,6 +26,7 @@ __all__ = [
     "export",
     "fetch",
     "figure",
+    "full_run",
     "leaderboard",
     "load",
     "new",

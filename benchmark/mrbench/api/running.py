@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mrbench.core.candidate import Candidate, candidates
+from mrbench.core.candidate import Candidate, candidates, presets
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import FOLDER
@@ -91,6 +91,14 @@ def run(
         except KeyboardInterrupt:
             interrupted = True
     return _board(setting, wanted, folder, limit, interrupted=interrupted)
+
+
+def full_run(board: Board, task: str, dataset: str, track: str | None = None, split: str = "test") -> tuple[int, float]:
+    """How many rows a run without ``quick`` makes, and how many minutes they take at the mean of a board's own rows."""
+    setting = bind(task, dataset, track, split)
+    rows = len(presets(setting.task.name)) * len(setting.all_cases)
+    seconds = [row.seconds for row in board.rows if row.seconds is not None]
+    return rows, rows * sum(seconds) / max(1, len(seconds)) / 60
 
 
 def _any_fitted(wanted: Sequence[Candidate]) -> bool:
