@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +90,15 @@ def workers(dataset: Folder) -> list[int]:
     return [int(file.read_text()) for file in dataset.path.glob("*.began")]
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell's background job ignores the signal, and its children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_leaving_waits_for_no_subject_that_is_being_made(slow: Slow) -> None:
     threading.Thread(target=lambda: (workers(slow), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
     start = time.monotonic()

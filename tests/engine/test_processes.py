@@ -173,13 +173,18 @@ def test_the_end_of_the_run_is_the_end_of_everything(cohort: Path, tmp_path: Pat
     mark, path = tmp_path / "pids", tmp_path / "mine.py"
     path.write_text(HEAD + ESCAPES)
     arguments = [f"folder:{cohort}", f"{path}:escapes[mark={mark},then=hang]", str(tmp_path / "out")]
-    main = subprocess.Popen([sys.executable, "-c", MAIN, *arguments], stderr=subprocess.DEVNULL)
+    main = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *arguments],
+        stderr=subprocess.DEVNULL,
+        # a shell's background job ignores the signal, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 60
     while (not mark.exists() or len(mark.read_text().split()) < 2) and time.monotonic() < deadline:
         time.sleep(0.05)
     family = psutil.Process(main.pid).children(recursive=True)
     os.kill(main.pid, number)
-    main.wait(30)
+    main.wait(120)
     deadline = time.monotonic() + 15
     while (left := [p for p in family if p.is_running() and p.status() != "zombie"]) and time.monotonic() < deadline:
         time.sleep(0.05)

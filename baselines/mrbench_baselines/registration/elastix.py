@@ -77,7 +77,7 @@ class Elastix(Method):
     task = "registration"
     reference = "Klein et al., elastix, IEEE TMI 2010; parameters: elastix model zoo, Par0035"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"recipe": "par0035"}, {"recipe": "ncc-bending"})
-    quick_presets = ({"iterations": 100},)
+    quick_presets = ({"iterations": 50},)
 
     def __init__(self, *, recipe: str = "default", grid_mm: float | None = None, iterations: int | None = None) -> None:
         if recipe not in RECIPES:

@@ -179,7 +179,8 @@ class Fits:
         """The same of two names in ``by_name``, which may hold more than the conventions."""
         first, second = self.by_name[name], self.by_name[other]
         gained = first.labels - self.still.labels
-        labels = gained > GAIN and second.labels - self.still.labels < CLEAR * gained
+        apart = first.labels - second.labels > GAIN
+        labels = gained > GAIN and apart and second.labels - self.still.labels < CLEAR * gained
         return labels and first.images > max(second.images, self.still.images)
 
     @property

@@ -208,7 +208,7 @@ class Report:
             board,
             metrics=chosen,
             summary=board.summary.loc[keep],
-            cells=board.cells.loc[keep],
+            cells=board.cells.loc[[name for name in keep if name in board.cells.index]],
             values={name: table[[m for m in keep if m in table]] for name, table in board.values.items()},
             comparisons=pairs[pairs["first"].isin(keep) & pairs["second"].isin(keep)],
             ranking=replace(board.ranking, ranks=board.ranks.loc[[name for name in keep if name in board.ranks.index]]),

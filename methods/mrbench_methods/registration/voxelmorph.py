@@ -60,7 +60,7 @@ class VoxelMorph(NetworkMethod):
         {"diffeomorphic": True},
         {"diffeomorphic": True, "instance_steps": 40},
     )
-    quick_presets = ({}, {"instance_steps": 20})
+    quick_presets = ({}, {"instance_steps": 10})
 
     def __init__(
         self,
