@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mrbench.core.case import CaseId
 from mrbench.core.dataset import Dataset
+from mrbench.core.digest import sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
 from mrbench.core.method import TUNED, LearnedMethod, Method
 from mrbench.core.registry import find_method, method_names
@@ -115,18 +116,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # too long for a name, or with a null byte
         return False
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes; a file that has not changed since is not read again."""
-    status = path.stat()
-    return _digest(path.resolve(), status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-@lru_cache(maxsize=1024)
-def _digest(path: Path, size: int, modified: int, inode: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def candidates(
