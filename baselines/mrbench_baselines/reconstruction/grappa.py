@@ -39,7 +39,7 @@ class Grappa(Method):
         chosen = track.settings
         if chosen.coils == 1:
             return "one coil has no neighbours to learn from"
-        if chosen.pattern in ("random", "poisson", "gaussian"):
+        if chosen.pattern not in ("equispaced", "as acquired"):
             return f"{chosen.pattern} sampling: GRAPPA needs evenly spaced lines"
         return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrbench.datasets.dataset import Dataset
+from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Acquisition:
     dynamic : bool
     note : str
         What a reader of the results must know of this acquisition.
+    file : str
+        Name of the file that it comes from, ending included; empty of a simulation.
+    protocol : str
+        What was acquired, in the words of its file: ``CORPDFS_FBK``, ``AXT2``.
+    acquired : slice or None
+        Columns that were measured, where the file tells; the rest are zeros that the scanner filled in.
     """
 
     kspace: np.ndarray
@@ -41,6 +48,14 @@ class Acquisition:
     spacing: tuple[float, float, float]
     dynamic: bool = False
     note: str = ""
+    file: str = ""
+    protocol: str = ""
+    acquired: slice | None = None
+
+    @property
+    def noisy_reference(self) -> np.ndarray:
+        """Root sum of squares of the full k-space, shape ``(frame, y', x')``: the reference of measured data."""
+        return centre_crop(root_sum_of_squares(to_image(self.kspace)), self.crop).astype(np.float32)
 
 
 class KspaceDataset(Dataset):
@@ -56,6 +71,9 @@ class KspaceDataset(Dataset):
     """Number of coils, or None where a simulation gives as many as a track asks for."""
     full: bool = True
     """Whether every subject is fully sampled, so that masks can be drawn; else each brings its own mask."""
+
+    published: str = ""
+    """Beginning of the names of the tracks by which these data are published, ``fastmri-knee``; empty for none."""
 
     @abstractmethod
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:

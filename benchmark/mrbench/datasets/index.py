@@ -15,6 +15,7 @@ from mrbench.datasets.layouts.learn2reg import read_learn2reg
 from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.plain import read_plain
 from mrbench.datasets.layouts.table import read_tables
+from mrbench.io.fastmri import acquisition_of
 
 if TYPE_CHECKING:
     import pandas
@@ -49,7 +50,8 @@ def index(path: Path) -> pandas.DataFrame:
     -------
     DataFrame
         Columns ``subject``, ``split``, one a contrast (or ``kspace``), and ``labels`` and ``mask`` where there are any;
-        paths from the folder, empty where a subject has no such file. ``attrs`` holds the ``summary`` and what was
+        paths from the folder, empty where a subject has no such file. Of fastMRI also ``acquisition``, such as
+        ``AXT1``, to choose lines by. ``attrs`` holds the ``summary`` and what was
         ``left_out``, one sentence each.
 
     Raises
@@ -60,8 +62,11 @@ def index(path: Path) -> pandas.DataFrame:
     import pandas
 
     layout = understood(path)
+    for row in layout.rows.values():
+        if row.get("kspace") and (kind := acquisition_of(path.expanduser() / row["kspace"])):
+            row.setdefault("acquisition", kind)
     columns = dict.fromkeys(column for row in layout.rows.values() for column in row)
-    last = [column for column in ("labels", "mask", "axes") if column in columns]
+    last = [column for column in ("labels", "mask", "axes", "acquisition") if column in columns]
     ordered = [column for column in columns if column not in last] + last
     table = pandas.DataFrame(list(layout.rows.values()), columns=ordered, dtype=str).fillna("")
     table.attrs = {"summary": layout.summary, "left_out": list(layout.left_out)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from mrbench.io.tables import TABLE
 
 BEGINNING = 2**16
 """Bytes that tell two scans of one size apart, nearly always."""
+
+FASTMRI_PARTS = {"COR": "knee", "AX": "brain"}
+"""Of fastMRI by the beginning of a file's attribute ``acquisition``."""
 
 REQUIRED = ("subject", "split", "kspace")
 """Columns that a table must have."""
@@ -127,6 +130,12 @@ class KspaceFolder(KspaceDataset):
     def coils(self) -> int:  # type: ignore[override]
         return self._first.kspace.shape[1]
 
+    @property
+    def published(self) -> str:  # type: ignore[override]
+        protocol = self._first.protocol
+        part = next((part for start, part in FASTMRI_PARTS.items() if protocol.startswith(start)), "")
+        return f"fastmri-{part}" if part else ""
+
     def _read(self, subject: str) -> RawKspace:
         row = self._table[subject]
         mask = self.path / row["mask"] if row.get("mask") else None
@@ -148,7 +157,17 @@ class KspaceFolder(KspaceDataset):
             )
         foreground = None if raw.reference is None else object_mask(raw.reference)
         return Acquisition(
-            raw.kspace, raw.reference, foreground, raw.mask, raw.crop, (1.0, 1.0, 1.0), raw.dynamic, raw.note
+            raw.kspace,
+            raw.reference,
+            foreground,
+            raw.mask,
+            raw.crop,
+            (1.0, 1.0, 1.0),
+            raw.dynamic,
+            raw.note,
+            file=PurePath(self._table[subject]["kspace"]).name,
+            protocol=raw.protocol,
+            acquired=raw.acquired,
         )
 
     def make(self, subject: str) -> Subject:

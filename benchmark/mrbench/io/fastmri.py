@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -42,6 +43,7 @@ def read_fastmri(path: Path, given: np.ndarray | None = None) -> RawKspace:
             header = _text(path, file, "ismrmrd_header") if "ismrmrd_header" in file else None
             name = "reconstruction_rss" if array.ndim == 4 and array.shape[1] > 1 else "reconstruction_esc"
             target = _array(path, file, name) if name in file else None
+            protocol = _attribute(file, "acquisition")
     except DataError:
         raise
     except Exception as error:  # h5py raises whatever a damaged file leads to
@@ -53,7 +55,22 @@ def read_fastmri(path: Path, given: np.ndarray | None = None) -> RawKspace:
         crop = _check_target(path, name, target, len(kspace))
     if crop is not None:
         crop = (min(crop), crop[1])  # evaluate.py: center_crop(target, (target.shape[-1], target.shape[-1]))
-    return settle(path, kspace, None if mask is None else fit_mask(path, mask, kspace), crop, target)
+    settled = settle(path, kspace, None if mask is None else fit_mask(path, mask, kspace), crop, target)
+    acquired = header_columns(header, kspace.shape[-1]) if header is not None else None
+    return replace(settled, protocol=protocol, acquired=acquired)
+
+
+def acquisition_of(path: Path) -> str:
+    """What was acquired, in the words of a fastMRI file: ``CORPD_FBK``; empty of any other file."""
+    import h5py
+
+    if path.suffix.lower() not in (".h5", ".hdf5"):
+        return ""
+    try:
+        with h5py.File(path) as file:
+            return _attribute(file, "acquisition")
+    except Exception:  # h5py raises whatever a damaged file leads to; its row will say so
+        return ""
 
 
 def _check_target(path: Path, name: str, target: np.ndarray, slices: int) -> tuple[int, int]:
@@ -77,12 +94,39 @@ def _array(path: Path, file: Any, name: str) -> np.ndarray:
     return dataset[()]
 
 
+def _attribute(file: Any, name: str) -> str:
+    """A short text among the attributes of the file; empty where there is none."""
+    value = file.attrs.get(name, "")
+    return value[:40] if isinstance(value, str) else ""
+
+
 def _text(path: Path, file: Any, name: str) -> bytes | str:
     dataset = file[name]
     text = dataset[()] if getattr(dataset, "shape", None) == () else b""
     if not isinstance(text, bytes | str) or len(text) > LARGEST_HEADER:
         raise DataError(f"{path}: '{name}' is no text; check how the file was written.")
     return text
+
+
+def header_columns(header: bytes | str, columns: int) -> slice | None:
+    """Columns that were measured, by the encoding limits of an ISMRMRD header; None where it does not tell.
+
+    References
+    ----------
+    ``padding_left`` and ``padding_right`` of ``SliceDataset``, fastmri/data/mri_data.py.
+    """
+    space = {"i": "http://www.ismrm.org/ISMRMRD"}
+    try:
+        encoding = ElementTree.fromstring(header).find("i:encoding", space)
+        assert encoding is not None
+        size = int(str(encoding.findtext("i:encodedSpace/i:matrixSize/i:y", namespaces=space)))
+        limits = encoding.find("i:encodingLimits/i:kspace_encoding_step_1", space)
+        centre, highest = (int(str(limits.findtext(f"i:{end}", namespaces=space))) for end in ("center", "maximum"))  # type: ignore[union-attr]
+    except (ElementTree.ParseError, AssertionError, AttributeError, ValueError):
+        return None
+    first = size // 2 - centre
+    last = first + highest + 1
+    return slice(first, last) if size == columns and 0 <= first < last <= columns else None
 
 
 def header_crop(path: Path, header: bytes | str) -> tuple[int, int]:

@@ -39,6 +39,10 @@ class RawKspace:
         What a reader of the results must know.
     dynamic : bool
         Whether frames are time points.
+    protocol : str
+        What was acquired, in the words of the file: ``CORPDFS_FBK``, ``AXT2``.
+    acquired : slice or None
+        Columns that were measured, where the file tells.
     """
 
     kspace: np.ndarray
@@ -47,6 +51,8 @@ class RawKspace:
     reference: np.ndarray | None
     note: str = ""
     dynamic: bool = False
+    protocol: str = ""
+    acquired: slice | None = None
 
 
 def parse_axes(text: str, where: object) -> tuple[str, ...]:

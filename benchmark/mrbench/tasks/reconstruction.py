@@ -26,7 +26,8 @@ from mrbench.metrics.image import image_scores, nmse
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 from mrbench.physics.sampling import calibration_size, centred, true_acceleration
 from mrbench.tasks.files import read_prediction, write_kspace
-from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, Sampling, draw_mask
+from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, NoisyTarget, Sampling, draw_mask
+from mrbench.tasks.strata import by_acquisition
 
 EVERY = 4
 """Every fourth slice of a simulated slab is reconstructed and scored: 5 slices, 8 mm apart."""
@@ -62,7 +63,7 @@ class ReconstructionInputs:
 class ReconstructionReference:
     """What only the scorer sees: the true magnitude and the foreground, or None where nobody knows them.
 
-    ``scale`` is what the k-space of the dataset was divided by.
+    ``scale`` is what the k-space of the dataset was divided by, ``protocol`` what was acquired, where its file tells.
     """
 
     magnitude: np.ndarray | None
@@ -70,6 +71,7 @@ class ReconstructionReference:
     crop: tuple[int, int]
     note: str
     scale: float = 1.0
+    protocol: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,10 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
     metrics = METRICS
 
     def default_track(self, dataset: KspaceDataset) -> Track[Sampling]:  # type: ignore[override]
-        """Return the track of a dataset where the user names none: its own kind of sampling."""
-        return TRACKS[_fitting(dataset)[0]]
+        """Return the track of a dataset where the user names none: fastMRI's, or its own kind of sampling."""
+        fitting = _fitting(dataset)
+        own = [name for name in fitting if dataset.published and name.startswith(dataset.published)]
+        return TRACKS[(own or fitting)[0]]
 
     def cases(self, setting: Setting) -> list[CaseId]:
         dataset: KspaceDataset = setting.dataset  # type: ignore[assignment]
@@ -211,11 +215,18 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         thin = slice(None, None, EVERY if dataset.simulated and not acquisition.dynamic else 1)
         mask = acquisition.mask
         if mask is None:
-            mask = draw_mask(track.settings, acquisition.kspace.shape, rng_for(case.id, f"mask {track.name}"))
+            rng = rng_for(case.id, f"mask {track.name}")
+            mask = draw_mask(track.settings, acquisition.kspace.shape, rng, file=acquisition.file)
+            if track.settings.official and acquisition.acquired is not None:
+                mask = mask & _columns(acquisition.acquired, mask.shape[-1])
         inputs, scale = undersample(acquisition, mask, thin)
-        reference = acquisition.reference[thin] / scale if acquisition.reference is not None else None
+        noisy = isinstance(track.settings, NoisyTarget)
+        truth = acquisition.noisy_reference if noisy else acquisition.reference
+        reference = truth[thin] / scale if truth is not None else None
         foreground = acquisition.foreground[thin] if acquisition.foreground is not None else None
-        answer = ReconstructionReference(reference, foreground, acquisition.crop, acquisition.note, scale)
+        answer = ReconstructionReference(
+            reference, foreground, acquisition.crop, acquisition.note, scale, acquisition.protocol
+        )
         return Case(case.id, case.subjects, inputs, answer, inputs.spacing)
 
     def protocol(self, setting: Setting) -> Protocol:
@@ -227,7 +238,9 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
                 "dataset": dataset.name,
                 "slices": f"every {EVERY}th of a simulated slab, all of a measured one",
                 "sampling": {"what": setting.track.description, **setting.track.facts},
-                "target": "magnitude; of measured coils the root sum of squares",
+                "target": getattr(
+                    setting.track.settings, "target", "magnitude; of measured coils the root sum of squares"
+                ),
                 "crop": "centre, to the reconstruction matrix of the header where there is one",
                 "data_range": "maximum of the cropped target volume",
                 "ssim": "2-D, 7x7 uniform, sample covariance, K1 0.01, K2 0.03, mean over slices",
@@ -302,11 +315,14 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         }
         if reference.note:
             details["note"] = reference.note
+        if reference.protocol:
+            details["acquisition"] = reference.protocol
         return details if reference.magnitude is not None else {**details, "scored": False}
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Say the true acceleration, which of a random mask is anything around the nominal one, and what is odd."""
         said = list(dict.fromkeys(row.details["note"] for row in rows if "note" in row.details))
+        said += by_acquisition(rows)
         if any(row.details.get("scored") is False for row in rows):
             said.append("No scores: these data came undersampled, so nobody has the true image.")
         found = {row.case: row.details["true_acceleration"] for row in rows if "true_acceleration" in row.details}
@@ -349,6 +365,12 @@ class TrainingScans:
 
     scans: Sequence[Acquisition]
     tracks: Sequence[Sampling]
+
+
+def _columns(acquired: slice, width: int) -> np.ndarray:
+    measured = np.zeros(width, bool)
+    measured[acquired] = True
+    return measured
 
 
 def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tuple[ReconstructionInputs, float]:
@@ -395,5 +417,7 @@ def _fits(track: Track[Sampling], dataset: KspaceDataset) -> bool:
     if not dataset.full:
         return track.name == AS_ACQUIRED
     sampling = track.settings
+    if sampling.official if dataset.simulated else isinstance(sampling, NoisyTarget):
+        return False  # fastMRI's masks want files, and of measured data the truth is not known
     coils = dataset.coils is None or (dataset.coils == 1) == (sampling.coils == 1)
     return coils and track.name != AS_ACQUIRED and sampling.dynamic == dataset.dynamic

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from mrbench.core.track import Track, tracks_by_name
+from mrbench.physics.fastmri_masks import FastMriPattern, fastmri_columns
 from mrbench.physics.sampling import equispaced_columns, gaussian_columns, poisson_disc, random_columns
 
-Pattern = Literal["random", "equispaced", "gaussian", "poisson", "as acquired"]
+Pattern = Literal["random", "equispaced", "gaussian", "poisson", "as acquired"] | FastMriPattern
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,21 @@ class Sampling:
     masks: int = 3
     dynamic: bool = False
 
+    @property
+    def official(self) -> bool:
+        """Whether the masks are fastMRI's own, drawn from names of files."""
+        return self.pattern in get_args(FastMriPattern)
+
+
+@dataclass(frozen=True)
+class NoisyTarget(Sampling):
+    """The same of simulated k-space, scored against an image with the noise of its full k-space.
+
+    So measured data are scored, whose truth nobody has: a clean target rewards whoever removes noise, too.
+    """
+
+    target: str = "root sum of squares of the full, noisy k-space"
+
 
 AS_ACQUIRED = "as-acquired"
 
@@ -60,6 +76,28 @@ TRACKS = tracks_by_name(
         "one coil, cine, Gaussian columns by frame, 3 % centre (Schlemper)",
         Sampling(1, "gaussian", 8, 0.03125, dynamic=True),
     ),
+    *(
+        Track[Sampling](
+            f"multicoil-{fold}x-noisy-target",
+            f"as multicoil-{fold}x of simulated k-space, scored against the RSS of the full, noisy k-space",
+            NoisyTarget(None, "random", fold, fraction),
+        )
+        for fold, fraction in ((4, 0.08), (8, 0.04))
+    ),
+    *(
+        Track(
+            f"fastmri-{name}-{fold}x",
+            f"fastMRI's validation: {what}, {pattern} columns by file name, {100 * fraction:g} % centre",
+            Sampling(coils, f"fastmri-{pattern}", fold, fraction, masks=1),  # type: ignore[arg-type]
+        )
+        for name, what, coils, pattern in (
+            ("knee", "all coils", None, "random"),
+            ("knee-singlecoil", "one coil", 1, "random"),
+            ("brain", "all coils", None, "equispaced-fraction"),
+            ("magic", "all coils", None, "magic"),
+        )
+        for fold, fraction in ((4, 0.08), (8, 0.04))
+    ),
     Track(
         AS_ACQUIRED,
         "data that came undersampled, with their own mask: no scores",
@@ -68,7 +106,7 @@ TRACKS = tracks_by_name(
 )
 
 
-def draw_mask(sampling: Sampling, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def draw_mask(sampling: Sampling, shape: tuple[int, ...], rng: np.random.Generator, *, file: str = "") -> np.ndarray:
     """Draw the mask of one acquisition.
 
     Parameters
@@ -77,6 +115,8 @@ def draw_mask(sampling: Sampling, shape: tuple[int, ...], rng: np.random.Generat
     shape : tuple of int
         Of the k-space, ``(frame, coil, y, x)``; columns run along x.
     rng : Generator
+    file : str
+        Name of the file, which fastMRI's own masks are drawn from; without one, as in its training, from ``rng``.
 
     Returns
     -------
@@ -85,7 +125,10 @@ def draw_mask(sampling: Sampling, shape: tuple[int, ...], rng: np.random.Generat
     """
     frames, _, rows, columns = shape
     acceleration, fraction = sampling.acceleration, sampling.centre_fraction
-    if sampling.pattern == "random":
+    if sampling.official:
+        name = file or str(rng.integers(2**31))
+        mask = fastmri_columns(sampling.pattern, columns, acceleration, fraction, name)  # type: ignore[arg-type]
+    elif sampling.pattern == "random":
         mask = random_columns(columns, acceleration, fraction, rng)
     elif sampling.pattern == "equispaced":
         mask = equispaced_columns(columns, acceleration, fraction, rng)

@@ -14,7 +14,7 @@ from mrbench.io.volume_files import is_there
 
 PAIRS = "pairs.csv"
 
-NO_FILES = ("subject", "split", "axes")
+NO_FILES = ("subject", "split", "axes", "acquisition")
 """Columns that are no paths."""
 
 
