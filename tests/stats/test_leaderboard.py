@@ -193,3 +193,26 @@ def test_costs_are_medians_by_megavoxel() -> None:
     assert line["memory_mib_per_megavoxel"] == 40.0  # of 50 and 30
     plain = leaderboard(frame([row("mean", 0, {"psnr_db": 30.0}, cpu_seconds=1.0, memory_mib=1.0)]), [PSNR])
     assert plain.summary.loc["mean", ["cpu_seconds_per_megavoxel", "memory_mib_per_megavoxel"]].isna().all()
+
+
+def test_a_case_that_cannot_be_read_is_charged_to_no_method() -> None:
+    bad = {"outside": True, "message": "scan.h5 has 8 coils but the folder's first file has 4."}
+    rows = [row(m, c, {"dice": 0.5 + 0.1 * c}) for m in "ab" for c in range(4)]
+    rows += [row(m, 9, None, **bad) for m in "ab"] + [row("c", c, None, **bad) for c in range(4)]
+    table = leaderboard(frame(rows), (DICE,))
+    assert table.summary["n_failed"].sum() == 0 and list(table.summary.index) == ["a", "b"]
+    assert table.unread == {"c9": bad["message"]} and table.skipped == {"c": bad["message"]}
+    assert table.values["dice"].notna().all(axis=None) and len(table.cases) == 4
+
+
+def test_a_method_that_missed_a_case_by_accident_is_on_fewer_cases() -> None:
+    rows = [row(m, c, {"dice": 0.5}, outside=False) for m in "ab" for c in range(3)]
+    rows[-1] = row("b", 2, None, outside=True, message="the process that read the case died")
+    table = leaderboard(frame(rows), (DICE,))
+    assert list(table.summary["n_cases"]) == [3, 2] and table.summary["rank"].isna().tolist() == [False, True]
+    assert table.unread == {} and table.summary["n_failed"].sum() == 0
+
+
+def test_where_nothing_can_be_read_every_row_says_so() -> None:
+    table = leaderboard(frame([row(m, c, None, outside=True, message="no") for m in "ab" for c in range(3)]), (DICE,))
+    assert list(table.summary["n_failed"]) == [3, 3]

@@ -43,6 +43,8 @@ class Leaderboard:
         Of the methods with all cases, by the first metric: ranks by three rules, and how firm they are.
     skipped : dict of str to str
         Methods that could not run here, and why.
+    unread : dict of str to str
+        Cases without a row of any method, because their files are bad, and why; they count for nobody.
     cases : list of str
     subjects : list of tuple of str
         Who is in each case.
@@ -65,6 +67,7 @@ class Leaderboard:
     protocol: str
     units: int
     fewest: int
+    unread: dict[str, str] = field(default_factory=dict)
 
     @property
     def long(self) -> pd.DataFrame:
@@ -102,6 +105,8 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
     """
     _refuse_mixtures(rows)
     ran = rows[rows["status"] != "skipped"]
+    if not ran["outside"].all():  # a cause outside the methods is charged to none of them
+        ran = ran[~ran["outside"]]
     ran = ran.assign(**{name: ran[name].cat.remove_unused_categories() for name in ("case", "method")})
     place = grid(ran)
     first_rows = ran.drop_duplicates("case")
@@ -138,6 +143,7 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
         protocol=str(rows["protocol"].iloc[0]) if len(rows) else "",
         units=design.n_units,
         fewest=fewest,
+        unread=_unread(rows, set(cases)),
     )
 
 
@@ -148,6 +154,11 @@ def _refuse_mixtures(rows: pd.DataFrame) -> None:
             raise RequestError(f"rows of different {name} ({', '.join(sorted(different))}) cannot share a table.")
     if rows.duplicated(["method", "case"]).any():
         raise RequestError("a method has two rows for one case; give each method and case once.")
+
+
+def _unread(rows: pd.DataFrame, known: set[str]) -> dict[str, str]:
+    own = rows[rows["outside"] & ~rows["case"].isin(known)].drop_duplicates("case")
+    return dict(zip(own["case"], own["message"], strict=True))
 
 
 def _skipped(rows: pd.DataFrame, ran: set[str]) -> dict[str, str]:
