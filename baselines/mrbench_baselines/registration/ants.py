@@ -35,6 +35,9 @@ IXI table (mean squares). ``cc``: cross-correlation of radius 2 with iterations 
 class AntsSyN(Method):
     """Symmetric normalisation by ANTsPy.
 
+    On one thread it repeats itself bit for bit. On several it does not: its affine part draws other samples in each
+    run, and Dice of one pair of `icbm-sim` lay between .8056 and .8066 in three runs without a seed.
+
     Parameters
     ----------
     variant : {"default", "transmorph", "cc"}
@@ -53,7 +56,10 @@ class AntsSyN(Method):
 
     def setup(self, resources: Resources) -> None:
         super().setup(resources)
-        import ants  # noqa: F401  (the number of threads is in the environment already)
+        import ants
+
+        if resources.threads == 1:  # the number of threads is in the environment already
+            ants.config.set_ants_deterministic(on=True, seed_value=1)
 
     def predict(self, inputs: RegistrationInputs) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +71,7 @@ class AntsSyN(Method):
         import ants
 
         fixed, moving = (_image(array, inputs.spacing) for array in (inputs.fixed, inputs.moving))
-        result = ants.registration(fixed, moving, outprefix=f"{folder}/", random_seed=1, **VARIANTS[self.variant])
+        result = ants.registration(fixed, moving, outprefix=f"{folder}/", **VARIANTS[self.variant])
         transforms = result["fwdtransforms"]
         # the warp alone lacks the affine part that 'SyN' estimates first
         whole = ants.apply_transforms(fixed, moving, transforms, compose=f"{folder}/whole_")
