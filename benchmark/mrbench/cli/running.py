@@ -42,6 +42,10 @@ def run(
     memory: Annotated[
         float | None, typer.Option(min=0.01, help="Kill a case that holds more memory than this, in GiB.")
     ] = None,
+    scoring_timeout: Annotated[
+        float,
+        typer.Option(min=0.001, help="Give up a case that takes longer than this to read or to score, in seconds."),
+    ] = 1800,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed rows again.")] = False,
     all_weights: Annotated[
         bool, typer.Option("--all-weights", help="Run learned methods with foreign weights, too: do they generalise?")
@@ -59,7 +63,12 @@ def run(
 
     check_device(device)
     options = Options(
-        Resources(threads, device), workers or (api.quick_workers() if quick else 1), timeout, retry, memory
+        Resources(threads, device),
+        workers or (api.quick_workers() if quick else 1),
+        timeout,
+        retry,
+        memory,
+        scoring_timeout,
     )
     console = Console()
     with progress_bar(console) as listener:

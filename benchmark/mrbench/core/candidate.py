@@ -14,13 +14,28 @@ from mrbench.core.case import CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.digest import sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
-from mrbench.core.method import TUNED, LearnedMethod, Method
+from mrbench.core.method import TUNED, Kind, LearnedMethod, Method
 from mrbench.core.registry import find_method, method_names
 from mrbench.core.setting import Setting
 from mrbench.core.source import source_hash
 from mrbench.core.specification import MethodSpec, built, parse_spec
 from mrbench.core.tuned import tuned_parameters
 from mrbench.core.weights import shipped_weights, tracks_of, weights_folder, weights_name
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a run must know of a method's class, so that the process that reports need not import it."""
+
+    qualname: str
+    kind: Kind
+    fitted: bool
+    fresh_process: bool
+
+    @classmethod
+    def of(cls, method: type[Method]) -> Traits:
+        """Those of a class."""
+        return cls(method.__qualname__, method.kind, method.fitted, method.fresh_process)
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ class Candidate:
         As shown: what was asked for.
     resolved : MethodSpec
         As built: ``weights=auto`` and parameters that are ``tuned`` replaced by what they stand for here.
-    method : type of Method
+    method : Traits
     source : str
         Hash of its code.
     weights : str or None
@@ -46,7 +61,7 @@ class Candidate:
     setting: Setting
     spec: MethodSpec
     resolved: MethodSpec
-    method: type[Method]
+    method: Traits
     source: str
     weights: str | None
     skipped: str | None
@@ -80,7 +95,7 @@ class Candidate:
             setting.track.facts,
             setting.seed,
             [_content(setting.dataset, subject) for subject in learned_from],
-            self.method.__qualname__,
+            self.method.qualname,
             sorted(self.resolved.parameters.items()),
             _contents(self.resolved.parameters),
             self.source,
@@ -210,7 +225,7 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
     except OSError:
         raise RequestError(f"method '{spec}': {path} is not there; check the path.") from None
     skipped = next((reason for reason in reasons if reason), None)
-    return Candidate(setting, spec, resolved, method, source_hash(method), weights, skipped)
+    return Candidate(setting, spec, resolved, Traits.of(method), source_hash(method), weights, skipped)
 
 
 def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:
@@ -244,7 +259,8 @@ def _has_weights(method: Method) -> bool:
 
 def _other_weights(candidate: Candidate) -> list[MethodSpec]:
     """A learned method with each set of weights that it ships, of this track where tracks are apart."""
-    setting, spec, method = candidate.setting, candidate.spec, candidate.method
+    setting, spec = candidate.setting, candidate.spec
+    method = find_method(spec.name, setting.task.name)
     if not issubclass(method, LearnedMethod) or spec.parameters.get("weights", "auto") != "auto":
         return []
     network = built(method, candidate.resolved).network  # type: ignore[attr-defined]

@@ -18,6 +18,9 @@ from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import Method
 from mrbench.core.task import Task
 
+OWN = ("mrbench", "mrbench_baselines", "mrbench_methods")
+"""The packages of this repository."""
+
 METHODS, TASKS, DATASETS = "mrbench.methods", "mrbench.tasks", "mrbench.datasets"
 """Entry-point groups; names are ``<task>.<method>``, ``<task>`` and ``<dataset>.<representation>``."""
 
@@ -49,6 +52,14 @@ def method_names(task: str) -> list[str]:
     """Names of the installed methods of a task; imports none of them."""
     prefix = f"{task}."
     return sorted(name.removeprefix(prefix) for name in _installed(METHODS) if name.startswith(prefix))
+
+
+def is_foreign(name: str, task: str) -> bool:
+    """Whether a method's code is neither mrbench's nor that of the packages beside it: a file's, or a plug-in's."""
+    entry = _installed(METHODS).get(f"{task}.{name}")
+    if entry is None:
+        return is_file(name) and not name.startswith(COMMAND)
+    return entry.module.partition(".")[0] not in OWN
 
 
 def find_method(name: str, task: str) -> type[Method]:

@@ -75,7 +75,7 @@ class Child:
 
     Parameters
     ----------
-    role : {"worker", "scorer"}
+    role : {"worker", "scorer", "resolver"}
     files : sequence of int
         Descriptors of the files for inputs and prediction, which both processes of a slot share.
     threads : int

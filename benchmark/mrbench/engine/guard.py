@@ -93,7 +93,7 @@ def guard(request: Request, descriptors: list[int]) -> NoReturn:
 
 
 def _become(request: Request, channel: Connection, files: list[int], output: int, temporary: Path, parent: int) -> None:
-    """Turn the forked child into a worker or a scorer."""
+    """Turn the forked child into what was asked for."""
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the line above
@@ -116,6 +116,10 @@ def _become(request: Request, channel: Connection, files: list[int], output: int
         from mrbench.engine import worker
 
         worker.serve(channel, *files)
+    elif request.role == "resolver":
+        from mrbench.engine import resolver
+
+        resolver.serve(channel)
     else:
         from mrbench.engine import scorer
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-Role = Literal["worker", "scorer"]
+Role = Literal["worker", "scorer", "resolver"]
 
 DESCRIPTORS = 4
 """Of each forked process: channel, lifeline, and the files for inputs and prediction."""
@@ -37,7 +37,7 @@ class Request:
 
     Attributes
     ----------
-    role : {"worker", "scorer"}
+    role : {"worker", "scorer", "resolver"}
     environment : mapping
         The whole environment, with the number of threads of every library.
     path : tuple of str

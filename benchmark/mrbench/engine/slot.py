@@ -40,6 +40,9 @@ class Options:
         Run failed rows again.
     memory : float or None
         GiB that the processes of a case may hold together.
+    scoring_timeout : float
+        Seconds that reading a case may take, and scoring it: a file system or a metric that never returns is no end of
+        a board.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -47,6 +50,7 @@ class Options:
     timeout: float | None = None
     retry: bool = False
     memory: float | None = None
+    scoring_timeout: float = 1800.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Slot:
         address, protocol = self.setting.address, self.setting.protocol.hash
         reply = yield self._ask_scorer(Load(address, case, protocol, key if cached else ""))
         if not isinstance(reply, bytes):
-            return Finished(self._outside(f"the process that read the case died ({_how(reply)})"))
+            return Finished(self._outside("read", reply))
         loaded: Loaded = pickle.loads(reply)
         if loaded.stop:
             raise DataError(loaded.message)
@@ -125,18 +129,27 @@ class Slot:
             return Finished(outcome, None, loaded.seconds)
         reply = yield self._ask_scorer(Score(key, loaded.cached, outcome.returned))
         if not isinstance(reply, bytes):
-            return Finished(self._outside(f"the process that scored the case died ({_how(reply)})"))
+            return Finished(self._outside("scored", reply))
         return Finished(outcome, pickle.loads(reply), loaded.seconds, loaded.cached)
 
     def _ask_scorer(self, request: Any) -> Wait:
         if self._scorer is None or not self._scorer.idle():
             self._scorer = self._child("scorer")
         self._scorer.send(request)
-        return Wait(self._scorer)
+        return Wait(self._scorer, time.monotonic() + self.options.scoring_timeout)
 
-    def _outside(self, message: str) -> Outcome:
+    def _outside(self, what: str, reply: Ending | None) -> Outcome:
+        """The row of a scorer that died or never answered: no method's fault, so it is tried again."""
+        if self._scorer is not None:
+            self._scorer.end()
         self._scorer = None
-        return Outcome("error", f"{message}; run the command again, perhaps with fewer --workers.", outside=True)
+        if reply is None:
+            limit = f"{self.options.scoring_timeout:g} s"
+            message = f"the case was not {what} within {limit}; look at its files, or raise --scoring-timeout."
+        else:
+            message = f"the process that {what} the case died ({_how(reply)}); run the command again, perhaps with "
+            message += "fewer --workers."
+        return Outcome("error", message, outside=True)
 
     def _predict(self, candidate: Candidate, case: CaseId) -> Generator[Wait, Reply, Outcome]:
         timeout = self.options.timeout

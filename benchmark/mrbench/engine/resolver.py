@@ -1,0 +1,76 @@
+"""Candidates of methods whose code is not ours: resolved in a process of their own.
+
+The process that loads references, ranks and reports never imports such code. What comes back is text that is read as
+Python literals.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import astuple
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from mrbench.core.candidate import Candidate, Traits, candidates
+from mrbench.core.errors import MrbenchError, RequestError
+from mrbench.core.registry import is_foreign, method_names
+from mrbench.core.setting import Setting, bound
+from mrbench.core.specification import MethodSpec, parse_spec
+from mrbench.engine.child import Child, anonymous_file
+
+
+def resolved(
+    setting: Setting, requested: Sequence[str] = (), *, quick: bool = False, all_weights: bool = False
+) -> list[Candidate]:
+    """Return what `mrbench.core.candidate.candidates` does, and import no code of others here.
+
+    Raises
+    ------
+    RequestError
+        As there; or if a method's file ends the process that imports it.
+    """
+    names = [parse_spec(text).name for text in requested] or method_names(setting.task.name)
+    if not any(is_foreign(name, setting.task.name) for name in names):
+        return candidates(setting, requested, quick=quick, all_weights=all_weights)
+    child = Child("resolver", (anonymous_file(), anonymous_file()), threads=1)
+    try:
+        child.send((setting.address, tuple(requested), quick, all_weights))
+        wait([child.channel, child.lifeline])
+        reply = child.receive()
+    finally:
+        child.end()
+    if not isinstance(reply, bytes):
+        raise RequestError(
+            f"the process that imported {', '.join(names)} ended (exit code {reply.exit_code}); mend what it does then."
+        )
+    return _read(setting, reply, names)
+
+
+def _read(setting: Setting, reply: bytes, names: Sequence[str]) -> list[Candidate]:
+    try:
+        refusal, entries = ast.literal_eval(reply.decode())
+        if refusal:
+            raise RequestError(str(refusal))
+        return [
+            Candidate(setting, MethodSpec(*spec), MethodSpec(*built), Traits(*traits), *facts)
+            for spec, built, traits, facts in entries
+        ]
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        raise RequestError(f"what {', '.join(names)} is cannot be read; give parameters that are literals.") from None
+
+
+def serve(channel: Connection) -> None:
+    """Answer one request."""
+    address, requested, quick, all_weights = channel.recv()
+    try:
+        found = candidates(bound(address), requested, quick=quick, all_weights=all_weights)
+        reply: tuple[str, list[Any]] = ("", [_facts(candidate) for candidate in found])
+    except MrbenchError as error:
+        reply = (str(error), [])
+    channel.send_bytes(repr(reply).encode(errors="backslashreplace"))
+
+
+def _facts(candidate: Candidate) -> tuple[Any, ...]:
+    spec, built = ((one.name, dict(one.parameters), one.alias) for one in (candidate.spec, candidate.resolved))
+    return spec, built, astuple(candidate.method), (candidate.source, candidate.weights, candidate.skipped)
