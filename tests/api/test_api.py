@@ -28,6 +28,10 @@ class Heard:
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, int, int]] = []
+        self.sentences: list[str] = []
+
+    def said(self, sentence: str) -> None:
+        self.sentences.append(sentence)
 
     def preparing(self, dataset: str, done: int, total: int) -> None: ...
 
@@ -65,6 +69,28 @@ def test_a_run_returns_what_stands_on_disk(made) -> None:
     assert mrbench.load(folder / "out").equals(frame)
     table = mrbench.leaderboard(frame)
     assert list(table.summary.index) == list(board.leaderboard.summary.index)
+
+
+def test_how_files_were_read_is_said_and_stands_under_the_table(cohort: Path, tmp_path: Path) -> None:
+    """how a folder was read, and what was noted of a subject -> said before the run, and under the table for good"""
+    import nibabel as nib
+    import numpy as np
+
+    folder = tmp_path / "noisy"
+    folder.mkdir()
+    for name in ("a", "b"):
+        image = nib.load(cohort / "3_t1.nii.gz")
+        values = image.get_fdata(dtype=np.float32)
+        noise = np.random.default_rng(1).normal(0, 0.01, values.shape).astype(np.float32)
+        nib.Nifti1Image(np.where(values > 0, values, noise), image.affine).to_filename(folder / f"{name}_T1.nii.gz")
+        (folder / f"{name}_labels.nii.gz").write_bytes((cohort / "3_labels.nii.gz").read_bytes())
+    heard = Heard()
+    board = mrbench.run(
+        "registration", dataset=f"folder:{folder}", methods=["identity"], out=tmp_path / "out", progress=heard
+    )
+    assert any(sentence.startswith("Read as") for sentence in heard.sentences)
+    for words in (board.report.caption.text, mrbench.api.rebuild(board.folder).report.caption.text):
+        assert heard.sentences[0] in words and "a, b: No constant background" in words
 
 
 def test_a_run_prints_nothing(cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -116,7 +116,8 @@ def publish(
     older = older or {}
     if not rows:
         return Board(folder, rows, None, None, older, interrupted)
-    about, notes = facts_of(setting), list(filter(None, [getattr(setting.dataset, "remark", "")]))
+    about = facts_of(setting)
+    notes = list(about["notes"])
     if older:
         notes.append(f"Rows of older code, to be run again: {', '.join(f'{name} ({n})' for name, n in older.items())}.")
     facts = Facts(

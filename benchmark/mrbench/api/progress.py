@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Hears how a run proceeds."""
 
+    def said(self, sentence: str) -> None:
+        """Something that a reader must know before the numbers: how files were read."""
+
     def preparing(self, dataset: str, done: int, total: int) -> None:
         """Subjects of a dataset are made ready."""
 
@@ -25,6 +28,8 @@ class Progress(Protocol):
 
 class Silent:
     """Progress that nobody hears."""
+
+    def said(self, sentence: str) -> None: ...
 
     def preparing(self, dataset: str, done: int, total: int) -> None: ...
 

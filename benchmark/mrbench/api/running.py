@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mrbench.core.candidate import Candidate, candidates, presets
+from mrbench.api.boards import RESULTS, ROWS, Board, publish, recorded_dataset, shown_rows
+from mrbench.api.data import prepare
+from mrbench.api.progress import SILENT, Progress
+from mrbench.core.candidate import Candidate, presets
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import FOLDER
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting, bind
+from mrbench.engine.provenance import facts_of
+from mrbench.engine.resolver import resolved
 from mrbench.engine.run import Options, missing, run_board
 from mrbench.engine.store import RowStore
-
-if TYPE_CHECKING:
-    pass
-from mrbench.api.boards import RESULTS, ROWS, Board, publish, recorded_dataset, shown_rows
-from mrbench.api.data import prepare
-from mrbench.api.progress import SILENT, Progress
 
 QUICK_CASES = 5
 """Cases of a quick run: the fewest that have an interval."""
@@ -75,7 +73,7 @@ def run(
     """
     setting = bind(task, dataset, track, split)
     limit = QUICK_CASES if quick and limit is None else limit
-    wanted = candidates(setting, methods, quick=quick, all_weights=all_weights)
+    wanted = resolved(setting, methods, quick=quick, all_weights=all_weights)
     folder = Path(out) / setting.folder
     cases = setting.cases(limit)
     if not cases:
@@ -84,6 +82,8 @@ def run(
     _refuse_another_folder(folder, setting, list(rows.values()))
     interrupted = False
     if todo := sum(len(missing(candidate, cases, rows, options)) for candidate in wanted):
+        for sentence in facts_of(setting)["notes"]:
+            progress.said(sentence)
         learned_from = setting.dataset.subjects("train") if _any_fitted(wanted) else ()
         prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
         try:

@@ -56,6 +56,9 @@ class Bars:
             self.tasks[name] = self.drawn.add_task(escape(name), total=total)
         return self.tasks[name]
 
+    def said(self, sentence: str) -> None:
+        self.drawn.console.print(escape(sentence), soft_wrap=True)
+
     def preparing(self, dataset: str, done: int, total: int) -> None:
         self.drawn.update(self._bar(f"preparing {dataset}", total), completed=done)  # type: ignore[arg-type]
 
@@ -80,6 +83,9 @@ class Lines:
         if not done or done == total:
             return ""
         return f", {(time.monotonic() - started) / done * (total - done):.0f} s left"
+
+    def said(self, sentence: str) -> None:
+        self._say(sentence)
 
     def preparing(self, dataset: str, done: int, total: int) -> None:
         self._say(f"preparing {dataset}: {done}/{total}{self._left('preparing', done, total)}")

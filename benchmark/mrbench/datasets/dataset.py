@@ -94,6 +94,11 @@ class Dataset(ABC):
         """Pairs to register, ``(moving, fixed)``, where the data name them; None: whatever pairs a task chooses."""
         return None
 
+    @cached_property
+    def subject_notes(self) -> dict[str, str]:
+        """What was noted of the subjects that were loaded so far."""
+        return {}
+
     @property
     def remark(self) -> str:
         """What lies among the files and is not used, to stand under a table; empty where nothing does."""
@@ -182,6 +187,8 @@ class Dataset(ABC):
             loaded = read_subject(path, subject)
         if loaded is None:
             raise DataError(f"{path} is not what was written to it; check the disk of the cache.")
+        if loaded.note:
+            self.subject_notes[subject] = loaded.note
         return loaded
 
     def _store(self, subject: Subject) -> None:

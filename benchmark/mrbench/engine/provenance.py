@@ -97,6 +97,7 @@ def facts_of(setting: Setting) -> dict[str, Any]:
         "licence": getattr(data, "licence", ""),
         "simulation": data.simulation if data.simulated else "",
         "cases": len(setting.all_cases),
+        "notes": [note for note in (getattr(data, "remark", ""), *getattr(data, "notes", ())) if note],
     }
 
 

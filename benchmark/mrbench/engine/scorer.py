@@ -122,8 +122,11 @@ class _Scorer:
             message = task.diagnose(case, checked) or ""
         except Exception as error:
             return Scored("error", f"cannot be scored: {type(error).__name__}: {error}", kept=kept)
-        seconds = time.perf_counter() - started
-        return Scored("ok", message, dict(scores.metrics), dict(scores.details), seconds, kept)
+        seconds, details = time.perf_counter() - started, dict(scores.details)
+        noted = getattr(self.setting.dataset, "subject_notes", {})
+        if notes := {subject: noted[subject] for subject in case.subjects if subject in noted}:
+            details["notes"] = notes
+        return Scored("ok", message, dict(scores.metrics), details, seconds, kept)
 
     def _prediction(self, request: Score) -> Any:
         if request.cached:

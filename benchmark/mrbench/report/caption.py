@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mrbench.core.row import Row
     from mrbench.report.report import Facts
     from mrbench.stats.leaderboard import Leaderboard
 
@@ -58,6 +59,23 @@ def caption(
     return Caption(title, tuple(notes), _short(board, title, split, limits))
 
 
+NAMED = 3
+"""Of the subjects that a note is of: so many are named, the others counted."""
+
+
+def subject_notes(rows: Sequence[Row]) -> list[str]:
+    """What was noted of single subjects when they were read, each note with those whom it is of."""
+    subjects: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for subject, note in row.details.get("notes", {}).items():
+            subjects.setdefault(note, {})[subject] = None
+    said = []
+    for note, who in subjects.items():
+        more = f" and {len(who) - NAMED} more" if len(who) > NAMED else ""
+        said.append(f"{', '.join([*who][:NAMED])}{more}: {note}")
+    return said
+
+
 def _flags(board: Leaderboard, facts: Facts) -> str:
     shown = len(board.cases)
     if facts.all_cases is not None and shown < facts.all_cases:
@@ -75,6 +93,10 @@ def _limits(board: Leaderboard) -> list[str]:
     summary = board.summary
     fewer = summary.index[summary["n_cases"] < len(board.cases)]
     said = [f"On fewer cases, so not comparable with the rest: {', '.join(fewer)}."] if len(fewer) else []
+    if board.unread:
+        case, reason = next(iter(board.unread.items()))
+        more = f" and {len(board.unread) - 1} more" if len(board.unread) > 1 else ""
+        said.append(f"Counted for no method, because the case cannot be read: {case} ({reason.rstrip('.')}){more}.")
     if (summary["n_failed"] > 0).any():
         said.append("A failed case counts as the worst value of the metric, or as the worst that any method had there.")
     return said

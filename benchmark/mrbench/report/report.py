@@ -12,7 +12,7 @@ from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
 from mrbench.core.task import Task
-from mrbench.report.caption import Caption, caption
+from mrbench.report.caption import Caption, caption, subject_notes
 from mrbench.report.pictures import Pictures
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
@@ -68,6 +68,7 @@ class Facts:
             limited=limited,
             protocol=last.get("protocol", {}),
             runs=shown,
+            notes=tuple(about.get("notes", ())),
         )
 
 
@@ -138,7 +139,7 @@ class Report:
             track=first.track,
             dataset=first.dataset,
             split=first.split,
-            task_notes=[*task.notes(rows), *about.notes],
+            task_notes=[*task.notes(rows), *about.notes, *subject_notes(rows)],
         )
         predictions = {(row.method, row.case): row.prediction for row in rows}
         return cls(
