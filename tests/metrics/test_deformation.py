@@ -128,6 +128,15 @@ def test_composition_applies_the_inner_field_first() -> None:
     assert composed[:, 3, 4, 5].tolist() == [2, 5, 0]
 
 
+def test_composition_is_that_of_scipy() -> None:
+    from scipy.ndimage import map_coordinates
+
+    inner, outer = 4 * np.random.default_rng(0).standard_normal((2, 3, *SHAPE)).astype(np.float32)
+    position = np.indices(SHAPE, dtype=np.float32) + inner
+    expected = inner + np.stack([map_coordinates(part, position, order=1, mode="nearest") for part in outer])
+    assert (compose(outer, inner) == expected).all()
+
+
 def test_every_pair_of_axes_is_told_apart() -> None:
     for a, b in combinations(range(3), 2):
         field = np.zeros((3, *SHAPE))

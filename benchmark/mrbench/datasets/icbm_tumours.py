@@ -54,7 +54,7 @@ class IcbmTumours(Dataset):
     endless = True
     citation = IcbmSim.citation
     licence = IcbmSim.licence
-    preparation = 2
+    preparation = 3
     representation = "tumours"
     form = "tumours"
     structures = {"necrotic core": (NECROSIS,), "oedema": (OEDEMA,), "enhancing tumour": (ENHANCING,)}
@@ -69,8 +69,8 @@ class IcbmTumours(Dataset):
     def tissues(self, subject: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Fractions of every tissue, healthy and diseased, and the brain."""
         to_template = exponential(random_velocity(subject))
-        tumour = draw(subject, anatomy(to_template)[0]["wm"])
-        healthy, mask, structures = anatomy(compose(to_template, tumour.displacement(to_template.shape[1:])))
+        tumour = draw(subject, anatomy(subject, to_template)[0]["wm"])
+        healthy, mask, structures = anatomy(subject, compose(to_template, tumour.displacement(to_template.shape[1:])))
         parts = grow(subject, tumour, healthy["wm"], mask)
         others = mimics(subject, healthy, structures)
         spared, own = 1 - sum(parts.values()), 1 - sum(others.values())

@@ -15,7 +15,7 @@ import numpy as np
 from mrbench.core.random import rng_for
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import Dataset, SplitFile, Subject
-from mrbench.datasets.icbm_sim import IcbmSim
+from mrbench.datasets.icbm_sim import IcbmHeads
 from mrbench.datasets.ixi_hh import IxiHeads
 from mrbench.physics.coils import receive_coils, smooth_phase
 from mrbench.physics.fourier import to_kspace
@@ -121,7 +121,7 @@ class IxiScans(SimulatedScans):
 
 
 class IcbmScans(SimulatedScans):
-    """`icbm-sim` as simulated k-space."""
+    """`icbm-sim` as simulated k-space: heads with their skulls."""
 
     def __init__(self) -> None:
-        super().__init__(IcbmSim())
+        super().__init__(IcbmHeads())

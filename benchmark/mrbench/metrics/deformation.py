@@ -48,12 +48,23 @@ def warp(moving: np.ndarray, displacement: np.ndarray, *, order: int) -> np.ndar
 
 
 def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """Field of ``p -> p + inner(p)`` followed by ``q -> q + outer(q)``, linear, outer field extended at borders."""
-    from scipy.ndimage import map_coordinates
+    """Field of ``p -> p + inner(p)`` followed by ``q -> q + outer(q)``, linear, outer field extended at borders.
 
-    position = np.indices(inner.shape[1:], dtype=np.float32) + inner
-    moved = [map_coordinates(component, position, order=1, mode="nearest") for component in outer]
-    return inner + np.stack(moved)
+    Parameters
+    ----------
+    outer, inner : ndarray, shape ``(3, z, y, x)``
+
+    Returns
+    -------
+    ndarray of float32, the shape of ``inner``
+        Its digits are those of `scipy.ndimage.map_coordinates` with ``mode="nearest"``.
+    """
+    from mrbench.metrics.kernels.field import compose_linear
+
+    first, second = (np.ascontiguousarray(_check_field(one, least=1), np.float32) for one in (inner, outer))
+    composed = np.empty_like(first)
+    compose_linear(second, first, composed)
+    return composed
 
 
 def jacobian_determinant(displacement: np.ndarray, *, mask: np.ndarray | None = None) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mrbench.core.random import rng_for
 from mrbench.simulation.anatomy import STRUCTURES
-from mrbench.simulation.deformation import smooth_noise
+from mrbench.simulation.fields import smooth_noise
 from mrbench.simulation.lesions import lesions
 
 CAPS, SPOTS = 0.7, 0.5
@@ -32,7 +32,7 @@ def white_matter_hyperintensity(subject: str, white: np.ndarray, ventricles: np.
     rng = rng_for(subject, "white-matter hyperintensity")
     lesion = np.zeros_like(white)
     if rng.random() < CAPS:
-        reach = rng.uniform(1, 4) * (1 + 0.5 * smooth_noise(subject, "caps", 4.0, 2)[0])
+        reach = rng.uniform(1, 4) * (1 + 0.5 * smooth_noise(subject, "caps", 4.0)[0])
         lesion = np.clip(reach - distance_transform_edt(~ventricles) + 1, 0, 1).astype(np.float32) * white
         lesion *= rng.uniform(0.6, 1)
     if rng.random() < SPOTS:
@@ -43,7 +43,7 @@ def white_matter_hyperintensity(subject: str, white: np.ndarray, ventricles: np.
 def vessels(subject: str, fluid: np.ndarray, ventricles: np.ndarray) -> np.ndarray:
     """Curved tubes in the fluid around the brain, and choroid plexus in the ventricles: no blood-brain barrier."""
     # two random surfaces meet in random curves
-    across = np.hypot(*smooth_noise(subject, "vessels", 4.0, 2, components=2))
+    across = np.hypot(*smooth_noise(subject, "vessels", 4.0, components=2))
     tubes = np.clip(1.4 - 5 * across, 0, 1)
-    plexus = np.clip(2 * smooth_noise(subject, "choroid plexus", 1.5, 1)[0] - 1.5, 0, 1)
+    plexus = np.clip(2 * smooth_noise(subject, "choroid plexus", 1.5)[0] - 1.5, 0, 1)
     return fluid * np.where(ventricles, plexus, tubes)

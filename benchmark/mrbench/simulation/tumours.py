@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrbench.core.random import rng_for
-from mrbench.simulation.deformation import smooth_noise
+from mrbench.simulation.fields import smooth_noise
 
 WITHOUT_RIM = 0.2
 """Share of tumours that do not enhance: their label is empty, as in low-grade glioma."""
@@ -62,7 +62,7 @@ class Tumour:
         """Distance below the surface of the core, negative outside; the surface is rough."""
         offset = np.indices(shape, dtype=np.float32) - self.centre[:, None, None, None].astype(np.float32)
         distance = np.sqrt(((offset / self.stretch[:, None, None, None]) ** 2).sum(0))
-        rough = smooth_noise(subject, "tumour surface", 3.0, 1)[0]
+        rough = smooth_noise(subject, "tumour surface", 3.0)[0]
         return self.radius * (1 + 0.2 * rough) - distance
 
 
@@ -91,12 +91,12 @@ def grow(subject: str, tumour: Tumour, white: np.ndarray, mask: np.ndarray) -> d
     depth = tumour.depth(subject, white.shape)
     core = fraction_below(depth) * mask
     # rims are thick in places and open in others
-    thickness = tumour.rim * np.clip(1.2 + smooth_noise(subject, "rim", 4.0, 2)[0], 0, 2)
+    thickness = tumour.rim * np.clip(1.2 + smooth_noise(subject, "rim", 4.0)[0], 0, 2)
     inner = fraction_below(depth - thickness) * mask
     enhancing = tumour.uptake * (core - inner)
-    cells = np.clip(tumour.solid + 0.3 * smooth_noise(subject, "solid tumour", 2.5, 1)[0], 0, 1)
+    cells = np.clip(tumour.solid + 0.3 * smooth_noise(subject, "solid tumour", 2.5)[0], 0, 1)
     # cells grow between fibres that are still there (Claes et al., Acta Neuropathol. 2007)
-    dense = np.clip(0.85 + 0.12 * smooth_noise(subject, "density", 2.0, 1)[0], 0.6, 1)
+    dense = np.clip(0.85 + 0.12 * smooth_noise(subject, "density", 2.0)[0], 0.6, 1)
     solid = (inner * cells + (1 - tumour.uptake) * (core - inner)) * dense
     return {
         "necrosis": inner * (1 - cells),
@@ -108,9 +108,9 @@ def grow(subject: str, tumour: Tumour, white: np.ndarray, mask: np.ndarray) -> d
 
 def _oedema(subject: str, tumour: Tumour, depth: np.ndarray) -> np.ndarray:
     """Fraction of white matter taken by oedema: all of it near the core, little more than half at the border."""
-    reach = tumour.oedema * (1 + 0.4 * smooth_noise(subject, "oedema", 5.0, 1)[0])
+    reach = tumour.oedema * (1 + 0.4 * smooth_noise(subject, "oedema", 5.0)[0])
     inside = depth + reach
-    patchy = 0.1 * smooth_noise(subject, "oedema texture", 2.0, 1)[0]
+    patchy = 0.1 * smooth_noise(subject, "oedema texture", 2.0)[0]
     grade = np.clip(0.6 + 0.35 * inside / tumour.oedema + patchy, 0.5, 1)
     return grade * np.clip(0.75 + inside / 2, 0, 1)
 

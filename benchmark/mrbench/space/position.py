@@ -26,3 +26,19 @@ def position_in(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
         found[axis][mask] = (index - (index.min() + index.max()) / 2) * spacing[axis]
     found[3] = distance_transform_edt(mask, spacing)
     return found
+
+
+def relative_position(mask: np.ndarray) -> list[np.ndarray]:
+    """Position of each voxel of the grid along z, y and x: -1 and 1 are the ends of the mask's bounding box.
+
+    Returns
+    -------
+    list of ndarray of float32
+        Shapes ``(z, 1, 1)``, ``(1, y, 1)`` and ``(1, 1, x)``.
+    """
+    positions = []
+    for axis, size in enumerate(mask.shape):
+        where = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
+        along = (np.arange(size) - (where[0] + where[-1]) / 2) / max(1, (where[-1] - where[0]) / 2)
+        positions.append(along.astype(np.float32).reshape([-1 if i == axis else 1 for i in range(3)]))
+    return positions

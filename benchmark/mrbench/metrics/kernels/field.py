@@ -58,6 +58,32 @@ def warp_linear(moving, displacement, out):
 
 
 @compiled
+def compose_linear(outer, inner, out):
+    """``inner(p) + outer(p + inner(p))``, linear; positions outside take the value of the nearest border."""
+    slices, rows, columns = outer.shape[1:]
+    for z in range(out.shape[1]):
+        for y in range(out.shape[2]):
+            us, vs, ws = inner[0, z, y], inner[1, z, y], inner[2, z, y]
+            for x in range(out.shape[3]):
+                a = min(max(np.float64(np.float32(z) + us[x]), 0.0), slices - 1.0)
+                b = min(max(np.float64(np.float32(y) + vs[x]), 0.0), rows - 1.0)
+                c = min(max(np.float64(np.float32(x) + ws[x]), 0.0), columns - 1.0)
+                i, j, k = int(a), int(b), int(c)
+                i1, j1, k1 = min(i + 1, slices - 1), min(j + 1, rows - 1), min(k + 1, columns - 1)
+                f, g, h = a - i, b - j, c - k
+                for m in range(3):
+                    value = outer[m, i, j, k] * (1 - f) * (1 - g) * (1 - h)
+                    value += outer[m, i, j, k1] * (1 - f) * (1 - g) * h
+                    value += outer[m, i, j1, k] * (1 - f) * g * (1 - h)
+                    value += outer[m, i, j1, k1] * (1 - f) * g * h
+                    value += outer[m, i1, j, k] * f * (1 - g) * (1 - h)
+                    value += outer[m, i1, j, k1] * f * (1 - g) * h
+                    value += outer[m, i1, j1, k] * f * g * (1 - h)
+                    value += outer[m, i1, j1, k1] * f * g * h
+                    out[m, z, y, x] = inner[m, z, y, x] + np.float32(value)
+
+
+@compiled
 def differences(ahead, behind, scale, added, out):
     for x in range(len(out)):
         out[x] = (ahead[x] - behind[x]) * scale + added
