@@ -17,8 +17,9 @@ def manifest_path(weights: Path) -> Path:
 
 
 def weights_name(task: Task[Any, Any], dataset: str, tracks: Sequence[str]) -> str:
-    """Name of the weights trained for a dataset and tracks; of a task with one track, the dataset's."""
-    return dataset if len(task.tracks) == 1 else f"{dataset}.{'+'.join(tracks)}"
+    """Name of the weights trained for a dataset and tracks; the dataset's where tracks share weights."""
+    shared = len(task.tracks) == 1 or not task.weights_by_track
+    return dataset if shared else f"{dataset}.{'+'.join(tracks)}"
 
 
 def resolve_weights(folder: Path, network: str, weights: str) -> Path:

@@ -72,9 +72,6 @@ class KspaceDataset(Dataset):
     full: bool = True
     """Whether every subject is fully sampled, so that masks can be drawn; else each brings its own mask."""
 
-    published: str = ""
-    """Beginning of the names of the tracks by which these data are published, ``fastmri-knee``; empty for none."""
-
     @abstractmethod
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
         """Return one subject's k-space.

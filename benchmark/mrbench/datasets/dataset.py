@@ -65,6 +65,10 @@ class Dataset(ABC):
     """sha256 of the pack that its subjects come from, if they do not come from the cache."""
     address: str = ""
     """What finds the dataset, where it is not the name."""
+    atlases: tuple[str, ...] = ()
+    """Subjects that others are registered with and that are no case's person."""
+    published: str = ""
+    """Beginning of the names of the tracks by which these data are published, ``fastmri-knee``; empty for none."""
     notes: tuple[str, ...] = ()
     """What a run says before it starts: how files were read, one sentence each."""
     left_out: tuple[str, ...] = ()

@@ -18,9 +18,11 @@ from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.learn2reg import read_learn2reg
 from mrbench.datasets.layouts.named import read_named
+from mrbench.datasets.layouts.plain import read_plain
 from mrbench.datasets.layouts.table import paths_of, read_tables
+from mrbench.datasets.layouts.transmorph import read_transmorph
 from mrbench.io.files import cache_root
-from mrbench.io.nifti import Volume, read_volume
+from mrbench.io.nifti import Volume
 from mrbench.io.paths import checked_id, inside
 from mrbench.io.tables import TABLE, label_names
 from mrbench.io.volume_files import digest_of, is_there, read_image
@@ -37,10 +39,10 @@ ABSENT = "absent"
 
 
 class Folder(Dataset):
-    """A folder with ``subjects.csv``, one line a subject; or BIDS, a Learn2Reg dataset, or files named by contrast.
+    """A folder with ``subjects.csv``, one line a subject; or BIDS, a Learn2Reg dataset, TransMorph's IXI, or any files.
 
     Columns: ``subject``; ``split`` (train, validation or test); one column a contrast (``T1``, ``T2``), each
-    the path of a NIfTI file relative to the folder; ``labels``; and ``mask`` if there is one (else: what is not
+    the path of a NIfTI file relative to the folder; ``labels`` and ``mask`` if there are any (else: what is not
     background, see `mrbench.datasets.intensity`). All volumes share one grid, skull-stripped and affinely aligned. A
     file ``labels.csv`` with columns ``label,name`` names the structures to score; without it every label is one. A file
     ``pairs.csv`` with columns ``moving,fixed`` names pairs to register.
@@ -63,9 +65,15 @@ class Folder(Dataset):
     highest: float = 1.0
     signed: bool = False
     """Whether intensities may be negative: then none is clipped at 0 or refused."""
-    required: tuple[str, ...] = ("subject", "split", "labels")
+    required: tuple[str, ...] = ("subject", "split")
     """Columns that the table must have."""
-    layouts: tuple[Callable[[Path], Layout | None], ...] = (read_bids, read_learn2reg, read_named)
+    layouts: tuple[Callable[[Path], Layout | None], ...] = (
+        read_bids,
+        read_learn2reg,
+        read_transmorph,
+        read_named,
+        read_plain,
+    )
     """Readers that are tried in turn where there is no table."""
     wanted = f"one line a subject in {TABLE}: subject,split,T1,labels"
     """What to write, for the message where nothing is understood."""
@@ -78,6 +86,7 @@ class Folder(Dataset):
         layout = self._understood()
         self._table, self._pairs = layout.rows, layout.pairs
         self.notes, self.left_out = (layout.summary,), layout.left_out
+        self.atlases, self.published = layout.atlases, layout.published
 
     def _understood(self) -> Layout:
         if not self.path.is_dir():
@@ -212,7 +221,6 @@ class ContrastFolder(Folder):
     form = "contrasts"
     preparation = 3
     highest = np.inf
-    required = ("subject", "split")
     layouts = (read_bids, read_named)
     wanted = f"one line a subject in {TABLE}: subject,split,T1,T2"
 
@@ -223,5 +231,5 @@ def _labels_in(files: tuple[Path, ...], sha256: str) -> tuple[int, ...]:
     present: set[int] = set()
     for file in files:
         with suppress(DataError):  # a faulty file says so in the row of its case
-            present |= set(np.unique(read_volume(file, labels=True).array).tolist())
+            present |= set(np.unique(read_image(file, labels=True).array).tolist())
     return tuple(sorted(present - {0}))

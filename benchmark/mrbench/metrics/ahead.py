@@ -59,6 +59,7 @@ def _volumes() -> None:
 def _labels() -> None:
     from mrbench.metrics.deformation import warp
     from mrbench.metrics.overlap import LabelOverlap, hd95_per_label, merge_labels
+    from mrbench.metrics.published import warp_labels_linear
 
     image, mask = _image()
     still = np.zeros((3, *SHAPE), np.float32)
@@ -67,6 +68,7 @@ def _labels() -> None:
         warp(labels, still, order=0)
         LabelOverlap.of(labels, labels)
         merged = merge_labels(labels, [(1,)])
+    warp_labels_linear(mask.astype(np.int16), still)
     hd95_per_label(merged, merged, [1], spacing=(1, 1, 1))
     warp(image, still, order=1)
 

@@ -5,38 +5,39 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
-from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.core.grid import Grid
-from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
+from mrbench.core.row import Row
 from mrbench.core.setting import Setting
-from mrbench.core.task import Evaluation, Picture, Task
-from mrbench.core.track import Track, tracks_by_name
+from mrbench.core.task import Picture, Task
+from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.conventions import OURS, Pair, fits
-from mrbench.metrics.deformation import (
-    compose,
-    endpoint_error_mm,
-    folds_percent,
-    jacobian_determinant,
-    non_diffeomorphic_volume_percent,
-    sd_log_jacobian,
-    warp,
-)
-from mrbench.metrics.overlap import LabelOverlap, hd95_per_label, merge_labels
+from mrbench.metrics.deformation import compose, warp
+from mrbench.metrics.overlap import LabelOverlap, dice
 from mrbench.tasks.files import read_prediction, write_images
+from mrbench.tasks.registration_rules import INTER_SUBJECT, OUR_RULES, TRACKS, Rules
+from mrbench.tasks.registration_scores import METRICS, RegistrationEvaluation
 
 CONTRAST = "T1"
+
+APART = 0.5
+"""Dice of two masks below which a pair is taken for unaligned: of aligned brains it is above 0.9."""
+
+UNLABELLED = (
+    "No labels: ranked by the similarity of images, which a field that folds can raise at will; read folds beside it."
+)
+
+PREPARE = "align them first: `mrbench data prepare {address} --strip --align affine --spacing 2 --out FOLDER`"
 
 
 @dataclass(frozen=True)
@@ -62,158 +63,13 @@ class RegistrationInputs:
 
 @dataclass(frozen=True)
 class RegistrationReference:
-    """What only the scorer sees: labels, the structures to score, and the true field where it is known."""
+    """What only the scorer sees: labels, the structures to score, and the true field, each where it is known."""
 
-    fixed_labels: np.ndarray
-    moving_labels: np.ndarray
+    fixed_labels: np.ndarray | None
+    moving_labels: np.ndarray | None
     structures: Mapping[str, tuple[int, ...]]
     displacement: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class RegistrationEvaluation(Evaluation[RegistrationInputs, RegistrationReference]):
-    """What the metrics of registration share: warped labels, overlaps, distances, Jacobian determinant."""
-
-    @cached_property
-    def warped(self) -> np.ndarray:
-        """The moving labels on the fixed grid, nearest neighbour."""
-        return warp(self.reference.moving_labels, self.prediction, order=0)
-
-    @cached_property
-    def before(self) -> LabelOverlap:
-        return LabelOverlap.of(self.reference.fixed_labels, self.reference.moving_labels)
-
-    @cached_property
-    def after(self) -> LabelOverlap:
-        return LabelOverlap.of(self.reference.fixed_labels, self.warped)
-
-    @cached_property
-    def groups(self) -> list[tuple[int, ...]]:
-        return list(self.reference.structures.values())
-
-    @cached_property
-    def present(self) -> list[int]:
-        """Numbers, from 1, of the structures that both images have."""
-        return self.before.merged(self.groups).in_both()
-
-    @cached_property
-    def dice(self) -> np.ndarray:
-        return self.after.merged(self.groups).dice(self.present)
-
-    @cached_property
-    def dice_by_structure(self) -> dict[str, float]:
-        names = list(self.reference.structures)
-        return {names[number - 1]: float(value) for number, value in zip(self.present, self.dice, strict=True)}
-
-    @property
-    def dice_of_hardest(self) -> float:
-        initial = self.before.merged(self.groups).dice(self.present)
-        return float(self.dice[np.argsort(initial, kind="stable")[: max(1, round(0.3 * len(self.present)))]].mean())
-
-    @property
-    def hd95_mm(self) -> float:
-        fixed, moved = (merge_labels(labels, self.groups) for labels in (self.reference.fixed_labels, self.warped))
-        distances = hd95_per_label(fixed, moved, self.present, spacing=self.case.spacing)
-        # a structure that was warped away is as far off as the image allows, and stays in the mean
-        farthest = float(np.linalg.norm(np.multiply(fixed.shape, self.case.spacing)))
-        return float(np.where(np.isinf(distances), farthest, distances).mean())
-
-    @cached_property
-    def determinant(self) -> np.ndarray:
-        """Of the Jacobian, at the voxels of the mask."""
-        return jacobian_determinant(self.prediction, mask=self.inputs.fixed_mask)
-
-    @property
-    def endpoint_error_mm(self) -> float | None:
-        if self.reference.displacement is None:
-            return None
-        return endpoint_error_mm(
-            self.reference.displacement, self.prediction, mask=self.inputs.fixed_mask, spacing=self.case.spacing
-        )
-
-
-METRICS: tuple[Metric, ...] = (
-    Metric(
-        "dice",
-        "Dice",
-        "",
-        True,
-        (0, 1),
-        4,
-        "Mean Dice over the major structures, labels warped nearest.",
-        compute=lambda e: e.dice.mean(),
-    ),
-    Metric(
-        "dice_all",
-        "Dice, all labels",
-        "",
-        True,
-        (0, 1),
-        4,
-        "Mean Dice over every label in both images.",
-        compute=lambda e: e.after.dice(e.before.in_both()).mean(),
-    ),
-    Metric(
-        "dice30",
-        "Dice30",
-        "",
-        True,
-        (0, 1),
-        4,
-        "Mean Dice over the 30 % of structures that overlap least before registration.",
-        compute=lambda e: e.dice_of_hardest,
-    ),
-    Metric(
-        "hd95_mm",
-        "HD95",
-        "mm",
-        False,
-        (0, inf),
-        2,
-        "95 % Hausdorff distance, mean over the major structures: larger directed 95th percentile.",
-        compute=lambda e: e.hd95_mm,
-    ),
-    Metric(
-        "folds_percent",
-        "|J| ≤ 0",
-        "%",
-        False,
-        (0, 100),
-        3,
-        "Brain voxels with a non-positive Jacobian determinant: central differences, no shift.",
-        compute=lambda e: folds_percent(e.determinant),
-    ),
-    Metric(
-        "ndv_percent",
-        "NDV",
-        "%",
-        False,
-        (0, inf),
-        3,
-        "Non-diffeomorphic volume in percent of the brain (Liu et al., IJCV 2024).",
-        compute=lambda e: non_diffeomorphic_volume_percent(e.prediction, e.inputs.fixed_mask),
-    ),
-    Metric(
-        "sdlogj",
-        "SD log|J|",
-        "",
-        False,
-        (0, inf),
-        3,
-        "Standard deviation of the log Jacobian determinant in the brain; floor 1e-9, no shift.",
-        compute=lambda e: sd_log_jacobian(e.determinant),
-    ),
-    Metric(
-        "epe_mm",
-        "EPE",
-        "mm",
-        False,
-        (0, inf),
-        2,
-        "Mean distance to the true displacement in the brain; simulated cohorts only.",
-        compute=lambda e: e.endpoint_error_mm,
-    ),
-)
+    rules: Rules = OUR_RULES
 
 
 class Registration(Task[RegistrationInputs, RegistrationReference]):
@@ -227,65 +83,78 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     """
 
     name = "registration"
-    tracks = tracks_by_name(
-        Track("inter-subject", "each brain of the split onto the next, T1 to T1", {"pairs": "ring"})
-    )
+    tracks = TRACKS
+    weights_by_track = False
     breakdown = "dice_by_structure"
     holds = "field"
     input_names = ("fixed", "moving", "fixed_mask", "moving_mask")
     metrics = METRICS
 
+    def default_track(self, dataset: Dataset) -> Track[Any]:  # type: ignore[override]
+        return TRACKS[dataset.published if dataset.published in TRACKS else INTER_SUBJECT]
+
     def cases(self, setting: Setting) -> list[CaseId]:
-        dataset: Dataset = setting.dataset  # type: ignore[assignment]
-        ring = dataset.subjects(setting.split)
-        pairs = dataset.pairs(setting.split)
-        if pairs is None:
-            pairs = tuple(zip(ring, (*ring[1:], ring[0]), strict=True)) if len(ring) > 1 else ()
-        cases = [CaseId(f"{moving}_to_{fixed}", (moving, fixed)) for moving, fixed in pairs]
+        atlases = setting.dataset.atlases  # type: ignore[attr-defined]
+        pairs = _pairs(setting)
+        cases = [CaseId(name_of(*pair), tuple(one for one in pair if one not in atlases)) for pair in pairs]
         if twice := [name for name, count in Counter(case.id for case in cases).items() if count > 1]:
-            raise DataError(f"two pairs of {dataset.name} are both called '{twice[0]}'; rename one of their subjects.")
+            dataset = setting.dataset.name
+            raise DataError(f"two pairs of {dataset} are both called '{twice[0]}'; rename one of their subjects.")
         return cases
+
+    def subjects_for(self, setting: Setting, cases: Sequence[CaseId]) -> list[str]:
+        by_case = {name_of(*pair): pair for pair in _pairs(setting)}
+        return list(dict.fromkeys(subject for case in cases for subject in by_case[case.id]))
 
     def load(self, setting: Setting, case: CaseId) -> Case[RegistrationInputs, RegistrationReference]:
         dataset: Dataset = setting.dataset  # type: ignore[assignment]
-        moving, fixed = (dataset.load(subject) for subject in case.subjects)
-        _check_pair(fixed, moving, dataset.name)
-        if fixed.labels is None or moving.labels is None:
-            raise DataError(f"case '{case.id}' has no labels; registration cannot be scored on {dataset.name}.")
-        groups = list(dataset.structures.values())
-        if not groups or not LabelOverlap.of(fixed.labels, moving.labels).merged(groups).in_both():
-            raise DataError(f"case '{case.id}': no structure is in both label maps, so there is nothing to score.")
+        moving, fixed = (dataset.load(subject) for subject in self.subjects_for(setting, [case]))
+        _check_pair(fixed, moving, dataset)
+        rules, structures = _rules(setting.track), dict(dataset.structures)
+        if structures:
+            structures = rules.structures(structures)
+            _check_labels(fixed, moving, case, structures, dataset)
         inputs = RegistrationInputs(
-            fixed.images[CONTRAST], moving.images[CONTRAST], fixed.mask, moving.mask, fixed.spacing
+            fixed.images[_contrast(fixed, dataset.name)],
+            moving.images[_contrast(moving, dataset.name)],
+            fixed.mask,
+            moving.mask,
+            fixed.spacing,
         )
-        reference = RegistrationReference(
-            fixed.labels, moving.labels, dataset.structures, _true_displacement(moving, fixed)
-        )
+        labels = (fixed.labels, moving.labels) if structures else (None, None)
+        reference = RegistrationReference(*labels, structures, _true_displacement(moving, fixed), rules)
         return Case(case.id, case.subjects, inputs, reference, fixed.spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> list[Subject]:  # type: ignore[override]
         subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
         for subject in subjects:
-            _check_pair(subjects[0], subject, dataset.name)
+            _check_pair(subjects[0], subject, dataset)
         return subjects
 
     def protocol(self, setting: Setting) -> Protocol:
         dataset: Dataset = setting.dataset  # type: ignore[assignment]
-        return Protocol(
-            f"registration/{setting.track.name}",
-            version=1,
-            settings={
-                "dataset": dataset.name,
-                "contrast": CONTRAST,
-                "pairs": "ring" if dataset.pairs(setting.split) is None else "as the dataset names them",
-                "structures": {name: list(labels) for name, labels in dataset.structures.items()},
-                "label_warp": "nearest",
-                "absent_label": "left out where absent from the fixed or the moving image",
-                "mask": "fixed brain mask",
-                "jacobian": "central differences, unshifted",
-                "hd95": "max of directed 95th percentiles, voxel surfaces, mm",
-            },
-        )
+        rules = _rules(setting.track)
+        own = "ring" if dataset.pairs(setting.split) is None else "as the dataset names them"
+        settings = {
+            "dataset": dataset.name,
+            "contrast": CONTRAST,
+            "pairs": own,
+            "structures": {name: list(labels) for name, labels in dataset.structures.items()},
+            "label_warp": "nearest",
+            "absent_label": "left out where absent from the fixed or the moving image",
+            "mask": "fixed brain mask",
+            "jacobian": "central differences, unshifted",
+            "hd95": "max of directed 95th percentiles, voxel surfaces, mm",
+        }
+        if rules != OUR_RULES:
+            official = rules.pairs_among(dataset.subjects(setting.split), dataset.name)
+            settings |= {
+                "pairs": f"the {len(official)} of the protocol" if official else own,
+                "structures": {name: list(labels) for name, labels in rules.structures(dataset.structures).items()},
+                "family": rules.family,
+                "equal_to": rules.source,
+            }
+        return Protocol(f"registration/{setting.track.name}", version=1, settings=settings)
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
         expected = (3, *case.inputs.fixed.shape)
@@ -299,6 +168,8 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn where another convention for the same field fits the labels clearly better."""
+        if case.reference.fixed_labels is None:
+            return None
         tried = fits(prediction, self.pair(case))
         best = tried.best
         if not tried.beats(best, OURS):
@@ -315,10 +186,13 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     def pair(self, case: Case[RegistrationInputs, RegistrationReference]) -> Pair:
         """What the conventions of a field are tried on."""
         inputs, reference = case.inputs, case.reference
+        if reference.fixed_labels is None or reference.moving_labels is None:
+            raise RequestError("without labels nobody can tell which convention a field is of; name it.")
         return Pair(inputs.fixed, inputs.moving, reference.fixed_labels, reference.moving_labels, case.spacing)
 
     def grid(self, setting: Setting, case: Case[RegistrationInputs, RegistrationReference]) -> Grid:
-        return subject_grid(setting.dataset, case.subjects[1], case.inputs.fixed.shape, case.spacing)
+        fixed = self.subjects_for(setting, [CaseId(case.id, case.subjects)])[-1]
+        return subject_grid(setting.dataset, fixed, case.inputs.fixed.shape, case.spacing)
 
     def evaluate(
         self, case: Case[RegistrationInputs, RegistrationReference], prediction: np.ndarray
@@ -326,7 +200,12 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         return RegistrationEvaluation(case, prediction)
 
     def details(self, evaluation: RegistrationEvaluation) -> Mapping[str, Any]:
-        return {"dice_by_structure": evaluation.dice_by_structure}
+        return {"dice_by_structure": evaluation.dice_by_structure} if evaluation.labelled else {"labelled": False}
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        if any(row.details.get("labelled") is False for row in rows):
+            return [UNLABELLED]
+        return []
 
     def picture(self, case: Case, prediction: np.ndarray) -> Picture:
         middle = case.inputs.fixed.shape[0] // 2
@@ -344,12 +223,56 @@ def _true_displacement(moving: Subject, fixed: Subject) -> np.ndarray | None:
     return compose(moving.truth["from_template"].astype(np.float32), to_template)
 
 
-def _check_pair(fixed: Subject, moving: Subject, dataset: str) -> None:
-    """Refuse subjects that cannot be registered: one without the contrast, or on another grid."""
-    for subject in (fixed, moving):
+def name_of(moving: str, fixed: str) -> str:
+    """Id of the case of a pair."""
+    return f"{moving}_to_{fixed}"
+
+
+def _rules(track: Track[Any]) -> Rules:
+    return track.settings if isinstance(track.settings, Rules) else OUR_RULES
+
+
+def _pairs(setting: Setting) -> tuple[tuple[str, str], ...]:
+    """Pairs of a setting, ``(moving, fixed)``: of its protocol, of its dataset, or the ring."""
+    dataset: Dataset = setting.dataset  # type: ignore[assignment]
+    ring = dataset.subjects(setting.split)
+    if official := _rules(setting.track).pairs_among(ring, dataset.name):
+        return official
+    pairs = dataset.pairs(setting.split)
+    if pairs is None:
+        pairs = tuple(zip(ring, (*ring[1:], ring[0]), strict=True)) if len(ring) > 1 else ()
+    return pairs
+
+
+def _contrast(subject: Subject, dataset: str) -> str:
+    """T1, or the only image that there is."""
+    if CONTRAST in subject.images or len(subject.images) != 1:
         if CONTRAST not in subject.images:
             raise DataError(f"subject '{subject.id}' of {dataset} has no {CONTRAST}; registration needs it.")
+        return CONTRAST
+    return next(iter(subject.images))
+
+
+def _check_labels(
+    fixed: Subject, moving: Subject, case: CaseId, structures: Mapping[str, tuple[int, ...]], dataset: Dataset
+) -> None:
+    """Refuse a pair without labels among labelled ones, and one that shares no structure."""
+    if fixed.labels is None or moving.labels is None:
+        lacking = fixed.id if fixed.labels is None else moving.id
+        raise DataError(f"case '{case.id}': '{lacking}' has no labels, unlike others of {dataset.name}; add them.")
+    if not LabelOverlap.of(fixed.labels, moving.labels).merged(list(structures.values())).in_both():
+        raise DataError(f"case '{case.id}': no structure is in both label maps, so there is nothing to score.")
+
+
+def _check_pair(fixed: Subject, moving: Subject, dataset: Dataset) -> None:
+    """Refuse subjects that cannot be registered: one without the contrast, on another grid, or not aligned."""
+    for subject in (fixed, moving):
+        _contrast(subject, dataset.name)
+    todo = PREPARE.format(address=dataset.address)
     if apart := moving.apart_from(fixed):
-        raise DataError(
-            f"'{moving.id}' and '{fixed.id}' lie on different grids, {apart}; resample {dataset} to one grid."
-        )
+        raise DataError(f"'{moving.id}' and '{fixed.id}' lie on different grids, {apart}; {todo}.")
+    overlap = dice(fixed.mask, moving.mask)
+    if fixed.labels is not None and moving.labels is not None:
+        overlap = min(overlap, dice(fixed.labels > 0, moving.labels > 0))
+    if overlap < APART:
+        raise DataError(f"'{moving.id}' and '{fixed.id}' are not aligned (Dice of their masks {overlap:.2f}); {todo}.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mrbench.core.track import Track
 from mrbench.datasets.dataset import Subject
 from mrbench.tasks.registration import CONTRAST, Registration, RegistrationInputs
 from mrbench_methods.network import NetworkMethod
@@ -49,7 +50,6 @@ class VoxelMorph(NetworkMethod):
 
     task = "registration"
     settings: Mapping[str, Any] = Registration.tracks
-    foreign = None
     network_: FieldNetwork
     reference = (
         "Balakrishnan et al., VoxelMorph, IEEE TMI 2019; diffeomorphic form: Dalca et al., Med. Image Anal. 2019"
@@ -78,6 +78,10 @@ class VoxelMorph(NetworkMethod):
         self.smooth = smooth
         self.learning_rate = learning_rate
         self.weights = weights
+
+    def fallback_weights(self, track: Track[Any]) -> str | None:
+        """Those of real heads."""
+        return self.foreign
 
     @property
     def network(self) -> str:

@@ -22,12 +22,18 @@ class Layout:
         Pairs to register, ``(moving, fixed)``, by split; empty where the layout names none.
     left_out : tuple of str
         What lies there and is not used, one sentence each.
+    atlases : tuple of str
+        Subjects that others are registered with and that are no case's person.
+    published : str
+        Beginning of the names of the tracks by which these data are published; empty for none.
     """
 
     name: str
     rows: Mapping[str, dict[str, str]]
     pairs: Mapping[str, tuple[tuple[str, str], ...]]
     left_out: tuple[str, ...] = ()
+    atlases: tuple[str, ...] = ()
+    published: str = ""
 
     @property
     def summary(self) -> str:

@@ -22,6 +22,9 @@ ENDING = "_dataset.json"
 LARGEST = 2**26
 """Bytes of JSON."""
 
+PUBLISHED = {"oasis": "oasis-l2r", "hippocampusmr": "l2r-hippocampus", "lumir": "lumir"}
+"""Track of registration by the beginning of the file's name, in lower case."""
+
 PAIRS = {"registration_val": "validation", "registration_test": "test"}
 
 FOLDERS = {"label": "labels", "mask": "masks"}
@@ -66,7 +69,8 @@ def read_learn2reg(folder: Path) -> Layout | None:
             left_out.append(f"{row[contrast]} of '{subject}' is not there.")
     if len(left_out) == len(rows):
         raise DataError(f"none of the {len(rows)} scans that {path} names is there; unpack the data beside it.")
-    return Layout(f"Learn2Reg ({names[0]})", rows, pairs, tuple(left_out))
+    published = PUBLISHED.get(names[0][: -len(ENDING)].casefold(), "")
+    return Layout(f"Learn2Reg ({names[0]})", rows, pairs, tuple(left_out), published=published)
 
 
 def _content(path: Path) -> Mapping[str, Any]:

@@ -223,3 +223,40 @@ def summed_distance(target, prediction, mask, spacing):
                     result += np.sqrt(a * a + b * b + c * c)
                     count += 1
     return result, count
+
+
+@compiled
+def warp_labels(labels, displacement, out):
+    """Each voxel's label of most weight among the eight around where the field points; beyond the rim is label 0."""
+    slices, rows, columns = labels.shape
+    names, weights = np.zeros(8, np.int64), np.zeros(8, np.float64)
+    for z in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            for x in range(out.shape[2]):
+                a, b, c = z + displacement[0, z, y, x], y + displacement[1, z, y, x], x + displacement[2, z, y, x]
+                if not (-1 < a < slices and -1 < b < rows and -1 < c < columns):
+                    out[z, y, x] = 0
+                    continue
+                i, j, k = int(np.floor(a)), int(np.floor(b)), int(np.floor(c))
+                f, g, h = a - i, b - j, c - k
+                known = 0
+                for corner in range(8):
+                    u, v, w = i + (corner >> 2), j + ((corner >> 1) & 1), k + (corner & 1)
+                    weight = f if corner & 4 else 1 - f
+                    weight *= g if corner & 2 else 1 - g
+                    weight *= h if corner & 1 else 1 - h
+                    if weight == 0 or not (0 <= u < slices and 0 <= v < rows and 0 <= w < columns):
+                        continue
+                    name = labels[u, v, w]
+                    place = 0
+                    while place < known and names[place] != name:
+                        place += 1
+                    if place == known:
+                        names[place], weights[place] = name, 0.0
+                        known += 1
+                    weights[place] += weight
+                best, most = 0, 0.0
+                for place in range(known):
+                    if weights[place] > most or (weights[place] == most and names[place] < best):
+                        best, most = names[place], weights[place]
+                out[z, y, x] = best
