@@ -10,16 +10,23 @@ from pathlib import Path
 import h5py
 import nibabel as nib
 import numpy as np
+from tests.io.series import write as write_series
 
+from mrbench.core.errors import DataError, RequestError
+from mrbench.core.grid import Grid
 from mrbench.datasets.brats import BratsFolder
 from mrbench.datasets.folder import ContrastFolder, Folder
 from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.datasets.split_file import SplitFile
 from mrbench.datasets.volumes import VolumeFolder
 from mrbench.io.cfl import write_cfl
+from mrbench.io.dicom import read_series
 from mrbench.io.kspace import read_kspace
 from mrbench.io.nifti import read_volume
+from mrbench.io.predictions.formats import FORMATS, find_format
 from mrbench.io.tables import label_names, read_table
+
+GRID = Grid((5, 6, 7), (1.0, 1.0, 1.0), np.eye(4))
 
 EVIL = [
     b"\0",
@@ -111,6 +118,60 @@ def _learn2reg(folder: Path, content: bytes) -> object:
     return Folder(folder)
 
 
+def _transform(folder: Path) -> bytes:
+    """A composite of an affine and a field, as ANTs and elastix write them."""
+    import SimpleITK as sitk
+
+    vectors = sitk.GetImageFromArray(np.zeros((*GRID.shape, 3)), isVector=True)
+    whole = sitk.CompositeTransform([sitk.AffineTransform(3), sitk.DisplacementFieldTransform(vectors)])
+    sitk.WriteTransform(whole, str(folder / "valid-transform.h5"))
+    return (folder / "valid-transform.h5").read_bytes()
+
+
+def _prediction(name: str, holds: str, ending: str) -> Callable[[Path, bytes], object]:
+    """Read a prediction that was made elsewhere; one on another grid or of another kind is refused as well."""
+    form = find_format(name, holds)
+
+    def read(path: Path) -> object:
+        try:
+            return form.read(path, GRID)
+        except RequestError as error:
+            raise DataError(str(error)) from error
+
+    return _write(f"prediction{ending}", read)
+
+
+def _predictions(folder: Path) -> dict[str, tuple[bytes, Callable[[Path, bytes], object]]]:
+    """Of every format that predictions are read from."""
+    rng, made = np.random.default_rng(0), {}
+    for form in FORMATS:
+        shape = (3, *GRID.shape) if form.holds == "field" else GRID.shape
+        path = folder / f"valid-{form.holds}-{form.name}{form.ending.removesuffix('.gz')}"
+        if form.write is not None:
+            form.write(path, rng.integers(0, 2, shape).astype(np.float32), GRID)
+            content, ending = path.read_bytes(), form.ending.removesuffix(".gz")
+        elif form.name == "itk-transform":
+            content, ending = _transform(folder), ".h5"
+        else:
+            nib.Nifti1Image(np.zeros((*GRID.shape[::-1], 3), np.float32), np.eye(4)).to_filename(folder / "fsl.nii")
+            content, ending = (folder / "fsl.nii").read_bytes(), ".nii"
+        made[f"{form.holds}, {form.name}"] = content, _prediction(form.name, form.holds, ending)
+    return made
+
+
+def _dicom(folder: Path, content: bytes) -> object:
+    """One slice of a series; the preamble is left alone, or it is no DICOM at all."""
+    path = folder / "series"
+    if not path.is_dir():
+        write_series(path)
+    valid = (path / "a005.dcm").read_bytes()
+    try:
+        (path / "a005.dcm").write_bytes(valid[:132] + content)
+        return read_series(path)
+    finally:
+        (path / "a005.dcm").write_bytes(valid)
+
+
 def kinds(folder: Path) -> dict[str, tuple[bytes, Callable[[Path, bytes], object]]]:
     """Valid content and reader by the name of a kind of file."""
     nii = _nii(folder)
@@ -140,4 +201,6 @@ def kinds(folder: Path) -> dict[str, tuple[bytes, Callable[[Path, bytes], object
         "folder of tumours": (table, lambda *a: _in_table(BratsFolder, *a)),
         "folder of k-space": (table.replace(b"T1", b"kspace"), lambda *a: _in_table(KspaceFolder, *a)),
         "learn2reg": (learn2reg.encode(), _learn2reg),
+        "dicom": ((write_series(folder / "series") / "a005.dcm").read_bytes()[132:], _dicom),
+        **_predictions(folder),
     }

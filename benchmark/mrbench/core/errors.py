@@ -26,6 +26,12 @@ class MethodSkipped(MrbenchError):
     """A method cannot run here; the message is the reason that its row shows."""
 
 
+def brief(error: Exception) -> str:
+    """The first line of a library's message, without what is no text."""
+    line = (str(error).splitlines() or [""])[0]
+    return "".join(letter if letter.isprintable() else "?" for letter in line)[:200] or type(error).__name__
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> RequestError:
     """Build the error for a name that is not known, with a suggestion where one is close."""
     name, choices = str(name), sorted(known)

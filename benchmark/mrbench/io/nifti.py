@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mrbench.core.errors import DataError
+from mrbench.core.errors import DataError, brief
 from mrbench.io.bounds import check_claim
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -79,7 +79,7 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
     """
     import nibabel as nib
 
-    image = _opened(path)
+    image = opened(path)
     shape = _spatial_shape(path, tuple(int(size) for size in image.shape), flat)
     dtype = np.dtype(image.get_data_dtype())
     if dtype.kind not in "iuf":
@@ -92,26 +92,26 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
     return Volume(np.ascontiguousarray(array, dtype=np.int16 if labels else np.float32), canonical.affine)
 
 
-def _opened(path: Path) -> Any:
+def opened(path: Path) -> Any:
     """The image with its header read and its voxels not."""
     import nibabel as nib
 
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is not a file; check the path.")
     try:
-        with _quiet():
+        with quiet():
             image = nib.load(path)
     except FileNotFoundError:
         raise DataError(f"{path} is not there; check the path.") from None
     except Exception as error:  # nibabel raises whatever a malformed header leads to
-        raise DataError(f"{path} cannot be read as NIfTI ({_brief(error)}); the file may be truncated.") from error
+        raise DataError(f"{path} cannot be read as NIfTI ({brief(error)}); the file may be truncated.") from error
     if not isinstance(image, nib.Nifti1Image):
         raise DataError(f"{path} is {type(image).__name__.removesuffix('Image')}; convert it to NIfTI.")
     return image
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Let nibabel mend a header without a word: what matters of it is checked here."""
     logger = logging.getLogger("nibabel.global")
     before = logger.level
@@ -122,12 +122,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(before)
-
-
-def _brief(error: Exception) -> str:
-    """The first line of a library's message, without what is no text."""
-    line = (str(error).splitlines() or [""])[0]
-    return "".join(letter if letter.isprintable() else "?" for letter in line)[:200] or type(error).__name__
 
 
 def _spatial_shape(path: Path, shape: tuple[int, ...], flat: bool) -> tuple[int, ...]:
@@ -143,14 +137,14 @@ def _spatial_shape(path: Path, shape: tuple[int, ...], flat: bool) -> tuple[int,
 
 def _values(path: Path, image: Any, labels: bool) -> np.ndarray:
     try:
-        with _quiet():
+        with quiet():
             data = np.asanyarray(image.dataobj)
             if not labels:
                 data = data.astype(np.float32)
     except _CANNOT as error:
-        raise DataError(f"{path} cannot be read as NIfTI ({_brief(error)}); the file may be truncated.") from error
+        raise DataError(f"{path} cannot be read as NIfTI ({brief(error)}); the file may be truncated.") from error
     except Exception as error:  # zlib.error and what nibabel wraps
-        raise DataError(f"{path} is damaged ({_brief(error)}); copy it again.") from error
+        raise DataError(f"{path} is damaged ({brief(error)}); copy it again.") from error
     if not np.isfinite(data).all():
         raise DataError(f"{path} holds NaN or infinite values; replace them in the file, and check its scl_slope.")
     if not labels:

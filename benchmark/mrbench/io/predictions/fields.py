@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mrbench.core.errors import DataError, RequestError
+from mrbench.core.errors import DataError, RequestError, brief
 from mrbench.core.grid import Grid
+from mrbench.io.bounds import check_claim
+from mrbench.io.nifti import opened, quiet
 from mrbench.io.numpy_file import read_npy
 from mrbench.io.predictions.grid import LPS, GridError, check_grid
 
@@ -65,7 +67,7 @@ def read_itk(path: Path, grid: Grid) -> StoredField:
     """ITK, ANTs, elastix (``deformationField``) and greedy: mm along left, posterior, superior, x first, pull-back."""
     if path.name.lower().endswith((".nii", ".nii.gz")):
         image = _nifti(path)
-        vectors, affine = np.asarray(image.dataobj), image.affine
+        vectors, affine = np.asarray(image.dataobj), _world(path, image.affine)
         vectors = vectors[:, :, :, 0] if vectors.ndim == 5 and vectors.shape[3] == 1 else vectors
     else:
         vectors, affine = _sitk_vectors(path)
@@ -126,13 +128,14 @@ def read_fsl(path: Path, grid: Grid) -> StoredField:
     vectors = np.asarray(image.dataobj, np.float64)
     if vectors.ndim != 4 or vectors.shape[3] != 3:
         raise DataError(f"{path} has shape {vectors.shape}; (x, y, z, 3) is needed.")
-    sizes = np.sqrt((image.affine[:3, :3] ** 2).sum(axis=0))
+    affine = _world(path, image.affine)
+    sizes = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     if _is_absolute(vectors, sizes):
         raise RequestError(f"{path} holds coordinates instead of displacements; convert it by `convertwarp --relout`.")
     voxels = vectors / sizes
-    if np.linalg.det(image.affine[:3, :3]) > 0:
+    if np.linalg.det(affine[:3, :3]) > 0:
         voxels[..., 0] *= -1
-    turned, canonical, orientation = _canonical(vectors, image.affine)
+    turned, canonical, orientation = _canonical(vectors, affine)
     check_grid(grid, path, turned.shape[1:], canonical)
     return StoredField(turned, _from_file_order(voxels, orientation).voxels)
 
@@ -196,13 +199,19 @@ def nifti_header(path: Path) -> Any:
 
 
 def _nifti(path: Path) -> Any:
-    import nibabel as nib
-
+    image = opened(path)
+    shape = tuple(int(size) for size in image.shape)
+    dtype = np.dtype(image.get_data_dtype())
+    if dtype.kind not in "iuf":
+        raise DataError(f"{path} holds {dtype} values; real numbers are needed.")
+    check_claim(path, shape, dtype.itemsize, compressed=path.name.lower().endswith(".gz"))
     try:
-        image = nib.load(path)
-        image.get_fdata(dtype=np.float32)
+        with quiet():
+            sound = np.isfinite(image.get_fdata(dtype=np.float32)).all()
     except Exception as error:  # nibabel raises whatever a malformed file leads to
-        raise DataError(f"{path} cannot be read as NIfTI ({error}); the file may be truncated.") from error
+        raise DataError(f"{path} cannot be read as NIfTI ({brief(error)}); the file may be truncated.") from error
+    if not sound:
+        raise DataError(f"{path} holds NaN or infinite values; replace them in the file, and check its scl_slope.")
     return image
 
 
@@ -216,7 +225,7 @@ def _npz(path: Path) -> np.ndarray:
     except RequestError:
         raise
     except Exception as error:
-        raise DataError(f"{path} cannot be read ({error}); write it by numpy.savez_compressed.") from error
+        raise DataError(f"{path} cannot be read ({brief(error)}); write it by numpy.savez_compressed.") from error
 
 
 def _sitk_vectors(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -232,7 +241,16 @@ def _sitk_vectors(path: Path) -> tuple[np.ndarray, np.ndarray]:
     lps = np.eye(4)
     lps[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     lps[:3, 3] = image.GetOrigin()
-    return np.moveaxis(sitk.GetArrayFromImage(image), (0, 1, 2), (2, 1, 0)), LPS @ lps
+    return np.moveaxis(sitk.GetArrayFromImage(image), (0, 1, 2), (2, 1, 0)), _world(path, LPS @ lps)
+
+
+def _world(path: Path, affine: np.ndarray) -> np.ndarray:
+    """The affine of a file; `DataError` of one that does not say where voxels lie."""
+    import nibabel as nib
+
+    if not np.isfinite(affine).all() or np.isnan(nib.io_orientation(affine)).any():
+        raise DataError(f"{path} has no affine that says where voxels lie; correct its header.")
+    return affine
 
 
 def _canonical(vectors: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

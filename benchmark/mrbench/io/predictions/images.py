@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrbench.core.errors import DataError
+from mrbench.core.errors import DataError, brief
 from mrbench.core.grid import Grid
 from mrbench.io.nifti import read_volume
 from mrbench.io.numpy_file import read_npy
@@ -52,7 +52,7 @@ def read_fastmri(path: Path, grid: Grid) -> np.ndarray:
                 raise DataError(f"{path} has no dataset '{RECONSTRUCTION}'; name it so.")
             array = np.asarray(dataset[()])
     except OSError as error:
-        raise DataError(f"{path} cannot be read as HDF5 ({error}); the file may be truncated.") from error
+        raise DataError(f"{path} cannot be read as HDF5 ({brief(error)}); the file may be truncated.") from error
     if array.ndim == 4 and array.shape[1] == 1:
         array = array[:, 0]
     return _numbers(path, array, grid, grid.scale)
