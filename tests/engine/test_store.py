@@ -16,7 +16,7 @@ from mrbench.core.errors import DataError, MrbenchError, RequestError
 from mrbench.core.row import Row
 from mrbench.engine.provenance import read_runs, record_run
 from mrbench.engine.store import RowStore
-from mrbench.io.files import inside
+from mrbench.io.files import inside, sweep_cache, write_atomically
 
 ROW = Row(
     key="k1",
@@ -221,6 +221,25 @@ def test_what_a_killed_run_left_is_removed_at_the_next_start(store: RowStore) ->
         path.write_text("half")
     with store.locked():
         assert not any(path.exists() for path in left) and len(store.read()) == 3
+
+
+def test_half_written_files_of_the_cache_are_removed_unless_somebody_writes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """a process was killed while it wrote to the cache -> what it left is removed at the next start; what another
+    process writes at that moment stays"""
+    monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path))
+    with write_atomically(tmp_path / "predictions" / "aa" / "kept.npy") as file:
+        file.write(b"whole")
+        left = tmp_path / "temporary" / ".dead.npy.x"
+        left.write_bytes(b"half")
+        os.utime(left, (0, 0))
+        os.utime(file.name, (0, 0))
+        assert sweep_cache() == 1 and not left.exists() and Path(file.name).exists()
+        left.write_bytes(b"just begun")
+        assert sweep_cache() == 0 and left.exists()
+    assert (tmp_path / "predictions" / "aa" / "kept.npy").read_bytes() == b"whole"
+    assert [path.name for path in (tmp_path / "temporary").iterdir()] == [".dead.npy.x"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "a\0b", "x" * 256])

@@ -105,10 +105,12 @@ def _load_kernels() -> None:
 def main() -> NoReturn:
     """Fork what is asked for until the main process is gone."""
     from mrbench.engine.guard import adopt_orphans, end_strangers, guard, remove_left_behind
+    from mrbench.io.files import sweep_cache
 
     control = socket.socket(fileno=int(sys.argv[1]))
     adopt_orphans()
     remove_left_behind()
+    sweep_cache()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _load_kernels()
     wake, woken = os.pipe()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -85,6 +86,13 @@ def remove_temporaries(path: Path) -> None:
             left.unlink()
 
 
+TEMPORARY = "temporary"
+"""Folder of the cache for files that are being written."""
+
+YOUNG = 60.0
+"""Seconds in which a file may lie there before it is locked."""
+
+
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of ``path`` that takes its name only when all was written.
@@ -97,8 +105,10 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=_folder_for(path), prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
+            with suppress(OSError):  # a file system without locks: nothing is swept there
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
         temporary.chmod(0o644)
         temporary.replace(path)
@@ -109,6 +119,31 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _folder_for(path: Path) -> Path:
+    """Where a file lies until it has its name: those of the cache in one folder, which is swept, others beside it."""
+    root = cache_root()
+    if root not in path.parents:
+        return path.parent
+    folder = root / TEMPORARY
+    folder.mkdir(exist_ok=True)
+    return folder if folder.stat().st_dev == path.parent.stat().st_dev else path.parent
+
+
+def sweep_cache(age: float = YOUNG) -> int:
+    """Remove what killed processes left half written in the cache; returns how many files.
+
+    What is held by a process that lives, or is younger than ``age`` seconds, stays.
+    """
+    removed = 0
+    for left in (cache_root() / TEMPORARY).glob(".*"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - left.stat().st_mtime >= age:
+                left.unlink()
+                removed += 1
+    return removed
 
 
 SETTLED = 2 * 10**9

@@ -95,7 +95,7 @@ def read_transform(path: Path, grid: Grid) -> StoredField:
 
     try:
         transform = sitk.ReadTransform(str(path))
-    except RuntimeError:
+    except Exception:  # a RuntimeError of ITK, or its message is no text
         raise DataError(
             f"{path} cannot be read as an ITK transform; of elastix's TransformParameters write the field with "
             "`transformix -def all`."
@@ -234,7 +234,7 @@ def _sitk_vectors(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
     try:
         image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
+    except Exception as error:
         raise DataError(f"{path} cannot be read by ITK; the file may be truncated.") from error
     if image.GetDimension() != 3:
         raise DataError(f"{path} has {image.GetDimension()} dimensions; a field of a volume is needed.")

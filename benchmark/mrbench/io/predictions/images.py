@@ -8,6 +8,7 @@ import numpy as np
 
 from mrbench.core.errors import DataError, brief
 from mrbench.core.grid import Grid
+from mrbench.io.bounds import check_claim
 from mrbench.io.nifti import read_volume
 from mrbench.io.numpy_file import read_npy
 from mrbench.io.predictions.fields import nifti_header
@@ -50,8 +51,11 @@ def read_fastmri(path: Path, grid: Grid) -> np.ndarray:
             dataset = file.get(RECONSTRUCTION)
             if not isinstance(dataset, h5py.Dataset):
                 raise DataError(f"{path} has no dataset '{RECONSTRUCTION}'; name it so.")
+            check_claim(path, dataset.shape, dataset.dtype.itemsize, compressed=dataset.chunks is not None)
             array = np.asarray(dataset[()])
-    except OSError as error:
+    except DataError:
+        raise
+    except Exception as error:  # h5py raises whatever a malformed file leads to
         raise DataError(f"{path} cannot be read as HDF5 ({brief(error)}); the file may be truncated.") from error
     if array.ndim == 4 and array.shape[1] == 1:
         array = array[:, 0]
