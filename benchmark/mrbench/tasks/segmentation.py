@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf, isfinite
 from pathlib import Path
@@ -22,6 +22,7 @@ from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.datasets.grid import subject_grid
+from mrbench.metrics.lesions import LesionRules, LesionScores, hd95_or, lesion_scores
 from mrbench.metrics.overlap import dice, hd95_mm
 from mrbench.tasks.files import read_prediction, write_images
 
@@ -56,9 +57,10 @@ class SegmentationInputs:
 
 @dataclass(frozen=True)
 class SegmentationReference:
-    """What only the scorer sees: the label map."""
+    """What only the scorer sees: the label map, and how lesions are counted where they are."""
 
     labels: np.ndarray
+    rules: LesionRules | None = None
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,35 @@ class SegmentationEvaluation(Evaluation[SegmentationInputs, SegmentationReferenc
 
     def hd95_mm(self, region: str) -> float:
         target, prediction = self.regions[region]
+        if self.reference.rules is not None:
+            return hd95_or(self.reference.rules.missed_mm, target, prediction, self.case.spacing)
         if not (target.any() or prediction.any()):
             return 0.0
         distance = hd95_mm(target, prediction, spacing=self.case.spacing)
         return distance if isfinite(distance) else MISSED_MM
 
+    @cached_property
+    def lesions(self) -> dict[str, LesionScores] | None:
+        """Scores by lesion of each region, on tracks that count lesions."""
+        rules = self.reference.rules
+        if rules is None:
+            return None
+        spacing, regions = self.case.spacing, self.regions.items()
+        return {name: lesion_scores(*pair, spacing=spacing, rules=rules) for name, pair in regions}
+
+    @property
+    def mean_dice(self) -> float:
+        """Of the regions; on tracks that count lesions, of their lesions."""
+        values = self.dice if self.lesions is None else {name: one.dice for name, one in self.lesions.items()}
+        return float(np.mean([*values.values()]))
+
     @property
     def dice_where_enhancing(self) -> float | None:
         return self.dice["enhancing"] if self.regions["enhancing"][0].any() else None
+
+
+def _lesions(region: str, score: str) -> Callable[[SegmentationEvaluation], float | None]:
+    return lambda evaluation: None if evaluation.lesions is None else getattr(evaluation.lesions[region], score)
 
 
 def _dice(region: str) -> Callable[[SegmentationEvaluation], float]:
@@ -115,8 +138,8 @@ MEAN = Metric(
     True,
     (0, 1),
     3,
-    "Of whole tumour, core and enhancing tumour.",
-    compute=lambda e: np.mean([*e.dice.values()]),
+    "Of whole tumour, core and enhancing tumour; on brats-2023 of their lesion-wise Dice.",
+    compute=lambda e: e.mean_dice,
 )
 PRESENT = Metric(
     "dice_enhancing_present",
@@ -136,11 +159,27 @@ HD95 = {
         False,
         (0, inf),
         1,
-        f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS).",
+        f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS), on brats-2023 374.",
         compute=_hd95(region),
     )
     for region in REGIONS
 }
+
+
+LESIONS = tuple(
+    Metric(
+        f"{score.partition('_')[0]}_lesions_{region}{'_mm' if unit else ''}",
+        f"lesion-wise {label}, {region}",
+        unit,
+        not unit,
+        (0, inf if unit else 1),
+        1 if unit else 3,
+        f"Mean over lesions, missed and surplus ones among them (BraTS 2023); {worst} each. On brats-2023.",
+        compute=_lesions(region, score),
+    )
+    for score, label, unit, worst in (("dice", "Dice", "", "0"), ("hd95_mm", "HD95", "mm", "374 mm"))
+    for region in REGIONS
+)
 
 
 @dataclass(frozen=True)
@@ -179,18 +218,24 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     name = "segmentation"
     representation = "tumours"
     tracks = tracks_by_name(
-        Track("glioma", "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour", {"contrasts": CONTRASTS})
+        Track[object](
+            "glioma",
+            "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour",
+            {"contrasts": CONTRASTS},
+        ),
+        Track[object]("brats-2023", "the same, scored by lesion as BraTS 2023 scores glioma", LesionRules()),
     )
+    weights_by_track = False
     holds = "labels"
     input_names = (*CONTRASTS, "mask")
-    metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT)
+    metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT, *LESIONS)
 
     def cases(self, setting: Setting) -> list[CaseId]:
         return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]
 
     def load(self, setting: Setting, case: CaseId) -> Case[SegmentationInputs, SegmentationReference]:
         example = example_of(setting.dataset.load(case.subjects[0]))
-        reference = SegmentationReference(example.labels)
+        reference = SegmentationReference(example.labels, _lesion_rules(setting.track))
         return Case(case.id, case.subjects, example.inputs, reference, example.inputs.spacing)
 
     def training_examples(  # type: ignore[override]
@@ -199,14 +244,21 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
         return TrainingTumours(TumourExamples(dataset, dataset.subjects("train")), [track.name for track in tracks])
 
     def protocol(self, setting: Setting) -> Protocol:
-        settings = {
+        settings: dict[str, Any] = {
             "dataset": setting.dataset.name,
             "normalisation": "each contrast to mean 0 and SD 1 in the brain",
             "regions": {name: list(labels) for name, labels in REGIONS.items()},
             "empty_dice": "1 where both are empty, 0 where one is",
             "empty_hd95_mm": f"0 where both are empty, {MISSED_MM} where one is",
         }
-        return Protocol("segmentation/glioma", version=1, settings=settings)
+        if (rules := _lesion_rules(setting.track)) is not None:
+            settings |= {
+                "empty_hd95_mm": f"0 where both are empty, {rules.missed_mm:g} where one is",
+                "hd95": "surfaces by area",
+                "lesions": asdict(rules),
+                "equal_to": "metrics.py of rachitsaluja/BraTS-2023-Metrics, BraTS-GLI",
+            }
+        return Protocol(f"segmentation/{setting.track.name}", version=1, settings=settings)
 
     def check(self, case: Case, prediction: Any) -> np.ndarray:
         expected = case.reference.labels.shape
@@ -270,6 +322,10 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
         flair = case.inputs.images[CONTRASTS.index("FLAIR"), middle]
         source = np.clip((flair + 2) / 6, 0, 1) * case.inputs.mask[middle]
         return Picture(reference, source, labels, labels - reference, names=("reference", "FLAIR"))
+
+
+def _lesion_rules(track: Track[Any]) -> LesionRules | None:
+    return track.settings if isinstance(track.settings, LesionRules) else None
 
 
 def example_of(subject: Subject) -> TumourExample:
