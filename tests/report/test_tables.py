@@ -37,6 +37,7 @@ def test_formats_are_what_lies_in_the_folder() -> None:
         "html",
         "terminal",
         "comparisons",
+        "published",
         "challenger",
         "grand-challenge",
         "hugging-face",

@@ -71,19 +71,26 @@ Methods = Annotated[
 def table(
     folder: Folder,
     format: Annotated[
-        str, typer.Option("--format", "-f", help="markdown, latex, csv, html, terminal, comparisons, challenger, ...")
+        str,
+        typer.Option("--format", "-f", help="markdown, latex, csv, html, terminal, published, comparisons, ..."),
     ] = "markdown",
     methods: Methods = None,
     metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only this metric; repeat.")] = None,
     digits: Annotated[int | None, typer.Option(min=0, max=10, help="Decimals of every metric.")] = None,
     intervals: Annotated[bool, typer.Option(help="Show intervals.")] = True,
     layout: Annotated[str, typer.Option(help="In print: single or double column, or landscape.")] = "double",
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="Beside published figures, marked as not measured here."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="File to write; default: print it.")] = None,
 ) -> None:
     """Print the table of a board for a paper, a site or another program."""
     from mrbench import api
     from mrbench.io.files import write_atomically
 
+    if published:
+        format = "published"
     text = api.table(
         folder, format=format, methods=methods, metrics=metrics, digits=digits, intervals=intervals, layout=layout
     )

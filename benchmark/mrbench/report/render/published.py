@@ -1,0 +1,20 @@
+"""A board's means beside the published figures of its protocol, as a GitHub table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mrbench.report.columns import Look
+
+if TYPE_CHECKING:
+    from mrbench.report.report import Report
+
+NAMES = ("published",)
+FILE = None
+
+
+def render(report: Report, look: Look) -> str:
+    """Return title, table and the sentence that these are not our measurements."""
+    from mrbench.report.published import beside
+
+    return beside(report).markdown

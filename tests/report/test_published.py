@@ -1,0 +1,66 @@
+"""Figures from the literature beside ours, never among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from mrbench.core.errors import RequestError
+from mrbench.core.registry import find_task
+from mrbench.report.published import FILE, NOT_OURS, published
+from mrbench.report.render import table
+from mrbench.report.report import Report
+from tests.stats.rows import row
+
+LINES = pd.read_csv(FILE, dtype=str, keep_default_na=False)
+
+
+def test_every_figure_is_of_a_track_and_a_metric_and_has_a_source() -> None:
+    for task, own in LINES.groupby("task"):
+        known = find_task(str(task))
+        assert set(own["track"]) <= set(known.tracks)
+        assert set(own["metric"]) <= {metric.name for metric in known.metrics}
+    assert (LINES["source"] != "").all() and set(LINES["sure"]) == {"yes", "no"}
+    values = LINES["value"].str.lstrip("<").astype(float)
+    assert values.between(0, 100).all()
+    assert not LINES.duplicated(["task", "track", "method", "metric", "cases"]).any()
+
+
+def test_what_is_from_memory_or_second_hand_is_unsure() -> None:
+    loose = LINES["source"].str.contains("memory|secondary|not seen")
+    assert loose.any() and (LINES.loc[loose, "sure"] == "no").all()
+
+
+def board(track: str) -> Report:
+    rows = [
+        replace(row("identity", case, {"dice": 0.4, "folds_percent": 0.0, "hd95_mm": 9.0}), track=track)
+        for case in range(3)
+    ]
+    return Report.from_rows(rows, find_task("registration"))
+
+
+def test_ours_and_theirs_stand_in_one_table_and_are_told_apart() -> None:
+    text = table(board("transmorph-ixi"), format="published")
+    lines = text.splitlines()
+    ours = next(line for line in lines if "identity" in line)
+    theirs = next(line for line in lines if line.startswith("| `TransMorph` "))
+    assert "measured here, 3 cases" in ours and "0.4000" in ours
+    assert "published: 115 test patients" in theirs and "0.753" in theirs and "1.579" in theirs
+    assert "HD95" not in lines[2] and NOT_OURS.split(":")[0] in text
+
+
+def test_unsure_figures_are_marked() -> None:
+    unsure = published("reconstruction", "fastmri-knee-singlecoil-4x").set_index("method")
+    assert not unsure.at["D5C5", "sure"]
+    rows = [
+        replace(row("zero-filled", n, {"psnr_db": 30.0}), task="reconstruction", track="fastmri-knee-singlecoil-4x")
+        for n in range(3)
+    ]
+    assert "32.25?" in table(Report.from_rows(rows, find_task("reconstruction")), format="published")
+
+
+def test_a_track_without_any_says_so() -> None:
+    with pytest.raises(RequestError, match="no published figures are known for registration, inter-subject"):
+        table(board("inter-subject"), format="published")
