@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mrbench.core.registry import find_dataset
-from mrbench.datasets.cine_sim import FRAMES, SHAPE, Ventricle, _contract, _grid
+from mrbench.datasets.cine_sim import FRAMES, SHAPE, _grid
 from mrbench.physics.fourier import root_sum_of_squares, to_image
+from mrbench.simulation.heart import RIGHT_WALL, Heart, beats, contract
 
 
 def test_cine_beats_breathes_and_is_the_same_twice() -> None:
@@ -14,25 +15,53 @@ def test_cine_beats_breathes_and_is_the_same_twice() -> None:
     movie = made.images["cine"]
     assert movie.shape == (FRAMES, *SHAPE) and movie.max() == 1 and (movie == again.images["cine"]).all()
     assert not np.allclose(movie, dataset.make("cine08").images["cine"], atol=0.1)
-    heart = made.mask[0]
-    area = [(frame[heart] > 0.75).sum() for frame in movie]
-    systole = int(np.argmin(area))
-    assert 7 <= systole <= 15 and area[systole] < 0.75 * area[0]  # blood leaves, and comes back
-    assert abs(area[-1] - area[0]) < 0.1 * area[0]
-    assert np.abs(movie[10] - movie[0])[~heart].max() > 0.05  # the chest moves, too
+    inside = made.mask[0]
+    area = np.array([(frame[inside] > 0.6).sum() for frame in movie])
+    systole = int(np.argmin(area[:20]))
+    assert 5 <= systole <= 17 and area[systole] < 0.75 * area[0]  # blood leaves, and comes back
+    assert area[systole:].max() > 0.85 * area[0]
+    assert np.abs(movie[10] - movie[0])[~inside].max() > 0.05  # the chest moves, too
+
+
+def test_beats_differ_in_number_and_strength() -> None:
+    curves = np.stack([beats(np.random.default_rng(seed), FRAMES) for seed in range(40)])
+    assert curves.min() == 0 and 0.8 < curves.max() <= 1.15 and (curves[:, 0] == 0).all()
+    peaks = (curves[:, 1:-1] > 0.7) & (curves[:, 1:-1] >= curves[:, :-2]) & (curves[:, 1:-1] > curves[:, 2:])
+    assert set(peaks.sum(1)) == {1, 2}
+    assert curves.max(1).std() > 0.03
+
+
+HEART = Heart(np.zeros(2), 25.0, 35.0, 0.6, width=26.0, angle=np.pi, span=1.4, shortened=0.4)
 
 
 def test_contraction_keeps_the_area_of_the_wall() -> None:
-    ventricle = Ventricle(np.zeros(2), 25.0, 35.0, 0.6)
     fine = _grid(6)
     for systole in (0.0, 0.5, 1.0):
-        before = np.hypot(*_contract(fine, ventricle, systole))
+        before = np.hypot(*contract(fine, HEART, systole))
         wall, cavity = ((before > 25) & (before <= 35)).sum(), (before <= 25).sum()
         if systole == 0.0:
             whole, full = wall, cavity
+            assert np.allclose(contract(fine, HEART, 0.0), fine)
         assert wall == pytest.approx(whole, rel=0.02)
         assert cavity == pytest.approx(full * (1 - 0.6 * systole), rel=0.02)
-        assert np.allclose(_contract(fine, ventricle, systole)[:, before > 75], fine[:, before > 75])
+        assert np.allclose(contract(fine, HEART, systole)[:, before > 97], fine[:, before > 97])
+
+
+def test_the_right_ventricle_is_a_crescent_that_narrows() -> None:
+    """It lies on one side, is widest in its middle, ends in two points, and its free wall keeps its thickness."""
+    fine = _grid(6)
+    radius, width = HEART.polar(fine)
+    crescent = (radius > 35) & (radius <= 35 + width)
+    y, x = fine
+    assert (x[crescent] < 10).all() and width.max() == pytest.approx(26, abs=0.1)
+    assert np.ptp(y[crescent]) > 2.5 * width.max(), "longer than it is wide"
+    row = np.abs(y) < 1
+    before = HEART.polar(contract(fine, HEART, 1.0))[0]
+    cavity, wall = (before > 35) & (before <= 35 + width), (before > 35 + width) & (before <= 35 + width + RIGHT_WALL)
+    left = row & (x < 0)
+    assert (cavity & left).sum() == pytest.approx(0.6 * (crescent & left).sum(), rel=0.05)
+    still = (radius > 35 + width) & (radius <= 35 + width + RIGHT_WALL)
+    assert (wall & left).sum() == pytest.approx((still & left).sum(), rel=0.15)
 
 
 def test_simulated_coils_combine_to_the_clean_magnitude(monkeypatch) -> None:
