@@ -16,7 +16,7 @@ from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 if TYPE_CHECKING:
     from mrbench.api import compare, dataset, export, figure, leaderboard, load, rebuild, run, score, table, train, tune
     from mrbench.cli.progress import progress_bar
-    from mrbench.core.setting import bind
+    from mrbench.core.binding import bind
 
 try:
     __version__ = version("mrbench")

@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from mrbench.core.binding import bind
 from mrbench.core.case import SPLITS, Case
 from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import Method, Resources
 from mrbench.core.random import seed_everything
 from mrbench.core.registry import find_method
-from mrbench.core.setting import Setting, bind
+from mrbench.core.setting import Setting
 from mrbench.core.specification import built, parse_spec
 
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.>")

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import mrbench
+from mrbench.core.binding import bind
 from mrbench.core.candidate import resolve
 from mrbench.core.errors import RequestError
-from mrbench.core.setting import bind
 
 METHOD = """
 import numpy as np
@@ -127,8 +127,23 @@ def test_keys_hold_the_content_of_files_that_parameters_name(cohort: Path, tmp_p
     text = f"{tmp_path}/mine.py:still[table='{tmp_path}/table.txt']"
     before = resolve(setting, text).row_key(setting.cases()[0])
     assert resolve(setting, text).row_key(setting.cases()[0]) == before
-    (tmp_path / "table.txt").write_text("2")
-    assert resolve(setting, text).row_key(setting.cases()[0]) != before
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "table.txt").rename(tmp_path / "elsewhere/moved.txt")
+    moved = text.replace("table.txt", "elsewhere/moved.txt")
+    assert resolve(setting, moved).row_key(setting.cases()[0]) == before
+    (tmp_path / "elsewhere/moved.txt").write_text("2")
+    assert resolve(setting, moved).row_key(setting.cases()[0]) != before
+
+
+def test_words_that_are_files_too_stay_apart(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``l1`` and ``l2`` are words; that files of these names lie about, with the same content, changes nothing."""
+    (tmp_path / "mine.py").write_text(METHOD.replace("gain=0.0", "gain=0.0, norm=''"))
+    for name in ("l1", "l2"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    setting = bind("registration", f"folder:{cohort}")
+    keys = {resolve(setting, f"mine.py:still[norm={name}]").row_key(setting.cases()[0]) for name in ("l1", "l2")}
+    assert len(keys) == 2
 
 
 def test_a_board_that_names_a_python_file_is_not_rebuilt(made, tmp_path: Path) -> None:

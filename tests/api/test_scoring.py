@@ -18,9 +18,9 @@ import mrbench
 from mrbench.api import scoring
 from mrbench.api.boards import publish
 from mrbench.cli import app
+from mrbench.core.binding import bind
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
-from mrbench.core.setting import bind
 from mrbench.engine.store import RowStore
 from mrbench.engine.worker import prediction_path
 from mrbench.physics.fourier import root_sum_of_squares, to_image

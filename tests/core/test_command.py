@@ -127,8 +127,12 @@ def test_the_name_follows_the_files_of_the_command(tmp_path: Path) -> None:
     name = f"cmd:sh {script} {{image}} {{output}}"
     first = find_method(name, "denoising")
     assert find_method(name, "denoising").__qualname__ == first.__qualname__ and source_hash(first)
-    script.write_text("cp  $1 $2")
-    assert find_method(name, "denoising").__qualname__ != first.__qualname__
+    (tmp_path / "elsewhere").mkdir()
+    script.rename(tmp_path / "elsewhere/moved.sh")
+    moved = name.replace("tool.sh", "elsewhere/moved.sh")
+    assert find_method(moved, "denoising").__qualname__ == first.__qualname__
+    (tmp_path / "elsewhere/moved.sh").write_text("cp  $1 $2")
+    assert find_method(moved, "denoising").__qualname__ != first.__qualname__
 
 
 def test_a_command_is_read_whole() -> None:

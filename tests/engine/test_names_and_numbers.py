@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.plugins.test_outside_the_repository import DATASET, METHODS, TASK
 
+from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
-from mrbench.core.setting import Setting, bind
+from mrbench.core.setting import Setting
 from mrbench.engine.run import Options, missing, run_board
 
 CASES = 300

@@ -159,7 +159,7 @@ MAIN = """
 import sys
 from pathlib import Path
 from mrbench.core.candidate import candidates
-from mrbench.core.setting import bind
+from mrbench.core.binding import bind
 from mrbench.engine.run import Options, run_board
 dataset, method, folder = sys.argv[1:]
 setting = bind("registration", dataset)

@@ -9,10 +9,10 @@ import pytest
 from tests.plugins.test_outside_the_repository import DATASET, METHODS, TASK
 
 from mrbench import api
+from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import is_foreign
-from mrbench.core.setting import bind
 from mrbench.engine.resolver import resolved
 from mrbench.engine.run import Options, run_board
 

@@ -117,6 +117,12 @@ def test_rerun_does_nothing_and_limit_grows(board, methods, tmp_path) -> None:
     assert grown[:2] == first and len(grown) == 3
 
 
+def test_another_alias_is_another_row_of_the_same_prediction(board, methods, tmp_path) -> None:
+    first = run(board, methods, ["good"], tmp_path, limit=1)[0]
+    second = run_board(board, candidates(board, [f"Mine={methods}:good"]), folder=tmp_path, limit=1)[0]
+    assert (second.method, second.key, second.seconds) == ("Mine", first.key, first.seconds)
+
+
 def test_failed_rows_wait_for_retry(board, methods, tmp_path) -> None:
     folder = tmp_path / "out"
     first = run(board, methods, ["raises"], folder, limit=1)

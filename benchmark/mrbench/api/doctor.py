@@ -11,11 +11,12 @@ import numpy as np
 
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
+from mrbench.core.binding import bind
 from mrbench.core.candidate import resolve
 from mrbench.core.case import Case
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
-from mrbench.core.setting import Setting, bind
+from mrbench.core.setting import Setting
 from mrbench.testing import METHOD_CHECKS, MethodUnderTest
 
 TRIED = 3
@@ -52,7 +53,7 @@ def doctor(
     method : str
         As on the command line: a name, ``file.py:function``, ``cmd:...``.
     task, dataset, track
-        As `mrbench.core.setting.bind` resolves them.
+        As `mrbench.core.binding.bind` resolves them.
 
     Raises
     ------

@@ -9,15 +9,16 @@ from pathlib import Path
 from mrbench.api.boards import RESULTS, ROWS, Board, publish, recorded_dataset, shown_rows
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
+from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate, presets
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import FOLDER
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting, bind
+from mrbench.core.setting import Setting
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.resolver import resolved
-from mrbench.engine.run import Options, missing, run_board
+from mrbench.engine.run import Options, by_method_and_key, missing, run_board
 from mrbench.engine.store import RowStore
 
 QUICK_CASES = 5
@@ -50,7 +51,7 @@ def run(
     Parameters
     ----------
     task, dataset, track, split
-        As `mrbench.core.setting.bind` resolves them.
+        As `mrbench.core.binding.bind` resolves them.
     methods : sequence of str
         ``name``, ``name[param=value]``, ``file.py:name`` or ``Alias=...``; default: every installed method.
     limit : int, optional
@@ -78,8 +79,9 @@ def run(
     cases = setting.cases(limit)
     if not cases:
         raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
-    rows = {row.key: row for row in RowStore(folder / ROWS).read()}
-    _refuse_another_folder(folder, setting, list(rows.values()))
+    stored = RowStore(folder / ROWS).read()
+    _refuse_another_folder(folder, setting, stored)
+    rows = by_method_and_key(stored)
     interrupted = False
     if todo := sum(len(missing(candidate, cases, rows, options)) for candidate in wanted):
         for sentence in facts_of(setting)["notes"]:
@@ -93,10 +95,11 @@ def run(
     return _board(setting, wanted, folder, limit, interrupted=interrupted)
 
 
-def full_run(board: Board, task: str, dataset: str, track: str | None = None, split: str = "test") -> tuple[int, float]:
-    """How many rows a run without ``quick`` makes, and how many minutes they take at the mean of a board's own rows."""
-    setting = bind(task, dataset, track, split)
-    rows = len(presets(setting.task.name)) * len(setting.all_cases)
+def full_run(board: Board) -> tuple[int, float]:
+    """How many rows a run without ``quick`` computes, and how many minutes they take at the mean of its rows."""
+    if board.report is None or board.report.facts.all_cases is None:
+        raise RequestError(f"{board.folder} has no rows of this version yet; run the board first.")
+    rows = len(presets(board.report.task)) * board.report.facts.all_cases
     seconds = [row.seconds for row in board.rows if row.seconds is not None]
     return rows, rows * sum(seconds) / max(1, len(seconds)) / 60
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,11 +14,13 @@ import numpy as np
 from mrbench.api.boards import RESULTS, ROWS, Board, publish, runs_of, shown_rows
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
+from mrbench.core.binding import bind
 from mrbench.core.case import Case, CaseId
+from mrbench.core.digest import hash_of
 from mrbench.core.errors import DataError, PredictionError, RequestError, unknown_name
 from mrbench.core.registry import is_file
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting, bind
+from mrbench.core.setting import Setting
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.store import RowStore
 from mrbench.engine.worker import prediction_path
@@ -57,7 +57,7 @@ def score(
     Parameters
     ----------
     task, dataset, track, split
-        As `mrbench.core.setting.bind` resolves them.
+        As `mrbench.core.binding.bind` resolves them.
     predictions : Path
         A file for each case, named by it; below the folder in any depth. A case without one is a failure. A table
         ``times.csv`` (case, seconds) gives times; without it there are none.
@@ -188,7 +188,7 @@ class _Work:
         content = content_digest(path) if path else ""
         key = self._key(case, content, reading.name)
         row = Row(
-            key=_hash(key, label, setting.split, setting.protocol.hash),
+            key=hash_of(key, label, setting.split, setting.protocol.hash),
             task=setting.task.name,
             track=setting.track.name,
             dataset=setting.dataset.name,
@@ -235,7 +235,7 @@ class _Work:
         """Hash of all that the prediction depends on: the content of its file, and how it is read."""
         setting = self.setting
         subjects = [setting.dataset.content_key(s) for s in setting.task.subjects_for(setting, [case])]
-        return _hash(
+        return hash_of(
             setting.task.name,
             setting.task.version,
             setting.track.name,
@@ -247,10 +247,6 @@ class _Work:
             reading,
             content,
         )
-
-
-def _hash(*facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
 def export(

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mrbench.core.binding import bind
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import find_dataset, find_method, find_task
-from mrbench.core.setting import bind
 from mrbench.core.specification import MethodSpec, built, parse_spec
 
 if TYPE_CHECKING:

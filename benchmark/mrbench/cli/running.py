@@ -89,7 +89,7 @@ def run(
         console.print("[yellow]interrupted: the same command runs what is missing.[/]")
     show(console, board)
     if quick and not board.interrupted:
-        rows, minutes = api.full_run(board, task, dataset, track, split)
+        rows, minutes = api.full_run(board)
         console.print(
             f"A full run, without --quick, makes {rows} rows: every setting of every method on every case. At the mean "
             f"of this board's rows that is {minutes:.0f} minutes on one core; full settings take longer."

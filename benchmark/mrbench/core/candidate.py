@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 from mrbench.core.case import CaseId
 from mrbench.core.dataset import Dataset
-from mrbench.core.digest import sha256_of
+from mrbench.core.digest import content_of, hash_of, sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
 from mrbench.core.method import TUNED, Kind, LearnedMethod, Method
 from mrbench.core.registry import find_method, method_names
@@ -76,7 +72,7 @@ class Candidate:
         if case.id not in self._keys:
             setting = self.setting
             content = [_content(setting.dataset, subject) for subject in setting.task.subjects_for(setting, [case])]
-            self._keys[case.id] = _hash(case.id, content, self._facts)
+            self._keys[case.id] = hash_of(case.id, content, self._facts)
         return self._keys[case.id]
 
     @cached_property
@@ -88,7 +84,10 @@ class Candidate:
         """What is the same for all cases."""
         setting = self.setting
         learned_from = setting.dataset.subjects("train") if self.method.fitted else ()
-        return _hash(
+        parameters = self.resolved.parameters
+        words = {key: value for key, value in parameters.items() if isinstance(value, str)}
+        files = {key: content for key, word in words.items() if (content := content_of(word))}
+        return hash_of(
             setting.task.name,
             setting.task.version,
             setting.track.name,
@@ -96,15 +95,15 @@ class Candidate:
             setting.seed,
             [_content(setting.dataset, subject) for subject in learned_from],
             self.method.qualname,
-            sorted(self.resolved.parameters.items()),
-            _contents(self.resolved.parameters),
+            sorted(item for item in parameters.items() if item[0] not in files),
+            files,
             self.source,
             self.weights,
         )
 
     def row_key(self, case: CaseId) -> str:
         """Hash of all that a row depends on: its prediction, the split and the protocol."""
-        return _hash(self.prediction_key(case), self.setting.split, self.setting.protocol.hash)
+        return hash_of(self.prediction_key(case), self.setting.split, self.setting.protocol.hash)
 
 
 def _content(dataset: Dataset, subject: str) -> str:
@@ -113,24 +112,6 @@ def _content(dataset: Dataset, subject: str) -> str:
         return dataset.content_key(subject)
     except DataError:
         return "unreadable"
-
-
-def _hash(*facts: Any) -> str:
-    canonical = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:20]
-
-
-def _contents(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """The sha256 of each file that a parameter names."""
-    paths = {name: Path(value).expanduser() for name, value in parameters.items() if isinstance(value, str) and value}
-    return {name: sha256_of(path) for name, path in paths.items() if _is_file(path)}
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # too long for a name, or with a null byte
-        return False
 
 
 def candidates(

@@ -6,7 +6,6 @@ The task writes its inputs as files of the field and reads what the command leav
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import shutil
 import string
@@ -16,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mrbench.core.digest import content_of
 from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import Method
 
@@ -90,8 +90,8 @@ def _run(words: Sequence[str], folder: Path) -> None:
 def command_method(name: str, task_name: str) -> type[Method]:
     """Return the method class of ``cmd:...``.
 
-    Its name holds a digest of the executable and of every file that the command names, so that predictions are made
-    again when one of them changes.
+    In its name the executable and every file that the command names stand with their content, so that predictions
+    are computed again when one of them changes.
 
     Raises
     ------
@@ -116,15 +116,16 @@ def command_method(name: str, task_name: str) -> type[Method]:
         raise RequestError(f"method '{name}': {task_name} writes no {{{unknown[0]}}}; use {known}.")
     if shutil.which(words[0]) is None:
         raise RequestError(f"method '{name}': there is no command '{words[0]}' here; check the path.")
-    return _made(name, task, words, _digest(words))
+    return _class(name, task, words)
 
 
-def _made(name: str, task: Task[Any, Any], words: tuple[str, ...], digest: str) -> type[Method]:
-    made = type("Command", (CommandMethod,), {"words": words, "bound_task": task, "task": task.name})
-    made.__doc__ = f"The command ``{name}``."
-    made.__module__ = __name__
-    made.__qualname__ = f"{name} {digest}"
-    return made
+def _class(name: str, task: Task[Any, Any], words: tuple[str, ...]) -> type[Method]:
+    command = type("Command", (CommandMethod,), {"words": words, "bound_task": task, "task": task.name})
+    command.__doc__ = f"The command ``{name}``."
+    command.__module__ = __name__
+    executable = shutil.which(words[0]) or words[0]
+    command.__qualname__ = COMMAND + shlex.join(content_of(word) or word for word in (executable, *words[1:]))
+    return command
 
 
 def _fields(name: str, word: str) -> list[tuple[str, str | None, str | None, str | None]]:
@@ -134,14 +135,3 @@ def _fields(name: str, word: str) -> list[tuple[str, str | None, str | None, str
         raise RequestError(
             f"method '{name}': '{word}' cannot be read ({error}); double braces that are meant."
         ) from None
-
-
-def _digest(words: Sequence[str]) -> str:
-    """Of the content of the executable and of the files that a command names."""
-    paths = [Path(shutil.which(words[0]) or words[0]), *(Path(word) for word in words[1:])]
-    digest = hashlib.sha256()
-    for path in paths:
-        if path.is_file():
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Setting: all that a table is about. Names are resolved here, once; behind this door only bound objects travel."""
+"""Setting: all that a table is about. `mrbench.core.binding` resolves names to one; behind that only objects travel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.protocol import Protocol
-from mrbench.core.registry import find_dataset, find_task
 from mrbench.core.task import Task
 from mrbench.core.track import Track
 
@@ -90,30 +89,3 @@ class Setting:
         """Where its files lie in a folder of results: task, track, dataset, and the split unless it is the test."""
         folder = PurePath(self.task.name, self.track.name, self.dataset.name)
         return folder if self.split == "test" else folder / self.split
-
-
-def bind(task: str, dataset: str, track: str | None = None, split: str = "test", seed: int = 0) -> Setting:
-    """Resolve the names of a request, once.
-
-    Parameters
-    ----------
-    task : str
-        Name of an installed task, or ``path/to/file.py:Name``.
-    dataset : str
-        Name of an installed dataset, ``folder:PATH``, or ``path/to/file.py:Name``.
-    track : str, optional
-        Default: the one that suits the dataset.
-
-    Raises
-    ------
-    RequestError
-        If a name is unknown, with a suggestion, or the dataset is not in the representation that the task works on.
-    """
-    task_object = find_task(task)
-    cohort = find_dataset(dataset, task_object.representation)
-    return Setting(task_object, cohort, task_object.track(track, cohort), split, seed, task)
-
-
-def bound(address: Address) -> Setting:
-    """The setting of an address: what `bind` returned where the address came from."""
-    return bind(address.task, address.dataset, address.track, address.split, address.seed)

@@ -12,10 +12,11 @@ from dataclasses import astuple
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from mrbench.core.binding import bound
 from mrbench.core.candidate import Candidate, Traits, candidates
 from mrbench.core.errors import MrbenchError, RequestError
 from mrbench.core.registry import is_foreign, method_names
-from mrbench.core.setting import Setting, bound
+from mrbench.core.setting import Setting
 from mrbench.core.specification import MethodSpec, parse_spec
 from mrbench.engine.child import Child, anonymous_file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ from mrbench.engine.threads import Cores
 from mrbench.engine.worker import Outcome, prediction_path
 from mrbench.io.files import inside
 
-__all__ = ["Options", "missing", "run_board"]
+__all__ = ["Options", "by_method_and_key", "missing", "run_board"]
 
 DEFAULTS = Options()
+
+Rows = Mapping[tuple[str, str], Row]
+"""By method and key: two methods may share a key, such as one method under two aliases."""
 
 Listener = Callable[[Candidate, CaseId, Row | None], None]
 """Called when a case starts (row None) and when its row is written."""
@@ -57,7 +60,12 @@ class Ledger:
         return {name: round(value, 3) for name, value in {**spent, "harness": harness, "total": total}.items()}
 
 
-def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Mapping[str, Row], options: Options) -> list[CaseId]:
+def by_method_and_key(rows: Iterable[Row]) -> Rows:
+    """Rows as `missing` looks them up."""
+    return {(row.method, row.key): row for row in rows}
+
+
+def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Rows, options: Options) -> list[CaseId]:
     """The cases of a method that have no row yet, or one that should be tried anew.
 
     That is a row that was skipped for a reason that is gone, failed for a cause outside the method, or ended at a
@@ -65,7 +73,7 @@ def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Mapping[str, Ro
     """
     todo = []
     for case in cases:
-        row = rows.get(candidate.row_key(case))
+        row = rows.get((candidate.name, candidate.row_key(case)))
         if row is None or _again(row, candidate, options):
             todo.append(case)
     return todo
@@ -114,7 +122,7 @@ def run_board(
     store = RowStore(folder / "rows.jsonl")
     with store.locked():
         kept = store.repair()
-        rows = {row.key: row for row in kept}
+        rows = by_method_and_key(kept)
         work = [(c, todo) for c in candidates if (todo := missing(c, cases, rows, options))]
         if work:
             recorder = _Recorder(setting, store, folder, options, listen, kept)
@@ -124,8 +132,8 @@ def run_board(
                 recorder.run(work)
             finally:
                 recorder.record(limit)
-            rows = {row.key: row for row in store.repair()}  # also drops the rows that a retry has replaced
-    wanted = [candidate.row_key(case) for candidate in candidates for case in cases]
+            rows = by_method_and_key(store.repair())  # also drops the rows that a retry has replaced
+    wanted = [(candidate.name, candidate.row_key(case)) for candidate in candidates for case in cases]
     return [rows[key] for key in wanted if key in rows]
 
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from mrbench.core.binding import bound
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, MrbenchError, PredictionError
 from mrbench.core.row import Status
-from mrbench.core.setting import Address, Setting, bound
+from mrbench.core.setting import Address, Setting
 from mrbench.engine.worker import prediction_path, read_array, write_object
 from mrbench.io.files import write_atomically
 

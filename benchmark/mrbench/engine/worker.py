@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import psutil
 
+from mrbench.core.binding import bound
 from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, MethodSkipped, MrbenchError
 from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import find_method, find_task
 from mrbench.core.row import Status
-from mrbench.core.setting import Address, bound
+from mrbench.core.setting import Address
 from mrbench.core.specification import MethodSpec, built
 from mrbench.engine.threads import pin_loaded_libraries
 from mrbench.engine.timing import PeakMemory, Stopwatch
