@@ -33,6 +33,7 @@ from mrbench.metrics.image import (
     volume_ssim,
 )
 from mrbench.metrics.overlap import dice_per_label
+from mrbench.metrics.published import by_own_maximum
 from mrbench.tasks.files import read_prediction, write_images
 
 CEILING = 1.5
@@ -118,6 +119,11 @@ class SynthesisEvaluation(Evaluation[SynthesisInputs, SynthesisReference]):
     def ssim(self) -> tuple[float, float]:
         """3-D SSIM of the volume and of the brain, from one map."""
         return volume_ssim(*self.pair, data_range=1, mask=self.mask)
+
+    @cached_property
+    def by_slice(self) -> tuple[float, float]:
+        """PSNR and SSIM of axial slices, each image over its own maximum."""
+        return by_own_maximum(*self.pair)
 
     @property
     def cycle_mae(self) -> float | None:
@@ -216,6 +222,26 @@ MAE_WHOLE = Metric(
     "Mean absolute error over the volume.",
     compute=lambda e: mae(*e.pair),
 )
+PSNR_SLICE = Metric(
+    "psnr_slice_db",
+    "PSNR by slice",
+    "dB",
+    True,
+    (-inf, inf),
+    2,
+    "As published on IXI and BraTS: axial slices, both images over their own maxima, background in it (SynDiff).",
+    compute=lambda e: e.by_slice[0],
+)
+SSIM_SLICE = Metric(
+    "ssim_slice",
+    "SSIM by slice",
+    "",
+    True,
+    (-1, 1),
+    4,
+    "Of the same slices, 7x7 uniform window, data range 1.",
+    compute=lambda e: e.by_slice[1],
+)
 CYCLE = Metric(
     "cycle_mae",
     "cycle MAE",
@@ -241,7 +267,20 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     tracks = TRACKS
     tracks_apart = True
     input_names = ("image", "mask")
-    metrics = (PSNR, SSIM, MAE, NMSE, INFORMATION, TISSUES, PSNR_WHOLE, SSIM_WHOLE, MAE_WHOLE, CYCLE)
+    metrics = (
+        PSNR,
+        SSIM,
+        MAE,
+        NMSE,
+        INFORMATION,
+        TISSUES,
+        PSNR_WHOLE,
+        SSIM_WHOLE,
+        MAE_WHOLE,
+        PSNR_SLICE,
+        SSIM_SLICE,
+        CYCLE,
+    )
 
     def cases(self, setting: Setting) -> list[CaseId]:
         return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]
