@@ -5,6 +5,7 @@ from mrbench.api.citing import cite
 from mrbench.api.comparing import compare, compare_methods, transfer_table
 from mrbench.api.data import dataset, fetch, prepare_dataset, verify
 from mrbench.api.doctor import doctor
+from mrbench.api.merging import merge
 from mrbench.api.plugins import new
 from mrbench.api.progress import Progress, Silent
 from mrbench.api.running import QUICK_CASES, full_run, quick_workers, run
@@ -29,6 +30,7 @@ __all__ = [
     "full_run",
     "leaderboard",
     "load",
+    "merge",
     "new",
     "prepare_dataset",
     "quick_workers",
