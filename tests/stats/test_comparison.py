@@ -33,6 +33,16 @@ def test_holm_is_that_of_statsmodels(seed: int) -> None:
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1])
 
 
+def test_holm_over_all_pairs_is_that_of_scikit_posthocs() -> None:
+    import scikit_posthocs
+
+    values = np.random.default_rng(1).normal([0.5, 0.55, 0.6, 0.62], 0.05, (12, 4))
+    adjusted = scikit_posthocs.posthoc_wilcoxon(list(values.T), p_adjust="holm").to_numpy()
+    pairs = np.triu_indices(4, 1)
+    plain_p = [stats.wilcoxon(values[:, i], values[:, j]).pvalue for i, j in zip(*pairs, strict=True)]
+    np.testing.assert_allclose(holm(np.array(plain_p)), adjusted[pairs])
+
+
 def test_holm_leaves_what_is_not_known() -> None:
     np.testing.assert_array_equal(holm(np.array([np.nan, 0.5])), [np.nan, 0.5])
 

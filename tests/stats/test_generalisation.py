@@ -12,8 +12,9 @@ from mrbench.core.metric import Metric
 from mrbench.core.row import Row
 from mrbench.report.generalisation import csv, sheet, write_generalisation
 from mrbench.stats.frame import frame
-from mrbench.stats.generalisation import Training, Transfers, transfers
+from mrbench.stats.generalisation import Transfers, transfers
 from mrbench.stats.leaderboard import leaderboard
+from mrbench.stats.training import Training
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, decimals=2)
 SIMULATIONS = {"sim": "simulated k-space"}

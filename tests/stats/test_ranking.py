@@ -12,7 +12,7 @@ from tests.stats.rows import DICE, HD95
 
 from mrbench.core.metric import Metric
 from mrbench.stats.design import Design
-from mrbench.stats.ranking import RULES, Ranking, kendall_tau, ranking
+from mrbench.stats.ranking import RULES, Ranking, Scored, kendall_tau, ranking
 
 PLAIN = Design([(f"s{i}",) for i in range(12)])
 
@@ -35,6 +35,18 @@ def test_clear_methods_have_one_rank_by_every_rule_in_every_cohort() -> None:
     assert list(found.ranks.loc["a", ["rank_low", "rank_high", "p_best"]]) == [1, 1, 1]
     assert (found.rules[["tau", "tau_low", "tau_high", *RULES]] == 1).all(axis=None)
     np.testing.assert_array_equal(found.shares.loc[["a", "b", "c"]], np.eye(3))
+
+
+def test_mean_ranks_are_those_of_scikit_posthocs() -> None:
+    """Nemenyi's p-values are a function of the mean ranks alone."""
+    import scikit_posthocs
+
+    values = np.random.default_rng(4).normal([0.5, 0.52, 0.55, 0.6], 0.05, (12, 4))
+    ranks = Scored(values, PLAIN).case_ranks.mean(axis=0)
+    expected = scikit_posthocs.posthoc_nemenyi_friedman(values).to_numpy()
+    apart = np.abs(ranks[:, None] - ranks[None]) / np.sqrt(4 * 5 / (6 * 12))
+    own = stats.studentized_range.sf(apart * np.sqrt(2), 4, np.inf)
+    np.testing.assert_allclose(own[np.triu_indices(4, 1)], expected[np.triu_indices(4, 1)], atol=1e-3)
 
 
 def test_lower_is_better_turns_the_ranks() -> None:

@@ -1,0 +1,250 @@
+"""Claims held against rows: the verdict follows from the interval, and what is not fair is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.stats.rows import DICE, HD95, row
+
+from mrbench.core.errors import RequestError
+from mrbench.core.row import Row
+from mrbench.report.findings import as_json, as_markdown
+from mrbench.stats.claims import Claim, Test, parse_claims
+from mrbench.stats.findings import Finding, Line, Rows, judge
+from mrbench.stats.frame import frame
+from mrbench.stats.training import Training
+
+SUBJECTS = 12
+HOME = frozenset(f"train{i}" for i in range(20))
+
+
+def rows(method: str, mean: float, *, kind: str = "classical", n: int = SUBJECTS, **changes: Any) -> list[Row]:
+    """Dice around a mean; HD95 and CPU seconds with it."""
+    noise = np.random.default_rng(list(method.encode())).normal(0, 0.01, n)
+    weights = f"sha-{method}" if kind == "learned" else None
+    return [
+        row(
+            method,
+            case,
+            {"dice": 0.1 * np.sin(case) + mean + noise[case], "hd95_mm": 10 * (1 - mean) + noise[case]},
+            **{"kind": kind, "weights": weights, "cpu_seconds": float(np.exp(mean + noise[case])), **changes},
+        )
+        for case in range(n)
+    ]
+
+
+def board(*parts: Sequence[Row], limited: bool = False) -> Rows:
+    return Rows(frame([one for part in parts for one in part]), {"dice": DICE, "hd95_mm": HD95}, limited)
+
+
+def training(method: str, **changes: Any) -> tuple[str, Training]:
+    own = Training("d", ("t",), ("d",), f"sha-{method}", (), {"d": HOME}, 0, 20, 1000, 1000, 600, False, "one core")
+    return own.weights, replace(own, **changes)
+
+
+def asked(boards: Sequence[Rows], trainings: Sequence[tuple[str, Training]] = (), **test: Any) -> Finding:
+    options = {"boards": ("registration/t/*",), "metric": "dice", "first": ("net",), **test}
+    claim = Claim("c", "registration", "Nets are good.", "folklore", "bad nets", (Test(**options),))
+    return judge([claim], boards, dict(trainings))[0]
+
+
+def line(finding: Finding) -> Line:
+    ((own,),) = finding.lines
+    return own
+
+
+@pytest.mark.parametrize(
+    ("net", "margin", "verdict"),
+    [
+        (0.75, None, "supported"),
+        (0.65, None, "refuted"),
+        (0.70, None, "not separable"),
+        (0.75, 0.03, "supported"),
+        (0.75, 0.10, "refuted"),
+        (0.65, -0.10, "supported"),
+    ],
+)
+def test_the_interval_against_the_margin_decides(net: float, margin: float | None, verdict: str) -> None:
+    found = asked([board(rows("net", net), rows("old", 0.70))], second=("old",), margin=margin)
+    own = line(found)
+    assert found.verdict == own.verdict == verdict and own.n == SUBJECTS
+    assert own.low < own.difference < own.high and own.difference == pytest.approx(net - 0.70, abs=0.01)
+
+
+def test_lower_is_better_where_it_is() -> None:
+    found = asked([board(rows("net", 0.75), rows("old", 0.70))], second=("old",), metric="hd95_mm")
+    assert found.verdict == "supported" and line(found).difference > 0 and line(found).wins == SUBJECTS
+
+
+def test_equal_within_a_margin() -> None:
+    for within, verdict in ((0.05, "supported"), (0.001, "not separable")):
+        found = asked([board(rows("net", 0.70), rows("old", 0.70))], second=("old",), within=within)
+        assert found.verdict == verdict
+    assert asked([board(rows("net", 0.8), rows("old", 0.7))], second=("old",), within=0.05).verdict == "refuted"
+
+
+def test_a_bound_of_one_method() -> None:
+    for bounds, verdict in (
+        ({"at_least": 0.6}, "supported"),
+        ({"at_most": 0.6}, "refuted"),
+        ({"at_least": 0.6, "at_most": 0.72}, "not separable"),
+    ):
+        assert asked([board(rows("net", 0.70))], **bounds).verdict == verdict
+
+
+def test_time_is_a_ratio() -> None:
+    boards = [board(rows("net", -1.0), rows("old", 2.0))]
+    found = asked(boards, second=("old",), metric="cpu_seconds", margin=10)
+    assert found.verdict == "supported" and line(found).difference == pytest.approx(np.exp(3), rel=0.02)
+    assert asked(boards, second=("old",), metric="cpu_seconds", margin=30).verdict == "refuted"
+    mixed = [board(rows("net", -1.0, device="cuda"), rows("old", 2.0))]
+    assert "different devices" in line(asked(mixed, second=("old",), metric="cpu_seconds")).reason
+
+
+def test_the_best_of_several_has_to_be_beaten_and_to_choose_costs() -> None:
+    boards = [board(rows("net", 0.75), rows("old", 0.6), rows("old[grid=5]", 0.7))]
+    found = asked(boards, second=("old*",))
+    assert line(found).second == "old[grid=5]" and "old[grid=5] is the best of 2" in line(found).notes
+    chosen = line(asked(boards, first=("old*",), second=("net",)))
+    alone = line(asked(boards, first=("old[grid=5]",), second=("net",)))
+    assert chosen.level == 0.975 and chosen.high - chosen.low > alone.high - alone.low
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"samples": 2000}, "unequal budgets: 1,000 samples of net, 2,000 of twin"),
+        ({"samples": None, "steps": 1100}, "unequal budgets: 1,000 steps of net, 1,100 of twin"),
+        ({"samples": None, "steps": None}, "nobody knows the budget of twin"),
+        ({"ancestors": ("sha-net",)}, "share an ancestor"),
+        ({"seen": {"d": HOME - {"train0"}}}, "trained on other data (20 of d; 19 of d)"),
+        ({"extra_subjects": 9}, "trained on other data (20 of d; 20 of d + 9 more)"),
+        ({"seen": {"d": HOME | {"s3"}}}, "twin has been trained on s3 of this board"),
+    ],
+)
+def test_what_is_not_fair_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    boards = [board(rows("net", 0.75, kind="learned"), rows("twin", 0.70, kind="learned"))]
+    fair = asked(boards, [training("net"), training("twin")], second=("twin",))
+    assert fair.verdict == "supported"
+    found = asked(boards, [training("net"), training("twin", **changes)], second=("twin",))
+    assert found.verdict == "refused" and reason in line(found).reason
+
+
+def test_a_common_ancestor_is_refused_and_one_set_of_weights_is_not() -> None:
+    boards = [board(rows("net", 0.75, kind="learned"), rows("twin", 0.70, kind="learned"))]
+    both = [training("net", ancestors=("old",)), training("twin", ancestors=("old",))]
+    assert "share an ancestor" in line(asked(boards, both, second=("twin",))).reason
+    same = [board(rows("net", 0.75, kind="learned"), rows("net[steps=4]", 0.8, kind="learned", weights="sha-net"))]
+    assert asked(same, [training("net")], first=("net[steps=4]",), second=("net",)).verdict == "supported"
+
+
+def test_other_ways_to_hold_a_budget_equal() -> None:
+    boards = [board(rows("net", 0.75, kind="learned"), rows("twin", 0.70, kind="learned"))]
+
+    def verdict(budget: str, **changes: Any) -> str:
+        pair = [training("net", flat=True), training("twin", **{"samples": 5000, "steps": 5000, **changes})]
+        return asked(boards, pair, second=("twin",), budget=budget).verdict
+
+    assert verdict("seconds") == "supported" and verdict("seconds", seconds=900) == "refused"
+    assert verdict("seconds", hardware="a GPU") == "refused"
+    assert verdict("flat") == "refused" and verdict("flat", flat=True) == "supported"
+
+
+def test_weights_without_a_manifest_are_refused() -> None:
+    boards = [board(rows("net", 0.75, kind="learned"), rows("old", 0.70))]
+    assert "no manifest at hand" in line(asked(boards, second=("old",))).reason
+
+
+def test_strangers_are_strangers() -> None:
+    away = [
+        board(rows("net", 0.75, kind="learned", dataset=name), rows("old", 0.70, dataset=name))
+        for name in ("d", "elsewhere", "grandparent")
+    ]
+    own = [training("net", ancestry=("d", "grandparent"))]
+    found = asked(away, own, second=("old",), strangers=True)
+    assert [(one.board, one.verdict) for one in found.lines[0]] == [
+        ("registration/t/elsewhere", "supported"),
+        ("registration/t/grandparent", "refused"),
+    ]
+    assert line(asked(away[:1], own, second=("old",), strangers=True)).verdict == "not tested here"
+
+
+def of_split(split: str, rows: Sequence[Row]) -> list[Row]:
+    return [replace(one, split=split, subjects=[f"{split}-{one.case}"]) for one in rows]
+
+
+def test_a_leak_is_what_classical_methods_do_not_gain() -> None:
+    def both(gain: float) -> list[Rows]:
+        test = [rows("net", 0.7, kind="learned"), rows("old", 0.65), rows("older", 0.60)]
+        train = [rows("net", 0.7 + gain, kind="learned"), rows("old", 0.66), rows("older", 0.61)]
+        return [board(*(of_split("test", own) for own in test)), board(*(of_split("train", own) for own in train))]
+
+    assert asked(both(0.2), [training("net")], than_split="train").verdict == "supported"
+    assert asked(both(-0.2), [training("net")], than_split="train").verdict == "refuted"
+    assert "no board" in line(asked(both(0)[:1], [training("net")], than_split="train")).reason
+
+
+def test_what_is_not_there_is_not_tested() -> None:
+    full = board(rows("net", 0.75), rows("old", 0.70))
+    assert line(asked([], second=("old",))).reason == "there is no such board"
+    assert line(asked([full], second=("ants*",))).reason == "it has no row of ants*"
+    few = asked([board(rows("net", 0.75, n=4), rows("old", 0.70, n=4))], second=("old",))
+    assert few.verdict == "not tested here" and "4 subjects are too few" in line(few).reason
+    failed = [*rows("old", 0.7)[:-1], row("old", SUBJECTS - 1, None)]
+    assert "old failed on 1" in line(asked([board(rows("net", 0.75), failed)], second=("old",))).notes
+    with pytest.raises(RequestError, match="claim c asks for dise, which is no metric"):
+        asked([full], second=("old",), metric="dise")
+
+
+def test_boards_and_tests_together() -> None:
+    good = board(rows("net", 0.75), rows("old", 0.70))
+    bad = board(rows("net", 0.65, dataset="e"), rows("old", 0.70, dataset="e"))
+    assert asked([good, bad], second=("old",)).verdict == "in part"
+    tests = [
+        Test(("registration/t/d",), "dice", ("net",), ("old",)),
+        Test(("registration/t/e",), "dice", ("net",), ("old",)),
+    ]
+    claim = Claim("c", "registration", "Nets are good.", "folklore", "bad nets", tuple(tests))
+    assert judge([claim], [good, bad], {})[0].verdict == "refuted"
+    assert judge([claim], [good], {})[0].verdict == "in part"
+
+
+def test_words_and_numbers() -> None:
+    rows_of_two = (rows("net", 0.75, simulated=True), rows("old", 0.70, simulated=True))
+    found = asked([board(*rows_of_two, limited=True)], second=("old",))
+    page = as_markdown([found], {"registration": {"dice": DICE}})
+    assert "**Supported, on simulated data alone.** Source: folklore. Would be refuted by: bad nets." in page
+    assert "Dice of `net` 0.7" in page and "better on 12 of 12. (simulated; asked for: more than 0" in page
+    (told,) = as_json([found])["findings"]
+    assert told["verdict"] == "supported" and told["simulated"]
+    assert told["tests"][0]["lines"][0]["low"] > 0 and told["tests"][0]["at_most"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tests": []}, "has no"),
+        ({"sauce": "x"}, "unknown key in claim c of f.toml 'sauce': did you mean 'source'"),
+        ({"tests": [{"boards": "b", "metric": "dice", "first": "net"}]}, "give one of them"),
+        ({"tests": [{"boards": "b", "metric": "dice", "first": "net", "second": "o", "margin": "x"}]}, "are numbers"),
+        (
+            {"tests": [{"boards": "b", "metric": "dice", "first": "n", "second": "o", "budget": "tea"}]},
+            "unknown budget",
+        ),
+        ({"tests": [{"metric": "dice", "first": "net"}]}, "lacks boards"),
+    ],
+)
+def test_claims_that_are_wrong_say_so(change: dict[str, Any], message: str) -> None:
+    own = {"id": "c", "task": "registration", "claim": "x", "source": "y", "refuted_by": "z"}
+    good = {**own, "tests": [{"boards": "b", "metric": "dice", "first": "net", "second": "old"}]}
+    assert parse_claims({"claims": [good]}, "f.toml")[0].tests[0].first == ("net",)
+    with pytest.raises(RequestError, match=message):
+        parse_claims({"claims": [{**good, **change}]}, "f.toml")
+    with pytest.raises(RequestError, match="two claims of one id"):
+        parse_claims({"claims": [good, good]}, "f.toml")
+    with pytest.raises(RequestError, match=r"holds no \[\[claims\]\]"):
+        parse_claims({}, "f.toml")
