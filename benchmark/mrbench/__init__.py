@@ -14,7 +14,21 @@ from typing import TYPE_CHECKING, Any
 from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 
 if TYPE_CHECKING:
-    from mrbench.api import compare, dataset, export, figure, leaderboard, load, rebuild, run, score, table, train, tune
+    from mrbench.api import (
+        compare,
+        dataset,
+        export,
+        figure,
+        findings,
+        leaderboard,
+        load,
+        rebuild,
+        run,
+        score,
+        table,
+        train,
+        tune,
+    )
     from mrbench.cli.progress import progress_bar
     from mrbench.core.binding import bind
 
@@ -30,6 +44,7 @@ _LAZY = {
             "dataset",
             "export",
             "figure",
+            "findings",
             "leaderboard",
             "load",
             "rebuild",
@@ -55,6 +70,7 @@ __all__ = [
     "dataset",
     "export",
     "figure",
+    "findings",
     "leaderboard",
     "load",
     "method",

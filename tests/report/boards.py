@@ -13,6 +13,7 @@ from mrbench.core.row import Row
 from mrbench.core.task import Task
 from mrbench.report.pictures import Pictures, Shot, View
 from mrbench.report.report import Facts, Report
+from mrbench.stats.training import Training
 
 CASES = 14
 LONG = "voxelmorph[diffeomorphic=true,instance_steps=40,weights=ixi-hh-2mm.singlecoil-4x+singlecoil-8x]"
@@ -114,4 +115,9 @@ def report(made: list[Row] | None = None, shown: Pictures | None = None, **facts
             **facts,
         }
     )
-    return Report.from_rows(rows() if made is None else made, Toy(), facts=about, pictures=shown)
+    own = Report.from_rows(rows() if made is None else made, Toy(), facts=about, pictures=shown)
+    return replace(own, trainings={"w" * 64: training(40)})
+
+
+def training(subjects: int, weights: str = "w" * 64) -> Training:
+    return Training("toy_data", ("inter-subject",), weights=weights, train_subjects=subjects, seconds=7200)

@@ -51,7 +51,7 @@ def test_the_page_asks_for_nothing_and_stays_small(folder: Path) -> None:
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!data:)", html) and not re.search(r"https?://", html)
     assert "Content-Security-Policy" in html and "default-src 'none'" in html
     assert len(html) < 3_000_000
-    assert html.count("<figure") == 7 and html.count("data:image/svg+xml;base64,") == 6
+    assert html.count("<figure") == 8 and html.count("data:image/svg+xml;base64,") == 7
 
 
 def test_the_page_says_data_protocol_runs_failures_and_comparisons(folder: Path) -> None:

@@ -6,11 +6,13 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mrbench.core.errors import RequestError
 from mrbench.report.figures import figure, kinds, style
+from mrbench.report.figures.break_even import pays_after
 from mrbench.report.figures.by_structure import share
 from mrbench.report.figures.quality_time import apart, pareto_front
 from mrbench.report.names import fold
@@ -19,11 +21,22 @@ from mrbench.report.report import Report
 from tests.report import boards
 from tests.report.boards import HOSTILE, LONG
 
-KINDS = ("by-structure", "distribution", "panels", "quality-time", "rank-stability", "significance", "spread")
+KINDS = (
+    "break-even",
+    "by-structure",
+    "distribution",
+    "panels",
+    "quality-time",
+    "rank-stability",
+    "significance",
+    "spread",
+)
 
 
 def test_figures_are_what_lies_in_the_folder(report: Report) -> None:
-    assert tuple(kinds()) == KINDS and all(module.applies(report) and module.title for module in kinds().values())
+    assert tuple(kinds()) == (*KINDS, "training-size")
+    assert all(kinds()[name].applies(report) and kinds()[name].title for name in KINDS)
+    assert not kinds()["training-size"].applies(report)  # its weights are of one size of training set
 
 
 @pytest.mark.parametrize("width", [3.4, 7.0])
@@ -104,6 +117,38 @@ def test_what_a_board_cannot_draw_is_said() -> None:
         figure(bare, "distribution", metric="psnr")
     with pytest.raises(RequestError, match=r"cannot be 0\.5 inches wide"):
         figure(bare, "distribution", width=0.5)
+
+
+def test_training_is_paid_for_where_the_lines_cross() -> None:
+    network = pd.Series({"seconds": 1.0, "training": 900.0})
+    assert pays_after(network, pd.Series({"seconds": 10.0})) == 100
+    assert pays_after(network, pd.Series({"seconds": 1.0})) == np.inf
+    made = boards.rows((LONG, "elastix[grid_mm=10]"), cases=6)
+    fast = [replace(one, cpu_seconds=2.0) if one.method == LONG else replace(one, cpu_seconds=50.0) for one in made]
+    drawn = figure(boards.report(fast), "break-even")
+    words = " ".join(text.get_text().replace("\n", " ") for text in drawn.legends[0].get_texts())
+    assert "2 s a case, training 2 h" in words and "paid after 150 cases against elastix[grid_mm=10]" in words
+    unknown = replace(boards.report(fast), trainings={})
+    with pytest.raises(RequestError, match="has nothing that the figure break-even shows"):
+        figure(unknown, "break-even")
+
+
+def test_quality_against_the_size_of_the_training_set() -> None:
+    elastix = boards.rows(("elastix[grid_mm=10]",), cases=6)
+    made = [
+        replace(one, method=f"net[weights={size}]", weights=str(size), kind="learned")
+        for size in (10, 80)
+        for one in boards.rows((LONG,), cases=6)
+        if one.method == LONG
+    ]
+    own = replace(
+        boards.report([*made, *elastix]),
+        trainings={str(size): boards.training(size, str(size)) for size in (10, 80)},
+    )
+    drawn = figure(own, "training-size")
+    assert [label.get_text() for label in drawn.axes[0].get_xticklabels()] == ["10", "80"]
+    texts = " ".join(text.get_text().replace("\n", "") for text in drawn.legends[0].get_texts())
+    assert "elastix[grid_mm=10]" in texts and "inter-subject" in texts
 
 
 def test_pareto_front_by_hand() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mrbench.api.trainings import trainings
+from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_task, is_file
@@ -18,8 +20,8 @@ from mrbench.core.setting import Setting
 from mrbench.engine.provenance import facts_of, read_runs
 from mrbench.engine.store import RowStore
 from mrbench.engine.worker import prediction_path
-from mrbench.report.board import write_board
-from mrbench.report.figures import figure as drawn
+from mrbench.report.board import write_board, write_index
+from mrbench.report.page import FILE as PAGE
 from mrbench.report.pictures import FILE as PICTURES
 from mrbench.report.pictures import load as pictures
 from mrbench.report.pictures import update
@@ -28,9 +30,10 @@ from mrbench.report.report import Facts, Report
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
+from mrbench.stats.matching import without_weights
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 RESULTS = Path("mrbench-results")
@@ -130,23 +133,27 @@ def publish(
         notes=tuple(notes),
         runs=Facts.recorded(rows, runs_of(folder)).runs,
     )
-    report = Report.from_rows(rows, setting.task, facts=facts)
+    report = _with_trainings(Report.from_rows(rows, setting.task, facts=facts))
     if figures:
         cases = {case.id: case for case in setting.all_cases}
         report = update(
-            folder / PICTURES, report, setting.task, lambda case: setting.load(cases[case]), _cached_prediction
+            folder / PICTURES, report, setting.task, lambda case: setting.load(cases[case]), cached_prediction
         )
     page = write_board(folder, report, figures=figures, force=force)
+    if page is not None:
+        root = Path(*folder.parts[: len(folder.parts) - len(setting.folder.parts)])
+        write_index(root, sorted([*root.glob(f"*/*/*/{PAGE}"), *root.glob(f"*/*/*/*/{PAGE}")]))
     return Board(folder, rows, report, page, older, interrupted)
 
 
-def _cached_prediction(name: str) -> np.ndarray | None:
+def cached_prediction(name: str) -> np.ndarray | None:
+    """The prediction of that name, or None where it is not in the cache of this machine."""
     path = prediction_path(name)
     return np.load(path) if path.is_file() else None
 
 
 def report_of(folder: Path | str) -> Report:
-    """What tables and figures of a board are made from: its rows, run.json and pictures.npz, and nothing else.
+    """What tables and figures of a board are made from: its rows, run.json, pictures.npz and manifests of weights.
 
     Raises
     ------
@@ -164,7 +171,14 @@ def report_of(folder: Path | str) -> Report:
     if is_file(task):  # a file of results must not choose what is imported
         raise RequestError(f"{folder} is of {task}, a Python file, which only `mrbench run` imports; run it again.")
     facts = Facts.recorded(rows, runs)
-    return Report.from_rows(rows, find_task(task), facts=facts, pictures=pictures(folder / PICTURES))
+    return _with_trainings(Report.from_rows(rows, find_task(task), facts=facts, pictures=pictures(folder / PICTURES)))
+
+
+def _with_trainings(report: Report) -> Report:
+    """Add what the manifests of its learned methods tell."""
+    learned = report.summary.index[report.summary["kind"] == "learned"]
+    names = {without_weights(str(name)).partition("[")[0] for name in learned}
+    return replace(report, trainings=trainings(report.task, names)) if names else report
 
 
 def table(board: Path | str | Report, **options: Any) -> str:
@@ -178,20 +192,6 @@ def table(board: Path | str | Report, **options: Any) -> str:
         ``layout``.
     """
     return rendered(board if isinstance(board, Report) else report_of(board), **options)
-
-
-def figure(board: Path | str | Report, kind: str, **options: Any) -> Figure:
-    """Draw a figure of a board.
-
-    Parameters
-    ----------
-    board : Report, or path to the folder of a board
-    kind : str
-        See `mrbench.report.figures.kinds`.
-    **options
-        As of `mrbench.report.figures.figure`: ``methods``, ``width``, and the figure's own.
-    """
-    return drawn(board if isinstance(board, Report) else report_of(board), kind, **options)
 
 
 def load(folder: Path | str) -> pd.DataFrame:
@@ -245,6 +245,28 @@ def runs_of(folder: Path) -> Mapping[str, Any]:
 def recorded_dataset(folder: Path, row: Row) -> str:
     """What the dataset of a row was asked for as: its name, or the folder that run.json recorded."""
     return str(runs_of(folder).get(row.run, {}).get("dataset", row.dataset))
+
+
+def bound_again(board: Path) -> tuple[Setting, list[Row]]:
+    """The setting and the rows of a board, those of its last protocol.
+
+    Raises
+    ------
+    RequestError
+        If the folder is no board, or one of a task or dataset in a Python file.
+    """
+    rows = RowStore(board / ROWS).read()
+    if not rows:
+        raise RequestError(f"{board} has no {ROWS} with rows; give the folder of a board.")
+    last = rows[-1]
+    record = runs_of(board).get(last.run, {})
+    task, dataset = str(record.get("task", last.task)), str(record.get("dataset", last.dataset))
+    for name in (task, dataset):  # a file of results must not choose what is imported
+        if is_file(name):
+            raise RequestError(f"{board} is of {name}, a Python file, which only `mrbench run` imports.")
+    setting = bind(task, dataset, last.track, last.split, last.seed)
+    facts = (setting.protocol.hash, setting.dataset.fingerprint)
+    return setting, [row for row in rows if (row.protocol, row.fingerprint) == facts]
 
 
 def rebuild(folder: Path | str) -> Board:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from mrbench.api.boards import ROWS, leaderboard, load, of_one_protocol
+from mrbench.api.trainings import trainings
 from mrbench.core.errors import RequestError
-from mrbench.core.registry import dataset_names, find_dataset, find_method, find_task, method_names
-from mrbench.core.task import Task
-from mrbench.core.weights import weights_folder
+from mrbench.core.registry import dataset_names, find_dataset, find_task
 from mrbench.engine.store import RowStore
 from mrbench.report.generalisation import write_generalisation
 from mrbench.stats.frame import frame
-from mrbench.stats.generalisation import Training, transfers
+from mrbench.stats.generalisation import transfers
 from mrbench.stats.pair import Pair, pair
 from mrbench.stats.side_by_side import SideBySide, side_by_side
-from mrbench.training.ancestry import ancestry_datasets
 
 
 def compare(first: Path | str, second: Path | str) -> tuple[SideBySide, pd.DataFrame, pd.DataFrame]:
@@ -73,21 +69,7 @@ def transfer_table(folder: Path | str) -> Path:
         for name, representations in dataset_names().items()
         if task.representation in representations
     }
-    table = transfers(frame(rows), _trainings(task), task.primary, simulations).table
+    table = transfers(frame(rows), trainings(task.name), task.primary, simulations).table
     if table.empty:
         raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
     return write_generalisation(folder, task.name, task.primary, table)
-
-
-def _trainings(task: Task[Any, Any]) -> dict[str, Training]:
-    """What the shipped weights of a task were trained on, by their sha256."""
-    known = {}
-    for name in method_names(task.name):
-        method = find_method(name, task.name)
-        if method.takes_weights:
-            for path in weights_folder(method).glob("*.json"):
-                manifest = json.loads(path.read_text())
-                known[manifest["sha256"]] = Training(
-                    manifest["dataset"], tuple(manifest["tracks"]), ancestry_datasets(manifest)
-                )
-    return known

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from mrbench.api.boards import RESULTS, ROWS, Board, publish, runs_of, shown_rows
+from mrbench.api.boards import RESULTS, ROWS, Board, bound_again, publish, shown_rows
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
 from mrbench.core.case import Case, CaseId
 from mrbench.core.digest import hash_of
 from mrbench.core.errors import DataError, PredictionError, RequestError, unknown_name
-from mrbench.core.registry import is_file
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.engine.provenance import facts_of, record_run
@@ -274,7 +273,7 @@ def export(
     RequestError
         If the folder is no board, or a method or a format is unknown, or no prediction is in the cache.
     """
-    setting, rows = _bound_again(Path(board))
+    setting, rows = bound_again(Path(board))
     form = _writer(format, setting.task.holds)
     names = list(dict.fromkeys(row.method for row in rows))
     if unknown := [method for method in methods if method not in names]:
@@ -295,22 +294,6 @@ def export(
         form.write(path, array[0] if setting.task.holds == "image" and array.ndim == 4 else array, grid)
         written[row.method] += 1
     return written
-
-
-def _bound_again(board: Path) -> tuple[Setting, list[Row]]:
-    """The setting and the rows of a board, those of its last protocol."""
-    rows = RowStore(board / ROWS).read()
-    if not rows:
-        raise RequestError(f"{board} has no {ROWS} with rows; give the folder of a board.")
-    last = rows[-1]
-    record = runs_of(board).get(last.run, {})
-    task, dataset = str(record.get("task", last.task)), str(record.get("dataset", last.dataset))
-    for name in (task, dataset):  # a file of results must not choose what is imported
-        if is_file(name):
-            raise RequestError(f"{board} is of {name}, a Python file, which only `mrbench run` imports.")
-    setting = bind(task, dataset, last.track, last.split, last.seed)
-    facts = (setting.protocol.hash, setting.dataset.fingerprint)
-    return setting, [row for row in rows if (row.protocol, row.fingerprint) == facts]
 
 
 def _writer(name: str | None, holds: str) -> Format:

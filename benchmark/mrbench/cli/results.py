@@ -1,9 +1,9 @@
-"""`mrbench report`, `table`, `figure`, `index` and `compare`: what is made from rows."""
+"""`mrbench report`, `table`, `figure`, `view`, `index`, `compare` and `findings`: what is made from rows."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,11 +22,13 @@ def add_to(app: typer.Typer) -> None:
         table
     )
     app.command(epilog="Example: mrbench figure BOARD distribution --width 3.4 --out dice.pdf")(figure)
+    app.command(epilog="Example: mrbench view mrbench-results/registration/inter-subject/icbm-sim --case worst")(view)
     app.command(epilog="Example: mrbench index mrbench-results")(index)
     app.command(
         epilog="Example: mrbench compare results/denoising/rician-10/ixi-hh-2mm "
         "results/denoising/rician-10/ixi-hh-2mm/train --out comparison"
     )(compare)
+    app.command(epilog="Example: mrbench findings results --page docs/findings.md")(findings)
 
 
 def show(console: Console, board: Board) -> None:
@@ -105,24 +107,44 @@ def figure(
     folder: Folder,
     kind: Annotated[
         str,
-        typer.Argument(help="distribution, quality-time, by-structure, significance, rank-stability, panels, spread."),
+        typer.Argument(
+            help="break-even, by-structure, distribution, panels, quality-time, rank-stability, significance, "
+            "spread, training-size."
+        ),
     ],
     methods: Methods = None,
     width: Annotated[float | None, typer.Option(help="Inches: 3.4 is a column, 7 a page.")] = None,
     metric: Annotated[str | None, typer.Option(help="Default: the one that ranks.")] = None,
     case: Annotated[
-        str | None, typer.Option(help="Of panels: median, worst, or a case whose pictures were kept.")
+        str | None, typer.Option(help="Of panels: median, worst, or a case whose predictions are in the cache.")
     ] = None,
+    slice: Annotated[int | None, typer.Option(min=0, help="Of panels: the slice or frame; needs the cache.")] = None,
     out: Annotated[Path | None, typer.Option(help="File; its ending is the format. Default: KIND.pdf.")] = None,
 ) -> None:
     """Draw a figure of a board at the width that it is printed at."""
     from mrbench import api
     from mrbench.report.figures import written
 
-    options = {name: value for name, value in {"metric": metric, "case": case}.items() if value is not None}
+    options: dict[str, Any] = {} if metric is None else {"metric": metric}
     path = out or Path(f"{kind}.pdf")
-    written(path, lambda: api.figure(folder, kind, methods=methods, width=width, **options))
+    written(path, lambda: api.figure(folder, kind, case=case, slice=slice, methods=methods, width=width, **options))
     typer.echo(f"wrote {path}")
+
+
+def view(
+    folder: Folder,
+    methods: Annotated[
+        list[str] | None, typer.Option("--methods", "-m", help="Only this method; repeat. Default: the best four.")
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option(help="median, worst, or a case whose predictions are in the cache.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("volumes.html"),
+) -> None:
+    """Write one page with whole volumes of a case, to look through in three planes; it works offline."""
+    from mrbench import api
+
+    typer.echo(f"wrote {api.view(folder, out, case=case, methods=methods or ())}")
 
 
 def index(
@@ -163,3 +185,36 @@ def compare(
     shown.sheet.show(console)
     if out is not None:
         console.print(f"wrote {escape(str(write_comparison(out, shown)))}", soft_wrap=True)
+
+
+def findings(
+    folder: Annotated[Path, typer.Argument(help="Folder with boards, at any depth.")] = Path("results"),
+    claims: Annotated[
+        Path | None, typer.Option(help="TOML file of claims; default: those of the field, which ship.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only the claim of this id; repeat. Nothing is written.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Page to write; default: findings.md in the folder.")] = None,
+    data: Annotated[Path | None, typer.Option(help="JSON to write; default: findings.json in the folder.")] = None,
+) -> None:
+    """Hold claims of the field against the rows of boards: supported, refuted, not separable, or not tested here.
+
+    Refuses what would not be fair: unequal budgets of training, shared ancestors, weights that have seen the subjects.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from mrbench import api
+    from mrbench.report.findings import verdict_of
+
+    console = Console()
+    told = api.findings(folder, claims=claims, only=only or ())
+    for finding in told:
+        console.print(f"[bold]{escape(verdict_of(finding))}[/]: {escape(finding.claim.claim)}", soft_wrap=True)
+        for line in dict.fromkeys(one.reason for own in finding.lines for one in own if one.verdict == "refused"):
+            console.print(f"  {escape(line)}", soft_wrap=True)
+    if not only:
+        paths = page or folder / "findings.md", data or folder / "findings.json"
+        api.write_findings(told, *paths)
+        console.print(f"wrote {escape(str(paths[0]))} and {escape(str(paths[1]))}", soft_wrap=True)

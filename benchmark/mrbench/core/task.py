@@ -216,6 +216,14 @@ class Task(ABC, Generic[Inputs, Reference]):
         known = {name: float(value) for name, value in values.items() if value is not None and not isnan(value)}
         return Scores(known, self.details(evaluation))
 
+    def slices(self, case: Case[Inputs, Reference]) -> int:
+        """How many slices or frames of a case `picture` can show; 0 where it shows no single one."""
+        return 0
+
+    def plane(self, case: Case[Inputs, Reference]) -> int:
+        """Axis that a picture cuts across."""
+        return 0
+
     @abstractmethod
-    def picture(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Picture:
-        """Return the images that a panel shows."""
+    def picture(self, case: Case[Inputs, Reference], prediction: np.ndarray, index: int | None = None) -> Picture:
+        """Return the images that a panel shows; of the slice ``index``, below `slices`, or of the task's choice."""

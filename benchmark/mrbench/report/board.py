@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,15 +60,22 @@ def write_board(folder: Path, report: Report, *, figures: bool = True, force: bo
     return page if current else None
 
 
-def write_index(folder: Path) -> Path:
+def write_index(folder: Path, pages: Sequence[Path] | None = None) -> Path:
     """Write one page with a line for each board below a folder, from what their pages say of themselves.
+
+    Parameters
+    ----------
+    folder : Path
+    pages : sequence of Path, optional
+        Of boards; default: every one below the folder, at any depth.
 
     Raises
     ------
     RequestError
         If there is no page of a board below the folder.
     """
-    cards = [(path, found) for path in sorted(folder.rglob(PAGE)) if (found := _card(path)) is not None]
+    known = sorted(folder.rglob(PAGE)) if pages is None else pages
+    cards = [(path, found) for path in known if (found := _card(path)) is not None]
     if not cards:
         raise RequestError(f"{folder} has no boards with a {PAGE}; run boards, or report them, first.")
     boards = [{**card, "address": _address(path.relative_to(folder))} for path, card in cards]

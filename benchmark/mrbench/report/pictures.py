@@ -66,6 +66,8 @@ class Shot:
         How much larger than a single slice it should be shown.
     keys : mapping of str to str
         Of each method, the name of the prediction that is shown.
+    index : int or None
+        The slice, where somebody chose it.
     """
 
     case: str
@@ -76,6 +78,7 @@ class Shot:
     compared: str = ""
     scale: float = 1.0
     keys: Mapping[str, str] = field(default_factory=dict)
+    index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ def collect(
     cases: Mapping[str, Case],
     predictions: Mapping[str, Iterable[tuple[str, np.ndarray]]],
     keys: Mapping[tuple[str, str], str] | None = None,
+    index: int | None = None,
 ) -> Pictures:
     """Ask the task for the pictures of some cases.
 
@@ -161,13 +165,15 @@ def collect(
         By label: methods with their checked predictions; read one at a time, so a generator keeps memory small.
     keys : mapping, optional
         From method and case to the name of its prediction.
+    index : int, optional
+        The slice; default: the task's choice.
     """
     shots = {}
     for label, case in cases.items():
         views: dict[str, View] = {}
         first: Picture | None = None
         for method, prediction in predictions.get(label, ()):
-            picture = task.picture(case, prediction)
+            picture = task.picture(case, prediction) if index is None else task.picture(case, prediction, index)
             first = first or picture
             grid = None if picture.grid is None else picture.grid[:, ::GRID_STEP, ::GRID_STEP].astype(np.float32)
             views[method] = View(_float(picture.prediction), _float(picture.difference), grid)
@@ -183,6 +189,7 @@ def collect(
             first.compared,
             first.scale,
             known,
+            index,
         )
     return Pictures(shots)
 

@@ -16,6 +16,7 @@ from mrbench.report.caption import Caption, caption, subject_notes
 from mrbench.report.pictures import Pictures
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
+from mrbench.stats.training import Training
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Report:
         The shown slices; empty where none were kept.
     predictions : mapping
         From method and case to the name of the prediction that the row scored.
+    trainings : mapping of str to Training
+        What the weights on the board have been through, by their sha256; empty where no manifest is at hand.
     """
 
     task: str
@@ -104,6 +107,7 @@ class Report:
     spread: str | None = None
     pictures: Pictures = field(default_factory=Pictures, repr=False)
     predictions: Mapping[tuple[str, str], str | None] = field(default_factory=dict, repr=False)
+    trainings: Mapping[str, Training] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_rows(

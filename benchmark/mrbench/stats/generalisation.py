@@ -11,6 +11,7 @@ import pandas as pd
 from mrbench.core.metric import Metric
 from mrbench.stats.leaderboard import leaderboard
 from mrbench.stats.matching import without_weights
+from mrbench.stats.training import Training
 
 COLUMNS = (
     "method",
@@ -24,27 +25,6 @@ COLUMNS = (
     "high",
     "loss",
 )
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a set of weights was trained on, as its manifest says.
-
-    Attributes
-    ----------
-    dataset : str
-        Of the last training.
-    tracks : tuple of str
-    ancestry : tuple of str
-        Datasets of every training that these weights descend from, their own included.
-    """
-
-    dataset: str
-    tracks: tuple[str, ...]
-    ancestry: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.dataset}, {' + '.join(self.tracks)}"
 
 
 @dataclass(frozen=True)

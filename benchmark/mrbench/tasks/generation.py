@@ -286,7 +286,7 @@ class Generation(Task[GenerationInputs, GenerationReference]):
             f"{held_out.max():.3f} at the highest; MS-SSIM of pairs {known['pair_ms_ssim_real']:.3f}.",
         ]
 
-    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+    def picture(self, case: Case, prediction: np.ndarray, index: int | None = None) -> Picture:
         """Samples, each with the training slices most like it; the difference is the sample less each of them."""
         training = case.reference.training
         new, real = (_with_nearest(images.clip(0, 1), training) for images in (prediction, case.reference.held_out))

@@ -333,14 +333,23 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         low, high, mean = min(found.values()), max(found.values()), sum(found.values()) / len(found)
         return [*said, f"True acceleration {mean:.2f} on average ({low:.2f} to {high:.2f})."]
 
-    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+    def slices(self, case: Case) -> int:
+        return len(case.inputs.kspace)
+
+    def picture(self, case: Case, prediction: np.ndarray, index: int | None = None) -> Picture:
         middle = len(prediction) // 2
-        crop = case.reference.crop
-        zero_filled = centre_crop(root_sum_of_squares(to_image(case.inputs.kspace[middle])), crop)
+        place = middle if index is None else index
+
+        def zero_filled(frame: int) -> np.ndarray:
+            image = root_sum_of_squares(to_image(case.inputs.kspace[frame]))
+            return centre_crop(image, case.reference.crop)
+
         target = case.reference.magnitude
-        reference = zero_filled if target is None else target[middle]
-        top = float(np.percentile(reference, 99.5))  # the brightest pixels, fat and vessels, would darken the rest
-        images = [image / top for image in (reference, zero_filled, prediction[middle])]
+        source = zero_filled(place)
+        reference = source if target is None else target[place]
+        scale = reference if place == middle else zero_filled(middle) if target is None else target[middle]
+        top = float(np.percentile(scale, 99.5))  # the brightest pixels, fat and vessels, would darken the rest
+        images = [image / top for image in (reference, source, prediction[place])]
         names = ("zero-filled, no reference" if target is None else "reference", "zero-filled")
         return Picture(images[0], images[1], images[2], images[2] - images[0], names=names)
 

@@ -207,9 +207,14 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
             return [UNLABELLED]
         return []
 
-    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
-        middle = case.inputs.fixed.shape[0] // 2
-        warped = warp(case.inputs.moving, prediction, order=1)[middle]
+    def slices(self, case: Case) -> int:
+        return len(case.inputs.fixed)
+
+    def picture(self, case: Case, prediction: np.ndarray, index: int | None = None) -> Picture:
+        middle = case.inputs.fixed.shape[0] // 2 if index is None else index
+        slab = prediction[:, middle : middle + 1].astype(np.float64)
+        slab[0] += middle  # a field of one slice, which lies there
+        warped = warp(case.inputs.moving, slab, order=1)[0]
         fixed, moving = case.inputs.fixed[middle], case.inputs.moving[middle]
         plane = np.indices(fixed.shape) + prediction[1:, middle]
         return Picture(fixed, moving, warped, warped - fixed, plane, ("fixed", "moving"))

@@ -248,17 +248,17 @@ class Restoration(Task[Any, RestorationReference]):
             "foreground": "labels, or else mask, or else the head",
         }
 
-    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
-        target = case.reference.volume
-        axis, middle = self.plane(case), [size // 2 for size in target.shape]
-        planes = [image.take(middle[axis], axis) for image in (target, self.shown_input(case), prediction)]
-        top = float(np.percentile(planes[0], 99.5)) or 1.0
+    def slices(self, case: Case) -> int:
+        return int(case.reference.volume.shape[self.plane(case)])
+
+    def picture(self, case: Case, prediction: np.ndarray, index: int | None = None) -> Picture:
+        target, axis = case.reference.volume, self.plane(case)
+        middle = target.shape[axis] // 2
+        place = middle if index is None else index
+        planes = [image.take(place, axis) for image in (target, self.shown_input(case), prediction)]
+        top = float(np.percentile(target.take(middle, axis), 99.5)) or 1.0  # one scale for all slices
         reference, source, shown = (plane / top for plane in planes)
         return Picture(reference, source, shown, shown - reference, names=("reference", "input"))
-
-    def plane(self, case: Case) -> int:
-        """Axis that a panel cuts across."""
-        return 0
 
     @abstractmethod
     def shown_input(self, case: Case) -> np.ndarray:

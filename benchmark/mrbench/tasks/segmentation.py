@@ -315,9 +315,13 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
             medians_of.append(f"{method} {' / '.join(medians)}, {' / '.join(distances)} mm")
         return [f"Medians of Dice and HD95, whole / core / enhancing: {'; '.join(medians_of)}."] if medians_of else []
 
-    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
+    def slices(self, case: Case) -> int:
+        return len(case.reference.labels)
+
+    def picture(self, case: Case, prediction: np.ndarray, index: int | None = None) -> Picture:
         area = (case.reference.labels > 0).sum(axis=(1, 2))
-        middle = int(area.argmax()) if area.any() else len(area) // 2
+        largest = int(area.argmax()) if area.any() else len(area) // 2
+        middle = largest if index is None else index
         reference, labels = (image[middle] / HIGHEST_LABEL for image in (case.reference.labels, prediction))
         flair = case.inputs.images[CONTRASTS.index("FLAIR"), middle]
         source = np.clip((flair + 2) / 6, 0, 1) * case.inputs.mask[middle]

@@ -341,8 +341,11 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     def details(self, evaluation: SynthesisEvaluation) -> Mapping[str, Any]:
         return {"megavoxels": evaluation.target.size / 1e6}
 
-    def picture(self, case: Case, prediction: np.ndarray) -> Picture:
-        middle = len(case.reference.image) // 2
+    def slices(self, case: Case) -> int:
+        return len(case.reference.image)
+
+    def picture(self, case: Case, prediction: np.ndarray, index: int | None = None) -> Picture:
+        middle = len(case.reference.image) // 2 if index is None else index
         reference, source, made = (
             np.minimum(image[middle], 1)
             for image in (case.reference.image, case.inputs.image, _synthesised(prediction))

@@ -81,7 +81,7 @@ def draw(
         if kind:
             axes.text(x + 0.03, y + 0.03, title[0], va="top", color="white")
     for place, (method, view) in enumerate(zip(order, views, strict=True), start=1):
-        sheet.write(place, [*sheet.labels[place].split("\n"), _score(report, method, shot.case)])
+        sheet.write(place, [*sheet.labels[place].split("\n"), score_of(report, method, shot.case)])
         _grey(sheet, view.prediction, *sheet.corner(place, 0), window)
         if errors:
             colours = sheet.show(view.difference, *sheet.corner(place, 1), style.DIVERGING, (-limit, limit))
@@ -140,12 +140,13 @@ def _sheet(report: Report, shot: Shot, order: Sequence[str], width: float, *, ki
     from matplotlib.figure import Figure
 
     shape, room = shot.reference.shape, width - BAR
+    place = "" if shot.index is None else f", slice {shot.index}"
     across = max(1, min(len(order) + 1, int((room - GAP) / (TILE * shot.scale + GAP))))
     tile = (room - GAP) / across - GAP
     tile = min(tile, 2.2 * TILE * shot.scale)
     high = tile * shape[0] / shape[1]
     labels = ["\n".join(style.heading_lines(shot.names[0], tile)), *style.names(order, tile)]
-    heading = style.heading_lines(f"{report.caption.title}; case {shot.case}", width)
+    heading = style.heading_lines(f"{report.caption.title}; case {shot.case}{place}", width)
     down, tops = style.LINE * 1.15 * len(heading) + 0.05, []
     for start in range(0, len(labels), across):
         lines = [
@@ -163,7 +164,8 @@ def _sheet(report: Report, shot: Shot, order: Sequence[str], width: float, *, ki
     return Sheet(figure, axes, bar, labels, tile, high, across, tops)
 
 
-def _score(report: Report, method: str, case: str) -> str:
+def score_of(report: Report, method: str, case: str) -> str:
+    """The metric that ranks, of one method on one case, in words."""
     if not report.metrics:
         return ""
     metric = report.metrics[0]

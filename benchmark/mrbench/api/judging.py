@@ -1,0 +1,110 @@
+"""Hold the claims of the field against the rows of boards."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from mrbench.api.boards import ROWS, of_one_protocol, runs_of
+from mrbench.api.trainings import trainings
+from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.registry import find_task, is_file, task_names
+from mrbench.core.row import Row
+from mrbench.engine.store import RowStore
+from mrbench.io.files import write_atomically
+from mrbench.report.findings import as_json, as_markdown
+from mrbench.report.report import Facts
+from mrbench.stats.claims import Claim, parse_claims
+from mrbench.stats.findings import Finding, Rows, judge
+from mrbench.stats.frame import frame
+
+JSON = "findings.json"
+
+
+def findings(results: Path | str, *, claims: Path | str | None = None, only: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """Judge claims by the rows of every board below a folder.
+
+    Parameters
+    ----------
+    results : Path
+        Folder with boards, at any depth; one without any tests nothing.
+    claims : Path, optional
+        TOML file of claims; default: those of the field, which ship.
+    only : sequence of str
+        Ids of claims; default: all.
+
+    Returns
+    -------
+    tuple of Finding
+        In the order of the file.
+
+    Raises
+    ------
+    RequestError
+        If the folder or the file is not there, or a claim asks for what there is not.
+    DataError
+        If a file of a board is damaged.
+    """
+    results = Path(results)
+    if not results.is_dir():
+        raise RequestError(f"{results} is no folder; give the one that holds the boards.")
+    asked = _claims(None if claims is None else Path(claims))
+    for name in only:
+        if name not in {claim.id for claim in asked}:
+            raise unknown_name("claim", name, [claim.id for claim in asked])
+    asked = tuple(claim for claim in asked if not only or claim.id in only)
+    tasks = {claim.task for claim in asked}
+    for task in sorted(tasks - set(task_names())):
+        raise unknown_name("task of a claim", task, task_names())
+    boards = [board for path in sorted(results.rglob(ROWS)) if (board := _rows(path, tasks)) is not None]
+    known = {sha: own for task in sorted(tasks) for sha, own in trainings(task).items()}
+    return judge(asked, _distinct(boards), known)
+
+
+def write_findings(told: Sequence[Finding], page: Path, data: Path) -> None:
+    """Write findings as a page and as JSON.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be written.
+    """
+    metrics = {name: {m.name: m for m in find_task(name).metrics} for name in {one.claim.task for one in told}}
+    for path, text in ((page, as_markdown(told, metrics)), (data, _dumped(as_json(told)))):
+        with write_atomically(path) as file:
+            file.write(text.encode())
+
+
+def _dumped(content: Any) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _claims(path: Path | None) -> tuple[Claim, ...]:
+    if path is None:
+        return parse_claims(tomllib.loads(files("mrbench.report").joinpath("claims.toml").read_text()), "claims.toml")
+    try:
+        return parse_claims(tomllib.loads(path.read_text()), str(path))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RequestError(f"{path} cannot be read as TOML ({error}); give a file of claims.") from None
+
+
+def _rows(path: Path, tasks: set[str]) -> Rows | None:
+    rows: list[Row] = RowStore(path).read()
+    if not rows or rows[-1].task not in tasks or is_file(rows[-1].task):
+        return None
+    rows = of_one_protocol(rows)
+    limited = Facts.recorded(rows, runs_of(path.parent)).limited
+    return Rows(frame(rows), {metric.name: metric for metric in find_task(rows[0].task).metrics}, limited)
+
+
+def _distinct(boards: Sequence[Rows]) -> list[Rows]:
+    """Raises `RequestError` where two folders hold boards of one setting: nobody could tell which of them counts."""
+    names = [board.name for board in boards]
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError(f"two folders hold boards of {name}; keep one of them below the folder.")
+    return list(boards)

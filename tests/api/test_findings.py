@@ -1,0 +1,98 @@
+"""`mrbench findings`: the claims that ship, and claims of one's own, held against folders of rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.stats.test_claims import rows
+from typer.testing import CliRunner
+
+import mrbench
+from mrbench import api
+from mrbench.api.trainings import training_of, trainings
+from mrbench.cli.app import app
+from mrbench.core.errors import MrbenchError, RequestError
+from mrbench.core.registry import find_task, task_names
+
+ROOT = Path(__file__).parents[2]
+CLAIM = """
+[[claims]]
+id = "demons"
+task = "registration"
+claim = "Demons align."
+source = "Thirion 1998"
+refuted_by = "identity ahead"
+tests = [{ boards = "registration/*", metric = "dice", first = "demons", second = "identity" }]
+"""
+
+
+@pytest.fixture
+def boards(tmp_path: Path) -> Path:
+    folder = tmp_path / "results" / "registration" / "t" / "d"
+    folder.mkdir(parents=True)
+    lines = [one.to_json() for one in [*rows("demons", 0.7), *rows("identity", 0.6)]]
+    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "claims.toml").write_text(CLAIM)
+    return tmp_path
+
+
+def test_the_page_of_this_repository_is_made_from_its_rows(tmp_path: Path) -> None:
+    """Made again by `mrbench findings results --page docs/findings.md`."""
+    told = mrbench.findings(ROOT / "results")
+    assert {one.claim.task for one in told} == set(task_names())
+    for one in told:
+        metrics = {metric.name for metric in find_task(one.claim.task).metrics} | {"cpu_seconds"}
+        assert {test.metric for test in one.claim.tests} <= metrics
+    api.write_findings(told, tmp_path / "findings.md", tmp_path / "findings.json")
+    assert (tmp_path / "findings.md").read_text() == (ROOT / "docs" / "findings.md").read_text()
+
+
+def test_claims_of_ones_own_by_command(boards: Path) -> None:
+    ask = ["findings", str(boards / "results"), "--claims", str(boards / "claims.toml")]
+    done = CliRunner().invoke(app, ask)
+    assert done.exit_code == 0 and "supported: Demons align." in done.stdout
+    told = json.loads((boards / "results" / "findings.json").read_text())["findings"]
+    assert [one["verdict"] for one in told] == ["supported"]
+    assert "better on 12 of 12" in (boards / "results" / "findings.md").read_text()
+    first = (boards / "results" / "findings.json").read_bytes()
+    CliRunner().invoke(app, ask)
+    assert (boards / "results" / "findings.json").read_bytes() == first
+
+
+def test_without_boards_nothing_is_tested(tmp_path: Path) -> None:
+    assert {one.verdict for one in mrbench.findings(tmp_path)} == {"not tested here"}
+
+
+def test_bad_requests_are_one_sentence(boards: Path) -> None:
+    for options, message in (
+        ({"results": boards / "nowhere"}, "is no folder"),
+        ({"results": boards / "results", "only": ["demon"]}, "unknown claim 'demon'"),
+        ({"results": boards / "results", "claims": boards / "none.toml"}, "cannot be read as TOML"),
+        ({"results": boards / "results", "claims": boards / "results" / "registration"}, "cannot be read as TOML"),
+    ):
+        with pytest.raises(MrbenchError, match=message):
+            mrbench.findings(**options)
+    again = boards / "results" / "copy"
+    again.mkdir()
+    (again / "rows.jsonl").write_text((boards / "results" / "registration" / "t" / "d" / "rows.jsonl").read_text())
+    with pytest.raises(RequestError, match="two folders hold boards of registration/t/d"):
+        mrbench.findings(boards / "results", claims=boards / "claims.toml")
+
+
+def test_a_training_counts_its_ancestors() -> None:
+    link = {"dataset": "d", "train": ["a", "b"], "validation": ["c"]}
+    old = {"sha256": "old", "dataset": "d", "tracks": ["t"], "steps": 100, "samples_seen": 200, "seconds": 7}
+    old["ancestry"] = [{**link, "start": "scratch"}]
+    new = {**old, "sha256": "new", "ancestry": [{**link, "train": ["e"], "start": "old"}, *old["ancestry"]]}
+    own = training_of(new, {"old": old, "new": new})
+    assert (own.steps, own.samples, own.seconds, own.ancestors) == (200, 400, 14, ("old",))
+    assert own.seen == {"d": frozenset("abce")} and own.train_subjects == 1
+    assert training_of(new, {"new": new}).steps is None
+    assert training_of(old, {}).samples == 200
+
+
+def test_every_shipped_set_of_weights_has_a_history() -> None:
+    own = trainings("registration")
+    assert own and all(one.weights == sha and one.seen for sha, one in own.items())

@@ -1,0 +1,116 @@
+"""Any case and slice of a board, from the predictions in the cache: panels, a page of volumes, an index."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mrbench
+from mrbench import api
+from mrbench.core.errors import RequestError
+from mrbench.report import page
+from mrbench.report.volumes import Volumes, write_volumes
+
+METHOD = """
+import numpy as np
+from mrbench import method
+
+@method(task="registration")
+def shift(inputs, by=1.0):
+    return np.full((3, *inputs.fixed.shape), by, np.float32)
+"""
+
+
+@pytest.fixture(scope="module")
+def made(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A board of two methods, and the cache that holds their predictions."""
+    patch = pytest.MonkeyPatch()
+    folder = tmp_path_factory.mktemp("shown")
+    patch.setenv("MRBENCH_CACHE", str(folder / "cache"))
+    patch.setattr(page, "drawn", lambda report: [])  # figures have tests of their own
+    (folder / "mine.py").write_text(METHOD)
+    methods = ["identity", f"Ours={folder}/mine.py:shift"]
+    board = mrbench.run("registration", dataset=f"folder:{cohort}", methods=methods, out=folder / "out")
+    patch.undo()
+    return folder, board
+
+
+@pytest.fixture
+def cache(made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MRBENCH_CACHE", str(made[0] / "cache"))
+
+
+def test_a_run_brings_the_index_up_to_date(made) -> None:
+    folder, board = made
+    text = (folder / "out" / "index.html").read_text()
+    assert str(board.page.relative_to(folder / "out").as_posix()) in text
+
+
+@pytest.mark.usefixtures("cache")
+def test_panels_of_any_case_and_slice(made) -> None:
+    _, board = made
+    kept = {shot.case for shot in board.report.pictures.shots.values()}
+    other = next(case for case in board.leaderboard.cases if case not in kept)
+    drawn = mrbench.figure(board.folder, "panels", case=other, slice=9)
+    heading = " ".join(drawn.axes[0].texts[0].get_text().split())
+    assert heading.endswith(f"case {other}, slice 9")
+    shots = [api.showing.shots_of(board.folder, board.report, other, index).shots[other] for index in (9, 10)]
+    assert not np.array_equal(shots[0].reference, shots[1].reference) and set(shots[0].views) == {"identity", "Ours"}
+    assert not np.array_equal(shots[0].views["Ours"].prediction, shots[0].views["identity"].prediction)
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_not_there_is_said(made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, board = made
+    for options, message in (
+        ({"slice": 99}, "has no slice 99; choose from 0 to 31"),
+        ({"case": "nobody"}, "unknown case of registration"),
+    ):
+        with pytest.raises(RequestError, match=message):
+            mrbench.figure(board.folder, "panels", **options)
+    with pytest.raises(RequestError, match="only the panels"):
+        mrbench.figure(board.folder, "distribution", slice=3)
+    with pytest.raises(RequestError, match="unknown method"):
+        api.view(board.folder, tmp_path / "v.html", methods=["Theirs"])
+    monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "empty"))
+    for ask in (
+        lambda: mrbench.figure(board.folder, "panels", slice=3),
+        lambda: api.view(board.folder, tmp_path / "v.html"),
+    ):
+        with pytest.raises(RequestError, match=r"no prediction of case .* is in the cache"):
+            ask()
+    assert not (tmp_path / "v.html").exists()
+    assert mrbench.figure(board.folder, "panels", case="median")  # kept with the rows
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_page_of_volumes_asks_for_nothing(made, tmp_path: Path) -> None:
+    _, board = made
+    text = api.view(board.folder, tmp_path / "v.html", case="worst").read_text()
+    assert not re.search(r"(?:src|href)=.(?!data:)", text) and "http" not in text.replace("http-equiv", "")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    assert data["shape"] == [32, 40, 36] and set(data["methods"]) == {"identity", "Ours"}
+    assert len(data["volumes"]) == 4 and data["spacing"] == [2, 2, 2] and all("Dice" in one for one in data["scores"])
+
+
+def test_a_mosaic_holds_every_slice_without_loss(tmp_path: Path) -> None:
+    import base64
+    import io
+
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    volume = rng.integers(0, 256, (5, 4, 6)).astype(np.float32) / 255
+    shown = Volumes("<b>", "c", volume, volume, {"a": volume}, ("reference", "input"), (1.0, 1.0, 2.0))
+    write_volumes(tmp_path / "v.html", shown)
+    text = (tmp_path / "v.html").read_text()
+    assert "<b>" not in text
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["volumes"][2].partition(",")[2]))))[..., 0]
+    for place, image in enumerate(volume):
+        y, x = 4 * (place // data["across"]), 6 * (place % data["across"])
+        np.testing.assert_array_equal(sheet[y : y + 4, x : x + 6], np.rint(image * 255))
