@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from mrbench.cli import data, helping, lists, results, running, scoring, training
+from mrbench.cli import caching, data, helping, lists, results, running, scoring, training
 from mrbench.core.errors import MrbenchError
 
 app = typer.Typer(
@@ -56,6 +56,7 @@ scoring.add_to(app)
 helping.add_to(app)
 app.add_typer(lists.app, name="list")
 app.add_typer(data.app, name="data")
+app.add_typer(caching.app, name="cache")
 
 
 def main() -> NoReturn:
