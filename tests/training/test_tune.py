@@ -127,3 +127,33 @@ def test_manifest_names_and_refusals(shift: str, dataset: Folder, task: Registra
     identity = find_method("identity", "registration")
     with pytest.raises(RequestError, match="nothing to tune"):
         tune(identity, parse_spec("identity"), setting_of(task, dataset, split="validation"), out=Path())
+
+
+FAILS = METHOD.replace("field = ", "if self.amount > 0.75: FAIL\n        field = ")
+
+
+@pytest.mark.parametrize("fault", ["raise ValueError('no')", "raise SystemExit(3)", "1 / 0"])
+def test_a_candidate_that_fails_is_the_worst_and_the_search_goes_on(
+    fault: str, dataset: Folder, task: Registration, tmp_path: Path
+) -> None:
+    from mrbench.core.registry import find_method
+
+    spec = parse_spec(f"{tmp_path / 'fails.py'}:Shift")
+    (tmp_path / "fails.py").write_text(FAILS.replace("FAIL", fault))
+    setting, out = setting_of(task, dataset, split="validation"), tmp_path / "tuned"
+    path = tune(find_method(spec.name, "registration"), spec, setting, out=out, limit=1)
+    manifest = json.loads(path.read_text())
+    assert manifest["chosen"]["amount"] < 0.75 and {"amount": 1.0, "dice": None} in manifest["tried"]
+    assert path.parent == out and path.name == "fails.py:Shift.blobs.inter-subject.json"
+    (tmp_path / "always.py").write_text(FAILS.replace("> 0.75", "> 0").replace("FAIL", fault))
+    always = parse_spec(f"{tmp_path / 'always.py'}:Shift")
+    with pytest.raises(RequestError, match="fails with every parameter that was tried: "):
+        tune(find_method(always.name, "registration"), always, setting, out=out, limit=1)
+
+
+@pytest.mark.parametrize("name", ["/a/b/mine.py:f", "../../mine.py:f", "mine.py:f[note='../../../x']"])
+def test_a_manifest_lies_in_the_folder_that_was_asked_for(name: str) -> None:
+    from mrbench_baselines.reconstruction.bart import BartPics
+
+    written = manifest_name(BartPics, parse_spec(name), "d", "t")
+    assert "/" not in written and written.startswith("mine.py:f") and written.endswith(".d.t.json")

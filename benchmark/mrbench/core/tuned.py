@@ -9,7 +9,7 @@ from typing import Any
 
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Method
-from mrbench.core.registry import module_file
+from mrbench.core.registry import is_file, module_file
 from mrbench.core.specification import MethodSpec
 
 TUNED = "tuned"
@@ -18,7 +18,11 @@ TUNED = "tuned"
 def manifest_name(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> str:
     """File name of a manifest; parameters that are not tuned belong to the name."""
     fixed = [str(value) for key, value in spec.parameters.items() if key not in method.tunable]
-    return ".".join(["-".join([spec.name, *fixed]), dataset, track, "json"])
+    name = "-".join([Path(spec.name).name if is_file(spec.name) else spec.name, *fixed])
+    name = "".join("_" if letter in "/\\\0" else letter for letter in name).lstrip(
+        "."
+    )  # one file name, below its folder
+    return ".".join([name, dataset, track, "json"])
 
 
 def tuned_folder(method: type[Method]) -> Path:

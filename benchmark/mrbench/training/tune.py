@@ -61,6 +61,7 @@ def tune(
         raise RequestError(f"{dataset.name} has no validation cases to tune on; add subjects to that split.")
     started = time.monotonic()
     tried: dict[tuple[float, ...], float] = {}
+    faults: list[str] = []
     names = list(method.tunable)
     examples = task.training_examples(dataset, [track]) if method.fitted else None
     sign = task.primary.sign
@@ -84,6 +85,10 @@ def tune(
                 except PredictionError:  # too strong a regulariser leaves nothing: the worst there is
                     tried[values] = -sign * inf
                     return -inf
+                except (Exception, SystemExit) as error:  # so does one with which the method fails
+                    faults.append(f"{type(error).__name__}: {error}")
+                    tried[values] = -sign * inf
+                    return -inf
                 metrics = task.score(case, prediction).metrics
                 if task.primary.name not in metrics:
                     raise RequestError(f"{dataset.name} cannot tune: its cases have no {task.primary.name}.")
@@ -93,6 +98,8 @@ def tune(
         return sign * tried[values]
 
     best = search(score, [method.tunable[name] for name in names])
+    if faults and not any(map(isfinite, tried.values())):
+        raise RequestError(f"method '{spec}' fails with every parameter that was tried: {faults[0].splitlines()[0]}")
     command = [
         "mrbench",
         "tune",

@@ -1,0 +1,92 @@
+"""What a board costs as it grows: ``python -m tests.scale --cases 10 1000 --record docs/records/scale.json``.
+
+Runs a board of tiny volumes in a process of its own, watches the memory of all its processes, and takes slopes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mrbench.engine.store import RowStore
+from tests.cluster import lay_out
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from mrbench.core.binding import bind
+from mrbench.core.candidate import candidates
+from mrbench.engine.run import run_board
+folder = Path(sys.argv[1])
+setting = bind(f"{folder}/task.py:Counting", f"{folder}/rings.py:Rings")
+run_board(setting, candidates(setting, [f"{folder}/methods.py:threshold"]), folder=folder / "out")
+"""
+
+
+def measured(cases: int) -> dict[str, Any]:
+    """Seconds, peak memory of each process and bytes of a board of so many cases, then of doing it again."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lay_out(folder, cases)
+        command = [sys.executable, "-c", PROGRAM, str(folder)]
+        environment = {**os.environ, "MRBENCH_CACHE": f"{folder}/cache"}
+        started, peaks = time.monotonic(), {"main": 0, "others": 0}
+        with subprocess.Popen(command, env=environment) as main:
+            watched = psutil.Process(main.pid)
+            while main.poll() is None:
+                try:
+                    peaks["main"] = max(peaks["main"], watched.memory_info().rss)
+                    others = [child.memory_info().rss for child in watched.children(recursive=True)]
+                    peaks["others"] = max([peaks["others"], *others])
+                except psutil.Error:
+                    pass
+                time.sleep(0.05)
+        first = time.monotonic() - started
+        rows = folder / "out" / "rows.jsonl"
+        assert len(RowStore(rows).read()) == cases
+        started = time.monotonic()
+        subprocess.run(command, env=environment, check=True)
+        again = time.monotonic() - started
+        cache = sum(path.stat().st_size for path in (folder / "cache").rglob("*") if path.is_file())
+        return {
+            "cases": cases,
+            "seconds": round(first, 1),
+            "seconds with nothing to do": round(again, 1),
+            "peak MiB, main process": round(peaks["main"] / 2**20),
+            "peak MiB, largest other process": round(peaks["others"] / 2**20),
+            "bytes of rows": rows.stat().st_size,
+            "bytes of cache": cache,
+        }
+
+
+def slopes(few: dict[str, Any], many: dict[str, Any]) -> dict[str, float]:
+    """What one case more costs."""
+    more = many["cases"] - few["cases"]
+    return {name: round((many[name] - few[name]) / more, 6) for name in few if name != "cases"}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, nargs=2, default=(10, 1000))
+    parser.add_argument("--record", type=Path)
+    given = parser.parse_args()
+    few, many = (measured(cases) for cases in given.cases)
+    result = {
+        "command": f"python -m tests.scale --cases {' '.join(map(str, given.cases))}",
+        "date": time.strftime("%Y-%m-%d"),
+        "few": few,
+        "many": many,
+        "one case more": slopes(few, many),
+    }
+    print(json.dumps(result, indent=1))
+    if given.record is not None:
+        given.record.write_text(json.dumps(result, indent=1) + "\n")
