@@ -6,6 +6,7 @@ from mrbench.api.comparing import compare, compare_methods, transfer_table
 from mrbench.api.data import dataset, fetch, prepare_dataset, verify
 from mrbench.api.doctor import doctor
 from mrbench.api.judging import findings, write_findings
+from mrbench.api.merging import merge
 from mrbench.api.plugins import new
 from mrbench.api.progress import Progress, Silent
 from mrbench.api.running import QUICK_CASES, full_run, quick_workers, run
@@ -32,6 +33,7 @@ __all__ = [
     "full_run",
     "leaderboard",
     "load",
+    "merge",
     "new",
     "prepare_dataset",
     "quick_workers",

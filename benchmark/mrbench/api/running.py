@@ -18,7 +18,8 @@ from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.resolver import resolved
-from mrbench.engine.run import Options, by_method_and_key, missing, run_board
+from mrbench.engine.run import Options, by_method_and_key, cases_of, missing, run_board
+from mrbench.engine.shard import refuse_overlap
 from mrbench.engine.store import RowStore
 
 QUICK_CASES = 5
@@ -76,9 +77,10 @@ def run(
     limit = QUICK_CASES if quick and limit is None else limit
     wanted = resolved(setting, methods, quick=quick, all_weights=all_weights)
     folder = Path(out) / setting.folder
-    cases = setting.cases(limit)
-    if not cases:
+    if not setting.cases(limit):
         raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")
+    refuse_overlap(folder, options.shard)
+    cases = cases_of(setting, limit, options)
     stored = RowStore(folder / ROWS).read()
     _refuse_another_folder(folder, setting, stored)
     rows = by_method_and_key(stored)
@@ -87,11 +89,15 @@ def run(
         for sentence in facts_of(setting)["notes"]:
             progress.said(sentence)
         learned_from = setting.dataset.subjects("train") if _any_fitted(wanted) else ()
-        prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
+        if not options.scheduler:  # there each is prepared where it is needed
+            prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
         try:
             _run(setting, wanted, folder, limit, options, todo, progress)
         except KeyboardInterrupt:
             interrupted = True
+    if options.shard:
+        own = RowStore(folder / ROWS, options.shard).own() if folder.is_dir() else []
+        return Board(folder, own, None, None, {}, interrupted)
     return _board(setting, wanted, folder, limit, interrupted=interrupted)
 
 

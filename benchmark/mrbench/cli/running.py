@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mrbench.cli.options import Dataset, Device, Out, Split, Task, Threads, Track, check_device
+from mrbench.cli.options import Board, Dataset, Device, Out, Split, Task, Threads, Track, check_device
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog="Example: mrbench run -t registration -d ixi-hh-2mm -m voxelmorph -m elastix:grid_mm=10 --timeout 600"
     )(run)
+    app.command(epilog="Example: mrbench merge mrbench-results/registration/inter-subject/icbm-sim site-b/board")(merge)
 
 
 def run(
@@ -47,6 +48,13 @@ def run(
         typer.Option(min=0.001, help="Give up a case that takes longer than this to read or to score, in seconds."),
     ] = 1800,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed rows again.")] = False,
+    shard: Annotated[
+        str | None, typer.Option(help="Compute part i of n alone, as i/n; `mrbench merge` puts the parts together.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Compute on a Dask cluster: its address, or local:N for N processes here.")
+    ] = None,
+    gather: Annotated[bool, typer.Option("--gather", help="Fetch predictions from the cluster's workers.")] = False,
     all_weights: Annotated[
         bool, typer.Option("--all-weights", help="Run learned methods with foreign weights, too: do they generalise?")
     ] = False,
@@ -54,14 +62,17 @@ def run(
 ) -> None:
     """Run what is missing of a board, then show its leaderboard and where the files are."""
     from rich.console import Console
+    from rich.markup import escape
 
     from mrbench import api
     from mrbench.cli.progress import progress_bar
     from mrbench.cli.results import show
     from mrbench.core.method import Resources
     from mrbench.engine.run import Options
+    from mrbench.engine.shard import Shard
 
-    check_device(device)
+    if not scheduler:
+        check_device(device)
     options = Options(
         Resources(threads, device),
         workers or (api.quick_workers() if quick else 1),
@@ -69,6 +80,9 @@ def run(
         retry,
         memory,
         scoring_timeout,
+        Shard.parse(shard) if shard else None,
+        scheduler or "",
+        gather,
     )
     console = Console()
     with progress_bar(console) as listener:
@@ -87,6 +101,12 @@ def run(
         )
     if board.interrupted:
         console.print("[yellow]interrupted: the same command runs what is missing.[/]")
+    if shard:
+        console.print(
+            escape(f"shard {shard}: {len(board.rows)} rows. When all are there: mrbench merge {board.folder}"),
+            soft_wrap=True,
+        )
+        raise typer.Exit(code=130 if board.interrupted else int(board.failed))
     show(console, board)
     if quick and not board.interrupted:
         rows, minutes = api.full_run(board)
@@ -95,3 +115,18 @@ def run(
             f"of this board's rows that is {minutes:.0f} minutes on one core; full settings take longer."
         )
     raise typer.Exit(code=130 if board.interrupted else int(board.failed))
+
+
+def merge(
+    board: Board,
+    others: Annotated[list[Path] | None, typer.Argument(help="Folders of the same board made elsewhere.")] = None,
+) -> None:
+    """Put the shards of a board together, its own and those of other folders, then rank it and write its files."""
+    from rich.console import Console
+
+    from mrbench import api
+    from mrbench.cli.results import show
+
+    merged = api.merge(board, others or [])
+    show(Console(), merged)
+    raise typer.Exit(code=int(merged.failed))

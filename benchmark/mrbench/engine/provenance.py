@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,20 @@ def git_revision() -> str | None:
 
 
 def read_runs(path: Path) -> dict[str, Any]:
-    """The runs that a ``run.json`` records, by their id; empty where there is no file.
+    """The runs that a ``run.json`` and its shards' record, by their id; empty where there is no file.
 
     Raises
     ------
     DataError
         If it is something else.
     """
+    runs: dict[str, Any] = {}
+    for part in (path, *sorted(path.parent.glob(f"{path.stem}.*-of-*.json"))):
+        runs |= _recorded(part)
+    return dict(sorted(runs.items()))
+
+
+def _recorded(path: Path) -> dict[str, Any]:
     try:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             runs = json.load(file)["runs"]
@@ -109,7 +117,7 @@ def record_run(path: Path, run: str, facts: dict[str, Any]) -> None:
     DataError
         If the file is something else, or the disk is full.
     """
-    runs = read_runs(path)
+    runs = _recorded(path)
     runs[run] = {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "mrbench": mrbench.__version__,
@@ -118,5 +126,10 @@ def record_run(path: Path, run: str, facts: dict[str, Any]) -> None:
         **facts,
         "packages": package_versions(),
     }
+    write_runs(path, runs)
+
+
+def write_runs(path: Path, runs: Mapping[str, Any]) -> None:
+    """Write ``run.json`` anew; raises `DataError` where the disk is full."""
     with write_atomically(path) as file:
         file.write(json.dumps({"schema": 1, "runs": runs}, indent=1).encode() + b"\n")

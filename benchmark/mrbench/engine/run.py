@@ -15,8 +15,10 @@ from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.engine.child import start_server
+from mrbench.engine.cluster import run_on_cluster
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.scorer import Scored
+from mrbench.engine.shard import refuse_overlap
 from mrbench.engine.slot import Finished, Options, Running, Slot, Wait, advance
 from mrbench.engine.store import RowStore
 from mrbench.engine.threads import Cores
@@ -116,25 +118,38 @@ def run_board(
     DataError
         If a data file is bad or the disk is full; what was computed stays.
     """
-    cases = setting.cases(limit)
+    cases = cases_of(setting, limit, options)
     _refuse_names(setting, [case.id for case in cases], "cases")
     _refuse_names(setting, [candidate.name for candidate in candidates], "methods")
-    store = RowStore(folder / "rows.jsonl")
+    refuse_overlap(folder, options.shard)
+    store = RowStore(folder / "rows.jsonl", options.shard)
     with store.locked():
-        kept = store.repair()
+        store.repair()
+        kept = store.read()
         rows = by_method_and_key(kept)
         work = [(c, todo) for c in candidates if (todo := missing(c, cases, rows, options))]
         if work:
-            recorder = _Recorder(setting, store, folder, options, listen, kept)
+            recorder = Recorder(setting, store, folder, options, listen, kept)
             try:
-                start_server(options.resources.threads)  # it warms up meanwhile
+                if not options.scheduler:
+                    start_server(options.resources.threads)  # it warms up meanwhile
                 recorder.record(limit)
-                recorder.run(work)
+                if options.scheduler:
+                    run_on_cluster(recorder, work)
+                else:
+                    recorder.run(work)
             finally:
                 recorder.record(limit)
-            rows = by_method_and_key(store.repair())  # also drops the rows that a retry has replaced
+            store.repair()  # drops the rows that a retry has replaced
+            rows = by_method_and_key(store.read())
     wanted = [(candidate.name, candidate.row_key(case)) for candidate in candidates for case in cases]
     return [rows[key] for key in wanted if key in rows]
+
+
+def cases_of(setting: Setting, limit: int | None, options: Options) -> list[CaseId]:
+    """The cases that a run computes: all, the first ones, or those of its shard."""
+    cases = setting.cases(limit)
+    return options.shard.part(cases) if options.shard else cases
 
 
 def _refuse_names(setting: Setting, names: Sequence[str], what: str) -> None:
@@ -150,7 +165,7 @@ def _refuse_names(setting: Setting, names: Sequence[str], what: str) -> None:
             raise RequestError(f"'{shown}', one of the {what}, is no text that UTF-8 can hold; rename it.") from None
 
 
-class _Recorder:
+class Recorder:
     """Turns finished cases into rows on disk."""
 
     def __init__(
@@ -161,6 +176,7 @@ class _Recorder:
         self.run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
         self.ledger = Ledger()
         self.cores: list[tuple[int, ...]] = []
+        self.cluster: dict[str, Any] = {}
 
     def record(self, limit: int | None) -> None:
         """Write what is known of this run; done at its start too, so that even a killed run can be replayed."""
@@ -184,7 +200,11 @@ class _Recorder:
             "memory_gib": options.memory,
             "seconds": self.ledger.as_dict(),
         }
-        record_run(self.folder / "run.json", self.run_id, facts)
+        if options.scheduler:
+            facts |= {"scheduler": options.scheduler, "cluster": self.cluster}
+        if options.shard:
+            facts["shard"] = str(options.shard)
+        record_run(self.store.runs, self.run_id, facts)
 
     def run(self, work: Sequence[tuple[Candidate, list[CaseId]]]) -> None:
         """Keep each slot busy with one case, method after method."""
@@ -197,35 +217,39 @@ class _Recorder:
         try:
             while True:
                 for slot in slots:
-                    if slot not in running and (item := self._next(waiting)) is not None:
+                    if slot not in running and (item := self.next(waiting)) is not None:
                         candidate, case, key = names[slot] = item
                         generator = slot.case(candidate, case, key, cached=self._is_cached(key))
                         running[slot] = generator, next(generator)
                 if not running:
                     return
                 for slot, finished in advance(running):
-                    self.ledger.add(finished)
-                    self._finish(*names[slot], finished)
+                    self.finish(*names[slot], finished)
         finally:
             for slot in slots:
                 slot.close()
             cores.release()
 
-    def _next(self, waiting: Iterator[tuple[Candidate, CaseId]]) -> tuple[Candidate, CaseId, str] | None:
+    def next(self, waiting: Iterator[tuple[Candidate, CaseId]]) -> tuple[Candidate, CaseId, str] | None:
         """The next case to compute; methods that cannot run here get their rows on the way."""
         for candidate, case in waiting:
             key = candidate.prediction_key(case)
             if candidate.skipped is None:
                 self.listen(candidate, case, None)
                 return candidate, case, key
-            self._finish(candidate, case, key, Finished(Outcome("skipped", candidate.skipped)))
+            self.finish(candidate, case, key, Finished(Outcome("skipped", candidate.skipped)))
         return None
 
-    def _is_cached(self, key: str) -> bool:
-        return key in self.measured and prediction_path(key).is_file()
+    def is_measured(self, key: str) -> bool:
+        """Whether the costs of a prediction are known, so that a cached one will do."""
+        return key in self.measured
 
-    def _finish(self, candidate: Candidate, case: CaseId, key: str, finished: Finished) -> None:
+    def _is_cached(self, key: str) -> bool:
+        return self.is_measured(key) and prediction_path(key).is_file()
+
+    def finish(self, candidate: Candidate, case: CaseId, key: str, finished: Finished) -> None:
         """Write and announce one row; a cached prediction keeps the costs that it was measured with."""
+        self.ledger.add(finished)
         setting, outcome = self.setting, finished.outcome
         scored = finished.scored or Scored(outcome.status, outcome.message)
         row = Row(

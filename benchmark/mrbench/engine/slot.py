@@ -22,6 +22,7 @@ from mrbench.core.setting import Setting
 from mrbench.engine.child import Child, anonymous_file
 from mrbench.engine.guard import Ending
 from mrbench.engine.scorer import Load, Loaded, Score, Scored
+from mrbench.engine.shard import Shard
 from mrbench.engine.worker import Job, Outcome
 
 
@@ -43,6 +44,12 @@ class Options:
     scoring_timeout : float
         Seconds that reading a case may take, and scoring it: a file system or a metric that never returns is no end of
         a board.
+    shard : Shard or None
+        Compute that part of the cases alone.
+    scheduler : str
+        Address of a Dask cluster whose workers compute, ``local:N`` for N processes of this machine, empty for none.
+    gather : bool
+        Fetch predictions from the workers of a cluster.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -51,6 +58,9 @@ class Options:
     retry: bool = False
     memory: float | None = None
     scoring_timeout: float = 1800.0
+    shard: Shard | None = None
+    scheduler: str = ""
+    gather: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ class Slot:
         self.files = (anonymous_file(), anonymous_file())
         self._scorer: Child | None = None
         self._worker: Child | None = None
-        self._candidate: Candidate | None = None
+        self.candidate: Candidate | None = None
 
     def close(self) -> None:
         """End both processes with all that they started."""
@@ -174,9 +184,9 @@ class Slot:
 
     def _ready_worker(self, candidate: Candidate) -> Child:
         """The worker of this method, which another method never shares; one that died idle is replaced."""
-        if self._worker is None or self._candidate is not candidate or not self._worker.idle():
+        if self._worker is None or self.candidate is not candidate or not self._worker.idle():
             self._end_worker()
-            self._worker, self._candidate = self._child("worker", candidate), candidate
+            self._worker, self.candidate = self._child("worker", candidate), candidate
         return self._worker
 
     def _end_worker(self) -> None:

@@ -10,31 +10,51 @@ from pathlib import Path
 
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
+from mrbench.engine.shard import Shard, shards_of
 from mrbench.io.files import open_regular, remove_temporaries, write_atomically
 
 
 class RowStore:
-    """``rows.jsonl`` of a board.
+    """``rows.jsonl`` of a board, and beside it the files of its shards, each with one writer.
 
     Parameters
     ----------
     path : Path
-        Need not exist yet.
+        Of the board's ``rows.jsonl``; need not exist yet.
+    shard : Shard, optional
+        Write the rows of that shard, to a file of its own.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, shard: Shard | None = None) -> None:
+        self.board = path
+        self.shard = shard
+        self.path = path.with_name(f"rows.{shard.mark}.jsonl") if shard else path
 
     def read(self) -> list[Row]:
-        """Return the rows, the last one of each method and case; a torn last line is left out.
+        """Return the rows of all writers: of each method and case that of the latest run.
 
-        Older rows of the same method and case are of other code, data or scoring. Changes nothing on disk.
+        Older rows of the same method and case are of other code, data or scoring. A torn last line is left out.
+        Changes nothing on disk.
 
         Raises
         ------
         DataError
             If a line other than the last cannot be read.
         """
+        shards = shards_of(self.board.parent) if self.board.parent.is_dir() else []
+        if not shards:
+            return RowStore(self.board).own()
+        rows: dict[tuple[str, str], Row] = {}
+        for store in (RowStore(self.board), *(RowStore(self.board, shard) for shard in shards)):
+            for row in store.own():
+                older = rows.get((row.method, row.case))
+                if older is None or older.run <= row.run:  # names of runs begin with their time
+                    rows.pop((row.method, row.case), None)
+                    rows[row.method, row.case] = row
+        return list(rows.values())
+
+    def own(self) -> list[Row]:
+        """Return the rows of this writer's file alone, as `read` does."""
         lines = self._content().split(b"\n")
         rows: dict[tuple[str, str], Row] = {}
         for number, line in enumerate(lines, start=1):
@@ -63,8 +83,8 @@ class RowStore:
             raise DataError(f"{self.path} cannot be read ({error.strerror}); check its folder.") from error
 
     def repair(self) -> list[Row]:
-        """Return the rows as `read` does, and rewrite a file that holds more than them. Only while `locked`."""
-        rows = self.read()
+        """Return `own` rows, and rewrite a file that holds more than them. Only while `locked`."""
+        rows = self.own()
         whole = "".join(row.to_json() + "\n" for row in rows).encode()
         if self._content() != whole:
             with write_atomically(self.path) as file:
@@ -97,7 +117,7 @@ class RowStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the board, so that two runs never write it at once.
+        """Hold the file, so that two runs never write it at once.
 
         Raises
         ------
@@ -106,7 +126,7 @@ class RowStore:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = os.fdopen(open_regular(self.path.with_name(".lock"), os.O_WRONLY | os.O_CREAT), "w")
+            lock = os.fdopen(open_regular(self._lock, os.O_WRONLY | os.O_CREAT), "w")
         except OSError as error:
             raise RequestError(f"cannot write {self.path.parent}: {error.strerror}; give another --out.") from None
         with lock as file:
@@ -116,6 +136,20 @@ class RowStore:
                 raise RequestError(
                     f"another run is writing {self.path.parent}; wait for it, or give another --out."
                 ) from None
-            for name in (self.path.name, "run.json"):
-                remove_temporaries(self.path.with_name(name))
+            for path in (self.path, self.runs):
+                remove_temporaries(path)
             yield
+
+    @property
+    def runs(self) -> Path:
+        """Where this writer records its runs."""
+        return self.path.with_name(f"run.{self.shard.mark}.json" if self.shard else "run.json")
+
+    @property
+    def _lock(self) -> Path:
+        return self.path.with_name(f".lock.{self.shard.mark}" if self.shard else ".lock")
+
+    def remove(self) -> None:
+        """Delete the files of a shard whose rows are elsewhere now. Only while `locked`."""
+        for path in (self.path, self.runs, self._lock):
+            path.unlink(missing_ok=True)

@@ -6,11 +6,7 @@ fault, which would take the worker with it.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,15 +14,10 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.errors import DataError
+from mrbench.io.apart import read_apart, serve
 from mrbench.io.bounds import MOST_BYTES
 from mrbench.io.fastmri import header_crop
 from mrbench.io.raw import AXES, RawKspace, as_frames, fit_mask, only_padding, settle
-
-PATIENCE = 600
-"""Seconds that reading may take."""
-
-FAULT = 3
-"""Exit code of the reading process after a `DataError`."""
 
 NOT_IMAGING = (
     "ACQ_IS_NOISE_MEASUREMENT",
@@ -63,35 +54,12 @@ def read_ismrmrd(path: Path, given: np.ndarray | None = None) -> RawKspace:
     """
     if find_spec("ismrmrd") is None:
         raise DataError(f"{path} is ISMRMRD, which needs its reader: pip install ismrmrd.")
-    with tempfile.TemporaryDirectory(prefix="mrbench-") as folder:
-        out = Path(folder) / "sorted.npz"
-        _run_reader(path, out)
-        with np.load(out, allow_pickle=False) as arrays:
-            array, taken, crop = arrays["kspace"], arrays["taken"], tuple(arrays["crop"].tolist())
+    arrays = read_apart(__name__, "ISMRMRD", path)
+    array, taken, crop = arrays["kspace"], arrays["taken"], tuple(arrays["crop"].tolist())
     kspace = as_frames(path, array, AXES)
     if given is not None:
         taken = fit_mask(path, given, kspace)
     return settle(path, kspace, None if only_padding(taken) else taken, crop)
-
-
-def _run_reader(path: Path, out: Path) -> None:
-    command = [sys.executable, "-m", __name__, str(path.absolute()), str(out)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise DataError(f"{path} was not read within {PATIENCE} s; check the file.") from None
-    if done.returncode == FAULT:
-        raise DataError(json.loads(done.stdout.decode().splitlines()[-1]))
-    if done.returncode or not out.is_file():
-        cause = f"signal {-done.returncode}" if done.returncode < 0 else _last_line(done.stderr)
-        raise DataError(f"{path} ends the ISMRMRD reader ({cause}); the file is damaged, copy it again.")
-
-
-def _last_line(output: bytes) -> str:
-    return (output.decode(errors="replace").splitlines() or ["no message"])[-1][:200]
 
 
 def sort_readouts(path: Path) -> dict[str, np.ndarray]:
@@ -188,19 +156,5 @@ def _placed(path: Path, length: int, centre: int, reads: int) -> slice:
     return slice(first, first + length)
 
 
-def _main(path: str, out: str) -> int:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (4 * MOST_BYTES, 4 * MOST_BYTES))
-    try:
-        arrays = sort_readouts(Path(path))
-    except DataError as error:
-        print(json.dumps(str(error)))
-        return FAULT
-    with Path(out).open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_main(*sys.argv[1:]))
+    sys.exit(serve(sort_readouts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from mrbench.core.errors import DataError, RequestError, brief
 from mrbench.core.grid import Grid
+from mrbench.io.apart import read_apart
 from mrbench.io.bounds import check_claim
 from mrbench.io.nifti import opened, quiet
 from mrbench.io.numpy_file import read_npy
@@ -91,26 +93,9 @@ def write_itk(path: Path, field: np.ndarray, grid: Grid) -> None:
 
 def read_transform(path: Path, grid: Grid) -> StoredField:
     """ITK transforms: affine, B-spline, composite; from points of the fixed image to points of the moving one."""
-    import SimpleITK as sitk
-
-    try:
-        transform = sitk.ReadTransform(str(path))
-    except Exception:  # a RuntimeError of ITK, or its message is no text
-        raise DataError(
-            f"{path} cannot be read as an ITK transform; of elastix's TransformParameters write the field with "
-            "`transformix -def all`."
-        ) from None
-    lps = LPS @ grid.world
-    spacing = np.sqrt((lps[:3, :3] ** 2).sum(axis=0))
-    field = sitk.TransformToDisplacementField(
-        transform,
-        sitk.sitkVectorFloat64,
-        list(grid.shape[::-1]),
-        lps[:3, 3].tolist(),
-        spacing.tolist(),
-        (lps[:3, :3] / spacing).ravel().tolist(),
-    )
-    return _from_lps_mm(np.moveaxis(sitk.GetArrayFromImage(field), -1, 0), grid.world)
+    where = json.dumps({"shape": list(grid.shape), "affine": (LPS @ grid.world).tolist()})
+    read = read_apart("mrbench.io.predictions.transforms", "ITK", path, where)
+    return _from_lps_mm(read["lps_mm"], grid.world)
 
 
 def read_fsl(path: Path, grid: Grid) -> StoredField:

@@ -1,0 +1,122 @@
+"""A board on a Dask cluster: the rows of one machine whatever dies, and what does not fit is said before the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("distributed")
+
+from tests.cluster import cluster, lay_out, trial
+
+from mrbench.core.candidate import candidates
+from mrbench.core.errors import DataError, RequestError
+from mrbench.core.row import Row
+from mrbench.core.setting import Setting
+from mrbench.engine import cluster as engine
+from mrbench.engine.run import Options, run_board
+from mrbench.engine.worker import prediction_path
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of sockets that distributed leaves to the collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with cluster(tmp_path_factory.mktemp("cluster"), 1) as made:
+        yield made
+
+
+def run(setting: Setting, folder: Path, names: list[str], **options: Any) -> list[Row]:
+    wanted = candidates(setting, [f"{folder}/methods.py:{name}" for name in names])
+    return run_board(setting, wanted, folder=folder / "out", options=Options(**options))
+
+
+def test_workers_that_are_killed_cost_no_row(tmp_path: Path) -> None:
+    """workers of a cluster are killed while a board runs -> the rows of one machine, none lost, none twice"""
+    done = trial(tmp_path, 24, kills=2, every=1.5)
+    assert done["rows equal to those of one machine"] == 24
+
+
+def test_a_method_that_fails_is_its_row_there_too(far: Any, tmp_path: Path) -> None:
+    setting = lay_out(tmp_path, 2)
+    names = ["raises", "dies", "threshold[seconds=60]", "threshold"]
+    rows = run(setting, tmp_path, names, scheduler=far.scheduler_address, timeout=2.0)
+    assert [row.status for row in rows] == ["error"] * 4 + ["timeout"] * 2 + ["ok"] * 2
+    assert not any(row.outside for row in rows)
+    assert not prediction_path(str(rows[-1].prediction)).exists(), "it stays where it was made"
+
+
+def test_predictions_are_gathered_where_that_is_asked_for(far: Any, tmp_path: Path) -> None:
+    rows = run(lay_out(tmp_path, 2), tmp_path, ["threshold"], scheduler=far.scheduler_address, gather=True)
+    assert all(prediction_path(str(row.prediction)).is_file() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("tcp://127.0.0.1:9", "no Dask scheduler answers at tcp://127.0.0.1:9"),
+        ("nonsense", "no Dask scheduler answers at nonsense"),
+        ("local:0", "give the number of processes, such as local:4"),
+        ("local:x", "give the number of processes, such as local:4"),
+    ],
+)
+def test_an_address_that_nobody_answers_is_one_sentence(
+    tmp_path: Path, address: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PATIENCE", 0.5)
+    with pytest.raises(RequestError, match=said) as caught:
+        run(lay_out(tmp_path, 1), tmp_path, ["threshold"], scheduler=address)
+    assert "\n" not in str(caught.value) and not (tmp_path / "out" / "rows.jsonl").exists()
+
+
+def test_a_resource_that_nobody_offers_is_said_before_the_run(far: Any, tmp_path: Path) -> None:
+    from mrbench.core.method import Resources
+
+    with pytest.raises(RequestError, match=r"no worker of .* offers GPU, which --device needs"):
+        run(
+            lay_out(tmp_path, 1),
+            tmp_path,
+            ["threshold"],
+            scheduler=far.scheduler_address,
+            resources=Resources(device="cuda"),
+        )
+
+
+def test_another_version_on_a_worker_is_said_before_the_run(
+    far: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = lay_out(tmp_path, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("mrbench.__version__", "9.9")
+        with pytest.raises(RequestError, match=r"worker tcp.* has mrbench .* and not 9\.9; install the same\."):
+            run(setting, tmp_path, ["threshold"], scheduler=far.scheduler_address)
+    wanted = candidates(setting, [f"{tmp_path}/methods.py:threshold"])
+    (tmp_path / "methods.py").write_text((tmp_path / "methods.py").read_text().replace("> 0.5", "> 0.6"))
+    with pytest.raises(RequestError, match=r"has another version of .*methods\.py:threshold, or of a package"):
+        run_board(setting, wanted, folder=tmp_path / "out", options=Options(scheduler=far.scheduler_address))
+    (tmp_path / "methods.py").unlink()
+    with pytest.raises(RequestError, match=r"cannot run this board: .*methods\.py is not there; check the path\."):
+        run_board(setting, wanted, folder=tmp_path / "out", options=Options(scheduler=far.scheduler_address))
+
+
+def test_a_cluster_of_this_machine_needs_no_address(tmp_path: Path) -> None:
+    rows = run(lay_out(tmp_path, 3), tmp_path, ["threshold"], scheduler="local:1")
+    assert [row.status for row in rows] == ["ok"] * 3
+
+
+def test_a_disk_of_a_worker_that_cannot_be_written_stops_with_one_sentence(tmp_path: Path) -> None:
+    """a worker's disk is full or cannot be written -> one sentence, no rows that stay, and what is done stays"""
+    nowhere = {**os.environ, "MRBENCH_CACHE": "/sys/mrbench"}  # where not even root makes folders
+    with cluster(tmp_path, 1, env=nowhere) as made:
+        setting = lay_out(tmp_path, 2)
+        with pytest.raises(DataError, match=r"cannot write /sys/mrbench.*; free space or choose") as caught:
+            run(setting, tmp_path, ["threshold"], scheduler=made.scheduler_address)
+    assert "\n" not in str(caught.value) and not (tmp_path / "out" / "rows.jsonl").exists()

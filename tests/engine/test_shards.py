@@ -1,0 +1,108 @@
+"""Many writers on one board: a file a writer, merged on read, and overlaps refused."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.engine.test_store import ROW
+from tests.plugins.test_outside_the_repository import DATASET, METHODS, TASK
+
+from mrbench.api.merging import merge
+from mrbench.core.binding import bind
+from mrbench.core.candidate import candidates
+from mrbench.core.errors import MrbenchError, RequestError
+from mrbench.core.row import Row
+from mrbench.core.setting import Setting
+from mrbench.engine.provenance import read_runs
+from mrbench.engine.run import Options, run_board
+from mrbench.engine.shard import Shard
+from mrbench.engine.store import RowStore
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    for name, text in {"rings.py": DATASET, "task.py": TASK, "methods.py": METHODS}.items():
+        (tmp_path / name).write_text(text)
+    return bind(f"{tmp_path}/task.py:Counting", f"{tmp_path}/rings.py:Rings")
+
+
+def run(setting: Setting, folder: Path, shard: str | None) -> list[Row]:
+    wanted = candidates(setting, [f"{folder.parent}/methods.py:{name}" for name in ("threshold", "nothing")])
+    return run_board(setting, wanted, folder=folder, options=Options(shard=Shard.parse(shard) if shard else None))
+
+
+def numbers(rows: list[Row]) -> dict[str, object]:
+    return {row.key: row.metrics for row in rows}
+
+
+def test_shards_together_are_the_whole(setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """a board is computed in shards, each with its own file, and merged -> the rows of one run, none twice"""
+    folder = tmp_path / "board"
+    parts = [run(setting, folder, f"{number}/2") for number in (1, 2)]
+    assert [len(part) for part in parts] == [4, 2]
+    assert sorted(path.name for path in folder.glob("*.json*")) == [
+        "rows.1-of-2.jsonl",
+        "rows.2-of-2.jsonl",
+        "run.1-of-2.json",
+        "run.2-of-2.json",
+    ]
+    assert numbers(RowStore(folder / "rows.jsonl").read()) == numbers([*parts[0], *parts[1]])
+    with pytest.raises(RequestError, match=r"holds shards of 2, with which shard 1/3 overlaps; give --shard i/2, or"):
+        run(setting, folder, "1/3")
+    with pytest.raises(RequestError, match="with which a run of all cases overlaps; merge them first"):
+        run(setting, folder, None)
+    monkeypatch.setattr("mrbench.api.merging.rebuild", lambda folder: None)  # a task of a file is not imported again
+    merge(folder)
+    assert sorted(path.name for path in folder.glob("*.json*")) == ["rows.jsonl", "run.json"]
+    assert len(read_runs(folder / "run.json")) == 2
+    assert numbers(run(setting, folder, None)) == numbers([*parts[0], *parts[1]])
+    assert len(read_runs(folder / "run.json")) == 2, "nothing was left to compute"
+
+
+def test_sites_are_merged_and_overlaps_refused(setting: Setting, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("mrbench.api.merging.rebuild", lambda folder: None)
+    here, there = tmp_path / "here", tmp_path / "there"
+    run(setting, here, "1/2"), run(setting, there, "2/2")
+    overlapping = Path(shutil.copytree(here, tmp_path / "copy"))
+    rows = RowStore(overlapping / "rows.jsonl").read()
+    (overlapping / "rows.1-of-2.jsonl").unlink()
+    RowStore(overlapping / "rows.jsonl").append(replace(rows[0], seconds=99.0))
+    before = {path.name: path.read_bytes() for path in here.glob("*.json*")}
+    with pytest.raises(RequestError, match=r"both hold .* their shards overlap, so leave one of the two out"):
+        merge(here, [there, overlapping])
+    assert {path.name: path.read_bytes() for path in here.glob("*.json*")} == before
+    merge(here, [there, there])  # the same rows once more are no overlap
+    assert len(RowStore(here / "rows.jsonl").read()) == 6
+    other = tmp_path / "other"
+    RowStore(other / "rows.jsonl").append(ROW)
+    with pytest.raises(RequestError, match=r"is of task registration, .* of ring-volume; such rows never mix"):
+        merge(here, [other])
+
+
+def test_one_shard_has_one_writer(tmp_path: Path) -> None:
+    first, same, next_one = (RowStore(tmp_path / "rows.jsonl", Shard(2, number)) for number in (1, 1, 2))
+    with first.locked(), next_one.locked(), pytest.raises(RequestError, match="another run"), same.locked():
+        pass
+
+
+def test_of_several_files_the_row_of_the_latest_run_counts(tmp_path: Path) -> None:
+    whole, shard = RowStore(tmp_path / "rows.jsonl"), RowStore(tmp_path / "rows.jsonl", Shard(2, 1))
+    whole.append(replace(ROW, run="20260102T000000-a", status="timeout", metrics={}))
+    shard.append(replace(ROW, run="20260103T000000-a"))
+    assert [row.status for row in whole.read()] == [row.status for row in shard.read()] == ["ok"]
+    whole.append(replace(ROW, run="20260104T000000-a", status="error", metrics={}))
+    assert [row.status for row in shard.read()] == ["error"] and len(shard.own()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/0", "a/b", "1/2/3", "-1/2"])
+def test_what_is_no_shard_is_one_sentence(text: str) -> None:
+    with pytest.raises(MrbenchError, match="is no part of a whole; give i/n"):
+        Shard.parse(text)
+
+
+def test_shards_share_the_cases_evenly() -> None:
+    parts = [Shard(4, number).part(range(10)) for number in range(1, 5)]
+    assert sorted(case for part in parts for case in part) == list(range(10)) and {len(p) for p in parts} == {2, 3}
