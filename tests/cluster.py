@@ -7,6 +7,7 @@ are killed at random; its rows must be those of a run on one machine, none lost 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -119,9 +120,14 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=8)
     parser.add_argument("--every", type=float, default=4.0, help="Mean seconds between two kills.")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--record", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         os.environ["MRBENCH_CACHE"] = f"{name}/cache"
         counted = trial(Path(name), given.cases, given.kills, given.every, given.workers)
     for what, count in sorted(counted.items()):
         print(f"{count:>8}  {what}")
+    if given.record is not None:
+        told = f"--cases {given.cases} --kills {given.kills} --every {given.every} --workers {given.workers}"
+        facts = {"command": f"python -m tests.cluster {told}", "date": time.strftime("%Y-%m-%d"), **counted}
+        given.record.write_text(json.dumps(facts, indent=1) + "\n")

@@ -19,6 +19,7 @@ import psutil
 
 from mrbench.engine.store import RowStore
 from tests.cluster import lay_out
+from tests.engine.test_store import ROW
 
 PROGRAM = """
 import sys
@@ -68,6 +69,29 @@ def measured(cases: int) -> dict[str, Any]:
         }
 
 
+READING = """
+import resource, sys, time
+from pathlib import Path
+from mrbench.engine.store import RowStore
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+started = time.perf_counter()
+rows = RowStore(Path(sys.argv[1])).read()
+print(len(rows), time.perf_counter() - started, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def reading(count: int) -> dict[str, Any]:
+    """Seconds and MiB to read so many rows."""
+    line = ROW.to_json()
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "rows.jsonl"
+        with path.open("w") as file:
+            file.writelines(line.replace("a_to_b", f"case{number}") + "\n" for number in range(count))
+        done = subprocess.run([sys.executable, "-c", READING, str(path)], check=True, capture_output=True, text=True)
+    rows, seconds, mib = done.stdout.split()
+    return {"rows": int(rows), "seconds": round(float(seconds), 2), "MiB": round(float(mib))}
+
+
 def slopes(few: dict[str, Any], many: dict[str, Any]) -> dict[str, float]:
     """What one case more costs."""
     more = many["cases"] - few["cases"]
@@ -86,6 +110,7 @@ if __name__ == "__main__":
         "few": few,
         "many": many,
         "one case more": slopes(few, many),
+        "reading rows": reading(100_000),
     }
     print(json.dumps(result, indent=1))
     if given.record is not None:

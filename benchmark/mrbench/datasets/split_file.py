@@ -55,7 +55,7 @@ class SplitFile:
                 raise DataError(f"{path} names a file without its sha256; add it.")
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             raise DataError(f"{path} is no file of splits; it needs version and splits with {_EACH}.") from None
         return cls(version, splits, files, source, hashlib.sha256(raw).hexdigest())
 

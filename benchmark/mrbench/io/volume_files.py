@@ -71,7 +71,7 @@ def _of_pickle(path: Path, number: str, labels: bool) -> Volume:
     Nothing in the file says how it lies; scores do not depend on it.
     """
     arrays = read_pickled_arrays(path)
-    if not number.isdigit() or int(number) >= len(arrays) or arrays[int(number)].ndim != 3:
+    if not (number.isascii() and number.isdigit()) or int(number) >= len(arrays) or arrays[int(number)].ndim != 3:
         raise DataError(f"{path} has no volume number {number or '(none)'}; it needs an image and a label map.")
     array = arrays[int(number)]
     if not np.isfinite(array).all() or (labels and not (0 <= array.min() <= array.max() < 2**15)):
