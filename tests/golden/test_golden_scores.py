@@ -23,7 +23,7 @@ def test_scores_are_the_golden_ones() -> None:
     for name, task, case, prediction in predictions():
         scores = task.score(case, task.check(case, prediction)).metrics
         golden = {metric: float.fromhex(value) for metric, value in GOLDEN[name].items()}
-        assert set(scores) == set(golden), name
+        assert set(scores) >= set(golden), name  # metrics may be added
         for metric, value in golden.items():
             assert scores[metric] == pytest.approx(value, rel=LOOSER.get(metric, 1e-14), abs=0), f"{name}: {metric}"
         seen.add(name)

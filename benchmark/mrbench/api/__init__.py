@@ -3,7 +3,7 @@
 from mrbench.api.boards import RESULTS, ROWS, Board, leaderboard, load, rebuild, report_of, table
 from mrbench.api.citing import cite
 from mrbench.api.comparing import compare, compare_methods, transfer_table
-from mrbench.api.data import dataset, fetch, prepare_dataset, verify
+from mrbench.api.data import dataset, fetch, prepare_dataset, prepare_heads, verify
 from mrbench.api.doctor import doctor
 from mrbench.api.judging import findings, write_findings
 from mrbench.api.merging import merge
@@ -36,6 +36,7 @@ __all__ = [
     "merge",
     "new",
     "prepare_dataset",
+    "prepare_heads",
     "quick_workers",
     "rebuild",
     "report_of",

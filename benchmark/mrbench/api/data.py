@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrbench.core.case import SPLITS
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.registry import dataset_names, find_dataset
 
 if TYPE_CHECKING:
-    pass
+    import pandas
+
+    from mrbench.space.heads import Alignment
 from mrbench.api.progress import SILENT, Progress
 
 
@@ -59,6 +61,64 @@ def prepare_dataset(dataset: str, split: str | None = None, progress: Progress =
         prepare(data, subjects, progress)
         ready[representation] = (len(subjects), data.cache)
     return ready
+
+
+HEADS_PICTURE = "heads.png"
+
+
+def prepare_heads(
+    folder: Path | str,
+    out: Path | str,
+    *,
+    strip: bool = True,
+    align: Alignment = "affine",
+    spacing: float = 2.0,
+    progress: Progress = SILENT,
+) -> pandas.DataFrame:
+    """Strip and align the heads of a folder, and write a folder that registration and synthesis take.
+
+    Beside images, masks, labels and their table lie ``quality.csv`` and a picture, ``heads.png``.
+
+    Parameters
+    ----------
+    folder : path
+        Heads in any layout that `mrbench data index` understands.
+    out : path
+        Folder to make; must be empty or absent.
+    strip : bool
+    align : {"affine", "rigid"}
+        To the ICBM template.
+    spacing : float
+        mm, 0.5 to 8.
+
+    Returns
+    -------
+    DataFrame
+        ``subject``, ``brain_by``, ``overlap`` and ``correlation`` with the template, and ``note``: what is wrong.
+
+    Raises
+    ------
+    RequestError
+        If the spacing or the alignment cannot be.
+    DataError
+        If nothing could be prepared, or ``out`` holds something.
+    """
+    from mrbench.datasets.index import understood
+    from mrbench.datasets.own_heads import prepare_heads as prepared_heads
+    from mrbench.datasets.own_heads import quality
+    from mrbench.report.heads import heads_picture
+
+    if align not in ("affine", "rigid"):
+        raise unknown_name("alignment", align, ("affine", "rigid"))
+    if not 0.5 <= spacing <= 8:
+        raise RequestError(f"voxels of {spacing:g} mm are asked for; give 0.5 to 8.")
+    source, made = Path(folder), []
+    total = len(understood(source).rows)
+    for head in prepared_heads(source, Path(out), strip=strip, how=align, spacing=spacing):
+        made.append(head)
+        progress.preparing(source.name, len(made), total)
+    heads_picture(made).savefig(Path(out) / HEADS_PICTURE, dpi=150)
+    return quality(made)
 
 
 def fetch(dataset: str, progress: Progress = SILENT) -> int:

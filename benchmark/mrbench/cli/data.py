@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(no_args_is_help=True, help="List, index, fetch, verify and prepare datasets.")
 
@@ -73,8 +76,18 @@ def data_verify(dataset: Dataset) -> None:
 
 
 @app.command("prepare")
-def data_prepare(dataset: Dataset, split: Annotated[str | None, typer.Option(help="Only this split.")] = None) -> None:
-    """Make and cache the subjects of a dataset: orient, strip, align, scale."""
+def data_prepare(
+    dataset: Annotated[str, typer.Argument(help="Name of a dataset, or folder:PATH with raw heads.")],
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    strip: Annotated[bool, typer.Option("--strip", help="Of raw heads: set what is no brain to zero.")] = False,
+    align: Annotated[str | None, typer.Option(help="Of raw heads: affine or rigid, to the ICBM template.")] = None,
+    spacing: Annotated[float, typer.Option(help="Of raw heads: mm of the voxels to bring them to.")] = 2.0,
+    out: Annotated[Path | None, typer.Option(help="Of raw heads: folder to write. Default: NAME-prepared.")] = None,
+) -> None:
+    """Make and cache the subjects of a dataset; with --strip or --align, write raw heads stripped and aligned.
+
+    Example: mrbench data prepare folder:heads --strip --align affine --spacing 2
+    """
     from rich.console import Console
     from rich.markup import escape
 
@@ -82,10 +95,38 @@ def data_prepare(dataset: Dataset, split: Annotated[str | None, typer.Option(hel
     from mrbench.cli.progress import progress_bar
 
     console = Console()
+    if strip or align is not None:
+        _prepare_heads(console, dataset, out, strip, align or "affine", spacing)
+        return
     with progress_bar(console) as listener:
         ready = api.prepare_dataset(dataset, split, listener)
     for representation, (count, folder) in ready.items():
         console.print(escape(f"{count} subjects of {dataset}, {representation}, are ready in {folder}"), soft_wrap=True)
+
+
+def _prepare_heads(console: Console, dataset: str, out: Path | None, strip: bool, align: str, spacing: float) -> None:
+    """Prepare a folder of heads, and say how well it went and what to run next."""
+    from rich.markup import escape
+
+    from mrbench import api
+    from mrbench.api.data import HEADS_PICTURE
+    from mrbench.cli.progress import progress_bar
+    from mrbench.core.errors import RequestError
+
+    kind, colon, path = dataset.partition(":")
+    if kind != "folder" or not colon:
+        raise RequestError(f"{dataset} is prepared as it is; --strip and --align are for folder:PATH.")
+    target = out or Path(f"{Path(path).expanduser().resolve().name}-prepared")
+    with progress_bar(console) as listener:
+        made = api.prepare_heads(path, target, strip=strip, align=align, spacing=spacing, progress=listener)  # type: ignore[arg-type]
+    for line in made[made["note"] != ""].itertuples():
+        console.print(f"[red]{escape(f'{line.subject}: {line.note}')}[/]", soft_wrap=True)
+    sound = made[made["note"] == ""]
+    words = f"{len(sound)} of {len(made)} heads fit the template"
+    if len(sound):
+        words += f", overlap {sound['overlap'].median():.2f} ({sound['overlap'].min():.2f} at the least)"
+    console.print(escape(f"{words}; look at {target / HEADS_PICTURE}."), soft_wrap=True)
+    console.print(escape(f"next: mrbench run --task registration --dataset folder:{target}"), soft_wrap=True)
 
 
 @app.command("pack")
