@@ -10,12 +10,12 @@ from mrbench.core.case import CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.digest import content_of, hash_of, sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
-from mrbench.core.method import TUNED, Kind, LearnedMethod, Method
+from mrbench.core.method import TUNED, Kind, LearnedMethod, Method, is_tuned
 from mrbench.core.registry import find_method, method_names
 from mrbench.core.setting import Setting
 from mrbench.core.source import source_hash
 from mrbench.core.specification import MethodSpec, built, parse_spec
-from mrbench.core.tuned import tuned_parameters
+from mrbench.core.tuned import has_tuned, tuned_parameters
 from mrbench.core.weights import shipped_weights, tracks_of, weights_folder, weights_name
 
 
@@ -163,7 +163,7 @@ def _without_twins(resolved: list[Candidate]) -> list[Candidate]:
         twin = next((other for other in kept if _same(other, candidate)), None)
         if twin is None:
             kept.append(candidate)
-        elif TUNED not in candidate.spec.parameters.values():
+        elif not any(map(is_tuned, candidate.spec.parameters.values())):
             raise RequestError(f"method '{candidate.spec}' was asked for twice (as '{twin.spec}'); name it once.")
     names = [candidate.name for candidate in kept]
     if repeated := next((name for name in names if names.count(name) > 1), None):
@@ -192,7 +192,7 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
     except MethodSkipped as reason:
         tuned = dict.fromkeys(method.tunable, 1.0)
         reasons.append(str(reason))
-    parameters = {name: tuned[name] if value == TUNED else value for name, value in parameters.items()}
+    parameters = {name: tuned[name] if is_tuned(value) else value for name, value in parameters.items()}
     resolved = replace(spec, parameters=parameters)
     instance, weights = built(method, resolved), None
     reasons.insert(0, instance.skip_reason(setting.track))
@@ -218,9 +218,9 @@ def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> M
 
 
 def _with_fallback(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:
-    """Where nobody trained for the dataset and track, show a learned method with named weights of other data."""
+    """Where nobody trained or tuned for the dataset and track, show a method with named weights or values of others."""
     if not method.takes_weights:
-        return spec
+        return _with_lender(setting, method, spec)
     instance = built(method, _with_weights(setting, method, spec))
     name = instance.fallback_weights(setting.track)
     if name is None or instance.skip_reason(setting.track) or _has_weights(instance):
@@ -228,6 +228,23 @@ def _with_fallback(setting: Setting, method: type[Method], spec: MethodSpec) -> 
     other = replace(spec, parameters={**spec.parameters, "weights": name})
     stranger = setting.dataset.address != setting.dataset.name
     return other if stranger or _has_weights(built(method, other)) else spec
+
+
+LENDER = "ixi-hh-2mm"
+"""Whose tuned values stand in on a user's own data."""
+
+
+def _with_lender(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:
+    """On a user's own data, replace ``tuned`` by the values tuned on real heads, by name, where there are any."""
+    asked = [key for key, value in spec.parameters.items() if value == TUNED]
+    task, dataset = setting.task, setting.dataset
+    if not asked or dataset.address == dataset.name or has_tuned(method, spec, dataset.name, setting.track.name):
+        return spec
+    tracks = [setting.track.name, *([] if task.weights_by_track else [next(iter(task.tracks))])]
+    lender = next((track for track in tracks if has_tuned(method, spec, LENDER, track)), None)
+    if lender is None:
+        return spec
+    return replace(spec, parameters={**spec.parameters, **dict.fromkeys(asked, f"{TUNED}:{LENDER}.{lender}")})
 
 
 def _has_weights(method: Method) -> bool:

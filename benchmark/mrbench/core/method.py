@@ -20,6 +20,11 @@ TUNED = "tuned"
 """Value of a parameter that stands for what `mrbench tune` chose."""
 
 
+def is_tuned(value: Any) -> bool:
+    """Whether a parameter's value is to be what `mrbench tune` found: ``tuned``, or ``tuned:DATASET.TRACK``."""
+    return isinstance(value, str) and value.partition(":")[0] == TUNED
+
+
 @dataclass(frozen=True)
 class Resources:
     """What a method may use: number of CPU threads, and ``cpu`` or ``cuda``."""
@@ -123,7 +128,7 @@ def _wrong_type(default: Any, value: Any) -> str | None:
         return None if isinstance(value, bool) else "true or false"
     if isinstance(default, int | float):
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if number or value == TUNED else "a number"
+        return None if number or is_tuned(value) else "a number"
     return "a word" if isinstance(default, str) and isinstance(value, bool | list | tuple | dict) else None
 
 

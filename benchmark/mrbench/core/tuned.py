@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mrbench.core.errors import MethodSkipped, RequestError
-from mrbench.core.method import Method
+from mrbench.core.method import Method, is_tuned
 from mrbench.core.registry import is_file, module_file
 from mrbench.core.specification import MethodSpec
 
-TUNED = "tuned"
+FOLDER = "tuned"
 
 
 def manifest_name(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> str:
@@ -27,27 +27,46 @@ def manifest_name(method: type[Method], spec: MethodSpec, dataset: str, track: s
 
 def tuned_folder(method: type[Method]) -> Path:
     """Where a method ships its manifests: ``tuned`` beside its module."""
-    return module_file(method).parent / TUNED
+    return module_file(method).parent / FOLDER
 
 
 def tuned_parameters(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> Mapping[str, Any]:
     """Return the parameters found on the validation split, where the spec asks for any.
+
+    Each is that of the data set and track, or of those that the value names: ``tuned:ixi-hh-2mm.multicoil-4x``.
 
     Raises
     ------
     MethodSkipped
         If this method was not tuned for the data set and track.
     RequestError
-        If a parameter is asked to be tuned that cannot be.
+        If a parameter is asked to be tuned that cannot be, or a value names data that it was not tuned on.
     """
-    asked = [key for key, value in spec.parameters.items() if value == TUNED]
-    if not asked:
-        return {}
+    asked = {key: value for key, value in spec.parameters.items() if is_tuned(value)}
     if fixed := [key for key in asked if key not in method.tunable]:
         raise RequestError(
             f"method '{spec}': {fixed[0]} cannot be tuned; choose {', '.join(method.tunable) or 'none'}."
         )
+    return {key: _chosen(method, spec, key, value, (dataset, track)) for key, value in asked.items()}
+
+
+def has_tuned(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> bool:
+    """Whether the method ships values tuned for a data set and track."""
+    return (tuned_folder(method) / manifest_name(method, spec, dataset, track)).is_file()
+
+
+def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: tuple[str, str]) -> Any:
+    lender = value.partition(":")[2]
+    dataset, dot, track = lender.partition(".") if lender else (home[0], ".", home[1])
     path = tuned_folder(method) / manifest_name(method, spec, dataset, track)
-    if not path.is_file():
-        raise MethodSkipped(f"not tuned for {dataset}, {track}: give {asked[0]} a number, such as `mrbench tune` finds")
-    return json.loads(path.read_text())["chosen"]
+    if not dot or not path.is_file():
+        if not lender:
+            raise MethodSkipped(f"not tuned for {dataset}, {track}: give {key} a number, such as `mrbench tune` finds")
+        start = manifest_name(method, spec, "", "").removesuffix("...json")
+        files = sorted(tuned_folder(method).glob(f"{start}.*.json"))
+        lenders = [file.name.removeprefix(f"{start}.").removesuffix(".json") for file in files]
+        raise RequestError(
+            f"method '{spec}': {key} was not tuned on '{lender}'; choose tuned:DATASET.TRACK of "
+            f"{', '.join(lenders) or 'none'}."
+        )
+    return json.loads(path.read_text())["chosen"][key]
