@@ -58,6 +58,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
         monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
+@pytest.fixture(autouse=True)
+def _pages_without_figures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Draw nothing into the pages of boards outside `tests/report`: seconds a board, of which no other test looks."""
+    if request.path.parent.name != "report" and "figures" not in request.keywords:
+        monkeypatch.setattr("mrbench.report.page.drawn", lambda report: [])
+
+
 def blob_labels(shift: tuple[float, float, float]) -> np.ndarray:
     """Four ellipsoids inside a head, moved by ``shift`` voxels."""
     grid = np.indices(SHAPE) - np.asarray(shift)[:, None, None, None]

@@ -72,6 +72,7 @@ def test_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
     assert run("--metod", "identity", cwd=tmp_path).returncode == 2
 
 
+@pytest.mark.figures
 @pytest.mark.slow
 def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Path) -> None:
     done = run("--dataset", f"folder:{cohort}", "-m", "identity", "-m", f"{mine}:slow", cwd=tmp_path)
@@ -82,6 +83,7 @@ def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Pat
     names = kept | {"leaderboard.csv", "leaderboard.md", "leaderboard.tex", "comparisons.csv", "report.html"}
     assert names <= {path.name for path in board.iterdir()}
     rebuilt = (board / "leaderboard.csv").read_text()
+    assert "<figure" in (board / "report.html").read_text()
     for name in names - kept:
         (board / name).unlink()
     assert mrbench("report", str(board), cwd=tmp_path).returncode == 0

@@ -19,6 +19,7 @@ METHODS = ("bootstrap", "pca[components=8]")
 
 
 @pytest.mark.slow
+@pytest.mark.figures
 def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
     done = mrbench(
         "run",

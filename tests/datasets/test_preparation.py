@@ -16,8 +16,10 @@ import numpy as np
 import psutil
 import pytest
 
+from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.core.registry import find_dataset
+from mrbench.datasets import preparation
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.folder import Folder
 from mrbench.datasets.preparation import prepared
@@ -32,6 +34,27 @@ def test_two_processes_make_what_one_makes(cohort: Path, tmp_path: Path, monkeyp
         assert all(dataset.is_prepared(subject) for subject in everyone)
         found[processes] = [dataset.load(subject).images["T1"] for subject in everyone]
     np.testing.assert_array_equal(found[1], found[2])
+
+
+def test_processes_are_started_where_they_save_time(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of eight subjects, the time of the second says whether the other six are worth processes of their own."""
+    monkeypatch.setattr(preparation.os, "sched_getaffinity", lambda _: {0, 1})
+    dataset, handed_over = Folder(cohort), []
+    everyone = [subject for split in SPLITS for subject in dataset.subjects(split)]
+
+    def side_by_side(_, subjects, count):
+        handed_over.append((subjects, count))
+        yield from subjects
+
+    monkeypatch.setattr(preparation, "_side_by_side", side_by_side)
+    for limit, expected in ((1e9, []), (0.0, [(everyone[2:], 2)])):
+        monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / str(limit)))
+        monkeypatch.setattr(preparation, "WORTH_SECONDS", limit)
+        handed_over.clear()
+        assert len(list(prepared(dataset, everyone))) == 8
+        assert handed_over == expected
 
 
 def test_a_fault_in_a_process_is_the_same_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

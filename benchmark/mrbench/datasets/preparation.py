@@ -1,4 +1,4 @@
-"""Preparing many subjects at once: a simulated cohort takes minutes, and its people do not depend on each other."""
+"""Preparing many subjects at once: a simulated cohort takes minutes, and its subjects do not depend on each other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import suppress
@@ -23,6 +24,9 @@ PR_SET_PDEATHSIG = 1
 MOST = 4
 """Processes: each holds a template or a scan at full resolution, about 1 GB."""
 
+WORTH_SECONDS = 10.0
+"""Of preparing that is left: below that, processes of their own take longer to start than they save."""
+
 
 def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None = None) -> Iterator[None]:
     """Make and cache subjects, yielding once for each that is ready.
@@ -30,17 +34,27 @@ def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None
     Parameters
     ----------
     processes : int, optional
-        Default: one for each core that this process may use, four at the most.
+        Default: one for each core that this process may use, four at the most; and none of their own while what is
+        left takes seconds, at the time of the last subject. The first subject says nothing: it pays for imports.
 
     Raises
     ------
     DataError
         As of `Dataset.prepare`; the subjects that are ready stay.
     """
-    count = min(len(subjects), processes or min(MOST, len(os.sched_getaffinity(0))))
-    if count < 2:
-        yield from (None for _ in dataset.prepare(subjects))
-        return
+    waiting, most = list(subjects), processes or min(MOST, len(os.sched_getaffinity(0)))
+    quick = processes is None
+    while waiting and (most < 2 or quick):
+        first, start = len(waiting) == len(subjects), time.perf_counter()
+        for _ in dataset.prepare([waiting.pop(0)]):
+            pass
+        quick = quick and (first or (time.perf_counter() - start) * len(waiting) < WORTH_SECONDS)
+        yield
+    if waiting:
+        yield from _side_by_side(dataset, waiting, min(len(waiting), most))
+
+
+def _side_by_side(dataset: Dataset, subjects: Sequence[str], count: int) -> Iterator[None]:
     context = multiprocessing.get_context("spawn")
     with ProcessPool(count, context=context, initializer=_start, initargs=[os.getpid(), user_files()]) as pool:
         futures = [pool.schedule(_prepare, args=[dataset, subject]) for subject in subjects]
