@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from directives import figures_of, filled, reports
 from mkdocs.structure.files import File, Files
 
 
-def on_files(files: Files, *, config: Any) -> Files:
+def on_files(files: Files, *, config: object) -> Files:
     """Add the figures of every board, drawn from its rows."""
     from mrbench.report.figures import figure
 
@@ -22,6 +21,6 @@ def on_files(files: Files, *, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, **_: object) -> str:
     """Fill in what comes from the repository."""
     return filled(markdown)

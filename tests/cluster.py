@@ -55,7 +55,7 @@ def lay_out(folder: Path, cases: int) -> Setting:
     return bind(f"{folder}/task.py:Counting", f"{folder}/rings.py:Rings")
 
 
-def cluster(folder: Path, workers: int, **options: Any) -> SpecCluster:
+def cluster(folder: Path, workers: int, **options: object) -> SpecCluster:
     """A scheduler and workers with caches of their own."""
     specs = {
         number: {

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mrbench.core.method import Method
 from mrbench.core.registry import find_method
 from mrbench.core.setting import Setting
 from mrbench.core.specification import MethodSpec, built
 
 
-def setting_of(task: Any, dataset: Any, track: str | None = None, split: str = "test") -> Setting:
+def setting_of(task: object, dataset: object, track: str | None = None, split: str = "test") -> Setting:
     return Setting.of(task, dataset, track, split)
 
 
-def build(spec: MethodSpec, task: Any) -> Method:
+def build(spec: MethodSpec, task: object) -> Method:
     """The method of a spec, as a run would make it."""
     return built(find_method(spec.name, task.name), spec)

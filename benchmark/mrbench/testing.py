@@ -18,18 +18,22 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
 from mrbench.core.binding import bind
 from mrbench.core.case import SPLITS, Case
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import Method, Resources
 from mrbench.core.random import seed_everything
 from mrbench.core.registry import find_method
 from mrbench.core.setting import Setting
 from mrbench.core.specification import built, parse_spec
+
+if TYPE_CHECKING:
+    from _pytest.mark.structures import MarkDecorator
 
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.>")
 """What subject and case ids may hold: they become names of files."""
@@ -165,7 +169,7 @@ def check_metrics_are_complete(tested: Setting) -> None:
         assert metric.bounds[0] < metric.bounds[1], f"{metric.name} has bounds {metric.bounds}."
 
 
-def check_splits_are_apart(dataset: Any) -> None:
+def check_splits_are_apart(dataset: Dataset) -> None:
     """No subject stands in two splits, and ids can be names of files."""
     everyone = [subject for split in SPLITS for subject in dataset.subjects(split)]
     assert len(set(everyone)) == len(everyone), "a subject stands in two splits."
@@ -173,7 +177,7 @@ def check_splits_are_apart(dataset: Any) -> None:
     assert dataset.subjects("test") == dataset.subjects("test"), "the order of subjects changes."
 
 
-def check_content_has_keys(dataset: Any) -> None:
+def check_content_has_keys(dataset: Dataset) -> None:
     """Each subject has a key of its own, the same every time."""
     subjects = [subject for split in SPLITS for subject in dataset.subjects(split)][:20]
     keys = [dataset.content_key(subject) for subject in subjects]
@@ -181,7 +185,7 @@ def check_content_has_keys(dataset: Any) -> None:
     assert len(set(keys)) == len(keys), "two subjects share a content key."
 
 
-def check_subject_loads(dataset: Any) -> None:
+def check_subject_loads(dataset: Dataset) -> None:
     """A subject loads the same twice, on one grid, finite."""
     name = next(subject for split in SPLITS for subject in dataset.subjects(split))
     first, second = dataset.load(name), dataset.load(name)
@@ -213,7 +217,7 @@ DATASET_CHECKS: tuple[Callable[[Any], None], ...] = (
 
 
 def checks(
-    *, setting: Setting | None = None, method: str | None = None, dataset: Any = None, tolerance: float = 0.0
+    *, setting: Setting | None = None, method: str | None = None, dataset: Dataset | None = None, tolerance: float = 0.0
 ) -> dict[str, Callable[[], None]]:
     """The checks of what was given, by name, each to be called without arguments.
 
@@ -237,25 +241,28 @@ def checks(
     return {check.__name__: partial(check, dataset) for check in DATASET_CHECKS}
 
 
-def parametrize_with_checks(**given: Any) -> Any:
+def parametrize_with_checks(
+    *, setting: Setting | None = None, method: str | None = None, dataset: Dataset | None = None, tolerance: float = 0.0
+) -> MarkDecorator:
     """Decorate a test that takes ``check``: it runs once for each check of what was given (see `checks`)."""
     import pytest
 
-    return pytest.mark.parametrize("check", [pytest.param(call, id=name) for name, call in checks(**given).items()])
+    given = checks(setting=setting, method=method, dataset=dataset, tolerance=tolerance)
+    return pytest.mark.parametrize("check", [pytest.param(call, id=name) for name, call in given.items()])
 
 
-def _equal(first: Any, second: Any) -> bool:
+def _equal(first: object, second: object) -> bool:
     """Whether two values are the same, arrays bit for bit."""
     if isinstance(first, np.ndarray):
         return isinstance(second, np.ndarray) and np.array_equal(first, second, equal_nan=first.dtype.kind in "fc")
     if is_dataclass(first):
         return all(_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(first))
-    if isinstance(first, Mapping):
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
         return first.keys() == second.keys() and all(_equal(first[key], second[key]) for key in first)
-    if isinstance(first, list | tuple):
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
         return len(first) == len(second) and all(map(_equal, first, second))
     return bool(first == second)
 
 
-def _refuse(value: Any) -> Any:
+def _refuse(value: object) -> Never:
     raise AssertionError(f"{value!r} is no JSON value.")

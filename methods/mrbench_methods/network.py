@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.track import Track
@@ -43,7 +43,7 @@ class NetworkMethod(LearnedMethod):
         """Return the network, untrained, for these track settings."""
 
     @abstractmethod
-    def recipe(self, examples: Any, seed: int) -> Any:
+    def recipe(self, examples: Never, seed: int) -> object:
         """Return batches and loss for the network in ``network_``; ``examples`` are the task's training examples."""
 
     @property
@@ -74,7 +74,7 @@ class NetworkMethod(LearnedMethod):
     def warm_up(self) -> None:
         """Run something small through the network where the first call of a process is slower than the rest."""
 
-    def training_recipe(self, examples: Any, *, seed: int) -> Any:
+    def training_recipe(self, examples: Never, *, seed: int) -> object:
         import torch
 
         torch.manual_seed(seed)

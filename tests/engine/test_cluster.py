@@ -34,7 +34,7 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield made
 
 
-def run(setting: Setting, folder: Path, names: list[str], **options: Any) -> list[Row]:
+def run(setting: Setting, folder: Path, names: list[str], **options: object) -> list[Row]:
     wanted = candidates(setting, [f"{folder}/methods.py:{name}" for name in names])
     return run_board(setting, wanted, folder=folder / "out", options=Options(**options))
 
@@ -45,7 +45,7 @@ def test_workers_that_are_killed_cost_no_row(tmp_path: Path) -> None:
     assert done["rows equal to those of one machine"] == 24
 
 
-def test_a_method_that_fails_is_its_row_there_too(far: Any, tmp_path: Path) -> None:
+def test_a_method_that_fails_is_its_row_there_too(far: object, tmp_path: Path) -> None:
     setting = lay_out(tmp_path, 2)
     names = ["raises", "dies", "threshold[seconds=60]", "threshold"]
     rows = run(setting, tmp_path, names, scheduler=far.scheduler_address, timeout=2.0)
@@ -54,7 +54,7 @@ def test_a_method_that_fails_is_its_row_there_too(far: Any, tmp_path: Path) -> N
     assert not prediction_path(str(rows[-1].prediction)).exists(), "it stays where it was made"
 
 
-def test_predictions_are_gathered_where_that_is_asked_for(far: Any, tmp_path: Path) -> None:
+def test_predictions_are_gathered_where_that_is_asked_for(far: object, tmp_path: Path) -> None:
     rows = run(lay_out(tmp_path, 2), tmp_path, ["threshold"], scheduler=far.scheduler_address, gather=True)
     assert all(prediction_path(str(row.prediction)).is_file() for row in rows)
 
@@ -77,7 +77,7 @@ def test_an_address_that_nobody_answers_is_one_sentence(
     assert "\n" not in str(caught.value) and not (tmp_path / "out" / "rows.jsonl").exists()
 
 
-def test_a_resource_that_nobody_offers_is_said_before_the_run(far: Any, tmp_path: Path) -> None:
+def test_a_resource_that_nobody_offers_is_said_before_the_run(far: object, tmp_path: Path) -> None:
     from mrbench.core.method import Resources
 
     with pytest.raises(RequestError, match=r"no worker of .* offers GPU, which --device needs"):
@@ -91,7 +91,7 @@ def test_a_resource_that_nobody_offers_is_said_before_the_run(far: Any, tmp_path
 
 
 def test_another_version_on_a_worker_is_said_before_the_run(
-    far: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    far: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = lay_out(tmp_path, 1)
     with monkeypatch.context() as patch:

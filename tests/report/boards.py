@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf
-from typing import Any
 
 import numpy as np
 
@@ -34,13 +33,13 @@ class Toy(Task):
         Metric("folds_percent", "|J| ≤ 0", "%", False, (0, 100), 3, "Folds."),
     )
 
-    def cases(self, *_: Any) -> Any:
+    def cases(self, *_: object) -> object:
         raise NotImplementedError
 
     load = protocol = check = diagnose = score = picture = cases
 
 
-def row(method: str, case: int, **changes: Any) -> Row:
+def row(method: str, case: int, **changes: object) -> Row:
     rng = np.random.default_rng([case, *method.encode()])
     dice = MEANS.get(method, 0.5) + 0.02 * np.sin(case) + 0.004 * rng.random()
     made = Row(
@@ -101,7 +100,7 @@ def pictures(methods: tuple[str, ...] = tuple(MEANS), *, shape: tuple[int, int] 
     return Pictures({"median": shot})
 
 
-def report(made: list[Row] | None = None, shown: Pictures | None = None, **facts: Any) -> Report:
+def report(made: list[Row] | None = None, shown: Pictures | None = None, **facts: object) -> Report:
     run = {"command": ["mrbench", "run"], "threads": 1, "device": "cpu", "workers": 1, "packages": {"numpy": "2"}}
     about = Facts(
         **{

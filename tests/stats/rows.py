@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ HD95 = Metric("hd95_mm", "HD95", "mm", False, (0, np.inf))
 PSNR = Metric("psnr_db", "PSNR", "dB", True, decimals=2)
 
 
-def row(method: str, case: int | str, metrics: dict[str, float] | None, **changes: Any) -> Row:
+def row(method: str, case: int | str, metrics: dict[str, float] | None, **changes: object) -> Row:
     """One row; without metrics a failure. Each case has a subject of its own unless told otherwise."""
     own = Row(
         key=f"{method}{case}",
@@ -42,7 +41,7 @@ def row(method: str, case: int | str, metrics: dict[str, float] | None, **change
     return replace(own, **changes)
 
 
-def dice(method: str, case: int, value: float | None, **changes: Any) -> Row:
+def dice(method: str, case: int, value: float | None, **changes: object) -> Row:
     """One row of a board of registration: cases are a chain of pairs."""
     metrics = None if value is None else {"dice": value, "hd95_mm": 10 * (1 - value)}
     chain = {"subjects": [f"s{case}", f"s{case + 1}"], "seconds": 1.0 + case, "cpu_seconds": 1.0}

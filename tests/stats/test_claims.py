@@ -22,7 +22,7 @@ SUBJECTS = 12
 HOME = frozenset(f"train{i}" for i in range(20))
 
 
-def rows(method: str, mean: float, *, kind: str = "classical", n: int = SUBJECTS, **changes: Any) -> list[Row]:
+def rows(method: str, mean: float, *, kind: str = "classical", n: int = SUBJECTS, **changes: object) -> list[Row]:
     """Dice around a mean; HD95 and CPU seconds with it."""
     noise = np.random.default_rng(list(method.encode())).normal(0, 0.01, n)
     weights = f"sha-{method}" if kind == "learned" else None
@@ -41,12 +41,12 @@ def board(*parts: Sequence[Row], limited: bool = False) -> Rows:
     return Rows(frame([one for part in parts for one in part]), {"dice": DICE, "hd95_mm": HD95}, limited)
 
 
-def training(method: str, **changes: Any) -> tuple[str, Training]:
+def training(method: str, **changes: object) -> tuple[str, Training]:
     own = Training("d", ("t",), ("d",), f"sha-{method}", (), {"d": HOME}, 0, 20, 1000, 1000, 600, False, "one core")
     return own.weights, replace(own, **changes)
 
 
-def asked(boards: Sequence[Rows], trainings: Sequence[tuple[str, Training]] = (), **test: Any) -> Finding:
+def asked(boards: Sequence[Rows], trainings: Sequence[tuple[str, Training]] = (), **test: object) -> Finding:
     options = {"boards": ("registration/t/*",), "metric": "dice", "first": ("net",), **test}
     claim = Claim("c", "registration", "Nets are good.", "folklore", "bad nets", (Test(**options),))
     return judge([claim], boards, dict(trainings))[0]
@@ -145,7 +145,7 @@ def test_a_common_ancestor_is_refused_and_one_set_of_weights_is_not() -> None:
 def test_other_ways_to_hold_a_budget_equal() -> None:
     boards = [board(rows("net", 0.75, kind="learned"), rows("twin", 0.70, kind="learned"))]
 
-    def verdict(budget: str, **changes: Any) -> str:
+    def verdict(budget: str, **changes: object) -> str:
         pair = [training("net", flat=True), training("twin", **{"samples": 5000, "steps": 5000, **changes})]
         return asked(boards, pair, second=("twin",), budget=budget).verdict
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +42,7 @@ class Anyone(Dataset):
         return Subject(subject, images, np.ones(SHAPE, bool), rng.integers(0, 4, SHAPE, np.int16), (2.0, 2.0, 2.0))
 
 
-def trained(dataset: Dataset, folder: Path, **options: Any) -> Path:
+def trained(dataset: Dataset, folder: Path, **options: object) -> Path:
     spec = parse_spec("vox2vox[base=2,bottleneck=1,adversarial=0]")
     method = find_method(spec.name, "segmentation").build(**spec.parameters)
     schedule = Schedule(1, 1e-3, validate_every=1)

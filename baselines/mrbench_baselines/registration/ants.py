@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from mrbench.core.errors import unknown_name
 from mrbench.core.method import Method, Resources
 from mrbench.tasks.registration import RegistrationInputs
 from mrbench_baselines.registration.field import voxels_from_mm
+
+if TYPE_CHECKING:
+    import ants
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {"type_of_transform": "SyN"},
@@ -79,7 +82,7 @@ class AntsSyN(Method):
         return voxels_from_mm(vectors.transpose(2, 1, 0, 3), inputs.spacing), transforms
 
 
-def _image(array: np.ndarray, spacing: tuple[float, float, float]) -> Any:
+def _image(array: np.ndarray, spacing: tuple[float, float, float]) -> ants.ANTsImage:
     import ants
 
     return ants.from_numpy(np.ascontiguousarray(array.transpose(2, 1, 0)), spacing=spacing[::-1])

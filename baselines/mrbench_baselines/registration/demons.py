@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from mrbench.core.method import Method, Resources
 from mrbench.space.alignment import to_sitk
 from mrbench.tasks.registration import RegistrationInputs
 from mrbench_baselines.registration.field import voxels_from_mm
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 FILTERS = {
     "diffeomorphic": "DiffeomorphicDemonsRegistrationFilter",
@@ -70,7 +73,7 @@ class Demons(Method):
         return voxels_from_mm(sitk.GetArrayFromImage(field), inputs.spacing)
 
 
-def _shrink(image: Any, factor: int) -> Any:
+def _shrink(image: sitk.Image, factor: int) -> sitk.Image:
     """Smooth by half the factor, then resample linearly about the same centre."""
     import SimpleITK as sitk
 

@@ -94,7 +94,7 @@ class Elastix(Method):
 
         itk.ElastixRegistrationMethod  # noqa: B018  (ITK loads a module at first touch, for seconds)
 
-    def parameter_object(self) -> Any:
+    def parameter_object(self) -> object:
         """The elastix parameter object of this recipe."""
         import itk
 
@@ -134,7 +134,7 @@ class Elastix(Method):
         return voxels_from_mm(itk.array_from_image(vectors), inputs.spacing), transform
 
 
-def _image(array: np.ndarray, spacing: tuple[float, float, float]) -> Any:
+def _image(array: np.ndarray, spacing: tuple[float, float, float]) -> object:
     import itk
 
     image = itk.image_from_array(np.ascontiguousarray(array, np.uint8 if array.dtype == bool else np.float32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from mrbench_baselines.segmentation.atlas_registration import (
     to_atlas,
 )
 from mrbench_baselines.segmentation.mixture import GaussianMixture
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 LEAST_SPREAD, FARTHEST = 0.15, 15.0
 """A spread is at least about the noise, in SDs of the brain; a residual is at most so many spreads."""
@@ -97,7 +100,7 @@ class Atlas(GaussianMixture):
         return candidate & (pieces == pieces.flat[depth.argmax()])
 
 
-def _channels(maps: np.ndarray, spacing: tuple[float, float, float]) -> Any:
+def _channels(maps: np.ndarray, spacing: tuple[float, float, float]) -> sitk.Image:
     """Maps ``(maps, z, y, x)`` as a SimpleITK image of float32 channels."""
     import SimpleITK as sitk
 
@@ -106,7 +109,9 @@ def _channels(maps: np.ndarray, spacing: tuple[float, float, float]) -> Any:
     return image
 
 
-def _moved(maps: np.ndarray, spacing: tuple[float, float, float], grid: Any, transform: Any, outside: float) -> Any:
+def _moved(
+    maps: np.ndarray, spacing: tuple[float, float, float], grid: sitk.Image, transform: sitk.Transform, outside: float
+) -> sitk.Image:
     """Maps ``(maps, z, y, x)`` on another grid, linear."""
     import SimpleITK as sitk
 
@@ -115,11 +120,11 @@ def _moved(maps: np.ndarray, spacing: tuple[float, float, float], grid: Any, tra
     return np.moveaxis(sitk.GetArrayFromImage(moved).reshape(*grid.GetSize()[::-1], len(maps)), -1, 0)
 
 
-def _grid(inputs: SegmentationInputs) -> Any:
+def _grid(inputs: SegmentationInputs) -> sitk.Image:
     return to_sitk(inputs.mask.astype(np.uint8), inputs.spacing, ORIGIN)
 
 
-def _middle_t1(subjects: Sequence[TumourExample], affines: Sequence[Any], grid: Any) -> Any:
+def _middle_t1(subjects: Sequence[TumourExample], affines: Sequence[Any], grid: sitk.Image) -> sitk.Image:
     """The median of T1 after affine registration alone, which demons bring every brain to."""
     moved = [
         _moved(
@@ -130,7 +135,7 @@ def _middle_t1(subjects: Sequence[TumourExample], affines: Sequence[Any], grid: 
     return to_sitk(np.nan_to_num(_median(np.stack(moved))[0]), grid.GetSpacing()[::-1], ORIGIN)
 
 
-def _atlas(subjects: Sequence[TumourExample], transforms: Sequence[Any]) -> Any:
+def _atlas(subjects: Sequence[TumourExample], transforms: Sequence[Any]) -> sitk.Image:
     """Medians of the contrasts and their spreads on the grid of the first subject: a SimpleITK image of 8 channels."""
     from scipy.ndimage import binary_dilation
 
@@ -158,7 +163,7 @@ def _median(values: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ordered, last[None] // 2, axis=0)[0]
 
 
-def _compared(inputs: SegmentationInputs, atlas: Any, transform: Any) -> np.ndarray:
+def _compared(inputs: SegmentationInputs, atlas: sitk.Image, transform: sitk.Transform) -> np.ndarray:
     """Contrasts, residuals from the atlas, and means of the residuals around: ``(voxels, 12)``."""
     import SimpleITK as sitk
     from scipy.ndimage import gaussian_filter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from mrbench.tasks.registration import RegistrationInputs
 from mrbench.tasks.segmentation import CONTRASTS, SegmentationInputs
 from mrbench_baselines.registration.demons import Demons
 from mrbench_baselines.registration.field import mm_from_voxels
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 STEP_MM, FEWEST = 4.0, 16
 """Step of the grids, and voxels across that a small grid keeps all the same."""
@@ -28,7 +31,7 @@ def scaled_t1(inputs: SegmentationInputs) -> np.ndarray:
     return np.where(inputs.mask, np.clip((image - low) / max(high - low, 1e-6), 0, 1), 0).astype(np.float32)
 
 
-def coarse(array: np.ndarray, spacing: tuple[float, float, float]) -> Any:
+def coarse(array: np.ndarray, spacing: tuple[float, float, float]) -> sitk.Image:
     """A SimpleITK image of about `STEP_MM`, its first voxel where that of the array lies."""
     from scipy.ndimage import gaussian_filter
 
@@ -41,12 +44,12 @@ def coarse(array: np.ndarray, spacing: tuple[float, float, float]) -> Any:
     return to_sitk(kept, (spacing[0] * z, spacing[1] * y, spacing[2] * x), ORIGIN)
 
 
-def coarse_t1(inputs: SegmentationInputs) -> Any:
+def coarse_t1(inputs: SegmentationInputs) -> sitk.Image:
     """What is registered of a brain."""
     return coarse(scaled_t1(inputs), inputs.spacing)
 
 
-def affine_to_atlas(image: Any, inputs: SegmentationInputs, reference: Any) -> Any:
+def affine_to_atlas(image: sitk.Image, inputs: SegmentationInputs, reference: sitk.Image) -> sitk.Transform:
     """Affine transform from positions in a brain, whose `coarse_t1` is ``image``, to positions in the atlas."""
     import SimpleITK as sitk
 
@@ -58,7 +61,7 @@ def affine_to_atlas(image: Any, inputs: SegmentationInputs, reference: Any) -> A
         return sitk.CenteredTransformInitializer(image, reference, sitk.AffineTransform(3), middle)
 
 
-def field_to_atlas(fixed: Any, affine: Any, target: Any) -> Any:
+def field_to_atlas(fixed: sitk.Image, affine: sitk.Transform, target: sitk.Image) -> sitk.Transform:
     """What is left after the affine, by demons: a displacement field in mm, from positions in the brain ``fixed``."""
     import SimpleITK as sitk
 
@@ -72,7 +75,7 @@ def field_to_atlas(fixed: Any, affine: Any, target: Any) -> Any:
     return field
 
 
-def to_atlas(affine: Any, field: Any) -> Any:
+def to_atlas(affine: sitk.Transform, field: sitk.Transform) -> sitk.Transform:
     """Both as one transform, from positions in a brain to positions in the atlas."""
     import SimpleITK as sitk
 
@@ -80,7 +83,7 @@ def to_atlas(affine: Any, field: Any) -> Any:
     return sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(sitk.Image(field))])
 
 
-def from_atlas(affine: Any, field: Any) -> Any:
+def from_atlas(affine: sitk.Transform, field: sitk.Transform) -> sitk.Transform:
     """The inverse of `to_atlas`, from positions in the atlas."""
     import SimpleITK as sitk
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from mrbench.core.method import FittedMethod
 from mrbench.core.random import rng_for
 from mrbench.tasks.synthesis import SynthesisInputs, TrainingScans
 from mrbench_baselines.synthesis.features import voxel_features
+
+if TYPE_CHECKING:
+    from sklearn.base import RegressorMixin
 
 
 class VoxelRegression(FittedMethod):
@@ -21,7 +24,7 @@ class VoxelRegression(FittedMethod):
     patch: bool
 
     @abstractmethod
-    def regressor(self) -> Any:
+    def regressor(self) -> RegressorMixin:
         """Return the scikit-learn regressor."""
 
     def fit(self, examples: TrainingScans) -> None:
@@ -60,7 +63,7 @@ class Polynomial(VoxelRegression):
         self.degree = degree
         self.samples = samples
 
-    def regressor(self) -> Any:
+    def regressor(self) -> RegressorMixin:
         from sklearn.linear_model import Ridge
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -92,7 +95,7 @@ class PatchRegression(VoxelRegression):
         self.learning_rate = learning_rate
         self.samples = samples
 
-    def regressor(self) -> Any:
+    def regressor(self) -> RegressorMixin:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         return HistGradientBoostingRegressor(

@@ -181,17 +181,33 @@ def _with_trainings(report: Report) -> Report:
     return replace(report, trainings=trainings(report.task, names)) if names else report
 
 
-def table(board: Path | str | Report, **options: Any) -> str:
+def table(
+    board: Path | str | Report,
+    *,
+    methods: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    digits: int | None = None,
+    intervals: bool = True,
+    layout: str = "double",
+    format: str = "markdown",
+) -> str:
     """Render the table of a board.
 
     Parameters
     ----------
     board : Report, or path to the folder of a board
-    **options
-        As of `mrbench.report.render.table`: ``format``, ``methods``, ``metrics``, ``digits``, ``intervals``,
-        ``layout``.
+    methods, metrics, digits, intervals, layout, format
+        As of `mrbench.report.render.table`.
     """
-    return rendered(board if isinstance(board, Report) else report_of(board), **options)
+    return rendered(
+        board if isinstance(board, Report) else report_of(board),
+        methods=methods,
+        metrics=metrics,
+        digits=digits,
+        intervals=intervals,
+        layout=layout,
+        format=format,
+    )
 
 
 def load(folder: Path | str) -> pd.DataFrame:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mrbench.api.progress import SILENT, Progress
 from mrbench.core.case import SPLITS
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.registry import dataset_names, find_dataset
 
@@ -14,10 +16,9 @@ if TYPE_CHECKING:
     import pandas
 
     from mrbench.space.heads import Alignment
-from mrbench.api.progress import SILENT, Progress
 
 
-def dataset(name: str, representation: str | None = None) -> Any:
+def dataset(name: str, representation: str | None = None) -> Dataset:
     """The dataset of that name, to use its subjects in code of your own.
 
     Parameters
@@ -36,7 +37,7 @@ def dataset(name: str, representation: str | None = None) -> Any:
     return find_dataset(name, representation)
 
 
-def prepare(dataset: Any, subjects: Sequence[str], progress: Progress = SILENT) -> int:
+def prepare(dataset: Dataset, subjects: Sequence[str], progress: Progress = SILENT) -> int:
     """Make and cache the subjects that are missing; returns how many there were."""
     from mrbench.datasets.preparation import prepared
 
@@ -124,8 +125,10 @@ def prepare_heads(
 def fetch(dataset: str, progress: Progress = SILENT) -> int:
     """Fetch and verify every source file of a dataset; returns how many there are."""
     from mrbench.datasets.fetch import source_file
+    from mrbench.datasets.split_file import SplitFile
 
     data = find_dataset(dataset)
+    assert isinstance(data.split_file, SplitFile)
     files = data.split_file.files if data.split_file.source else {}
     for done, name in enumerate(files, start=1):
         source_file(data.name, data.split_file, name)

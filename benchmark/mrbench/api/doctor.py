@@ -130,7 +130,7 @@ def _device(test: MethodUnderTest) -> list[Finding]:
     return [Finding("device", what, close, f"GPU and CPU are {apart:.3g} apart")]
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     if isinstance(value, np.ndarray):
         return value.nbytes
     if is_dataclass(value):

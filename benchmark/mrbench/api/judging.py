@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from mrbench.api.boards import ROWS, of_one_protocol, runs_of
 from mrbench.api.trainings import trainings
@@ -79,7 +78,7 @@ def write_findings(told: Sequence[Finding], page: Path, data: Path) -> None:
             file.write(text.encode())
 
 
-def _dumped(content: Any) -> str:
+def _dumped(content: object) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

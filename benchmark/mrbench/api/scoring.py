@@ -227,7 +227,7 @@ class _Work:
             prediction=key,
         )
 
-    def _read(self, path: Path, loaded: Case[Any, Any]) -> Any:
+    def _read(self, path: Path, loaded: Case[Any, Any]) -> StoredField | np.ndarray:
         return self.form.read(path, self.setting.task.grid(self.setting, loaded))
 
     def _key(self, case: CaseId, content: str, reading: str) -> str:

@@ -27,7 +27,14 @@ VIEWED = 4
 
 
 def figure(
-    board: Path | str | Report, kind: str, *, case: str | None = None, slice: int | None = None, **options: Any
+    board: Path | str | Report,
+    kind: str,
+    *,
+    methods: Sequence[str] | None = None,
+    width: float | None = None,
+    case: str | None = None,
+    slice: int | None = None,
+    **options: object,
 ) -> Figure:
     """Draw a figure of a board.
 
@@ -36,12 +43,14 @@ def figure(
     board : Report, or path to the folder of a board
     kind : str
         See `mrbench.report.figures.kinds`.
+    methods, width
+        As of `mrbench.report.figures.figure`.
     case : str, optional
         Of panels: ``median``, ``worst``, or the id of any case whose predictions are in the cache of this machine.
     slice : int, optional
         Of panels: the slice or frame; default: the task's choice. It needs the cache, too.
     **options
-        As of `mrbench.report.figures.figure`: ``methods``, ``width``, and the figure's own.
+        The figure's own, as of `mrbench.report.figures.figure`.
 
     Raises
     ------
@@ -56,7 +65,7 @@ def figure(
         report, options["case"] = replace(report, pictures=shown), next(iter(shown.shots))
     elif slice is not None:
         raise RequestError("only the panels of a board's folder have slices to choose from.")
-    return drawn(report, kind, **options)
+    return drawn(report, kind, methods=methods, width=width, **options)
 
 
 def _kept(report: Report, case: str | None) -> bool:

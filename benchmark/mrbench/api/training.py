@@ -14,7 +14,7 @@ from mrbench.core.registry import find_dataset, find_method, find_task
 from mrbench.core.specification import MethodSpec, built, parse_spec
 
 if TYPE_CHECKING:
-    from mrbench.datasets.dataset import Dataset
+    from mrbench.core.dataset import Dataset
     from mrbench.training.loop import Progress as TrainingProgress
     from mrbench.training.loop import Schedule
 from mrbench.api.data import prepare

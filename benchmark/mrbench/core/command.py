@@ -37,7 +37,7 @@ class CommandMethod(Method):
     words: ClassVar[tuple[str, ...]] = ()
     bound_task: ClassVar[Any] = None
 
-    def predict(self, inputs: Any) -> Any:
+    def predict(self, inputs: object) -> object:
         """Write the inputs, run the command, read its output.
 
         Raises

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+Loaded = TypeVar("Loaded", covariant=True)
 
 
-class Dataset(Protocol):
+class _SplitFile(Protocol):
+    """What verbs ask of `mrbench.datasets.splits.SplitFile`."""
+
+    source: str
+    version: int
+    files: Mapping[str, str]
+
+    def leaks(self) -> list[str]:
+        """Subjects of more than one split."""
+
+
+class Dataset(Protocol[Loaded]):
     """A cohort with fixed splits; `mrbench.datasets.dataset.Dataset` is the base class to derive from."""
 
     name: str
     address: str
     title: str
+    citation: str
+    licence: str
+    representation: str
     simulated: bool
     simulation: str
+    packed: str
+    structures: Mapping[str, tuple[int, ...]]
+    extra_subjects: tuple[str, ...]
+
+    @property
+    def split_file(self) -> _SplitFile:
+        """Splits and pinned files."""
+
+    @property
+    def cache(self) -> Path:
+        """Folder of the prepared subjects."""
 
     @property
     def fingerprint(self) -> str:
@@ -22,11 +50,14 @@ class Dataset(Protocol):
     def subjects(self, split: str) -> tuple[str, ...]:
         """Subject ids of a split, in a fixed order."""
 
-    def load(self, subject: str) -> Any:
+    def load(self, subject: str) -> Loaded:
         """Load one subject."""
 
     def content_key(self, subject: str) -> str:
         """Hash of all that one subject's arrays depend on: content of its files, how they are prepared."""
+
+    def add_extra_subjects(self, count: int) -> None:
+        """Let simulated subjects of no split train as well."""
 
     def is_prepared(self, subject: str) -> bool:
         """Whether `load` is quick."""

@@ -8,13 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from mrbench.core.case import Inputs
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.track import Track
 
 Kind = Literal["classical", "learned", "external"]
 """``external``: predictions that were made elsewhere and are scored from files."""
+
+Examples = TypeVar("Examples")
+"""What a task gives its methods to learn from: see its ``training_examples``."""
+
+Recipe = TypeVar("Recipe")
+"""Network, batches and loss, as `mrbench.training` takes them."""
 
 TUNED = "tuned"
 """Value of a parameter that stands for what `mrbench tune` chose."""
@@ -33,7 +40,7 @@ class Resources:
     device: str = "cpu"
 
 
-class Method(ABC):
+class Method(ABC, Generic[Inputs]):
     """Base of every method, with scikit-learn's conventions.
 
     Parameters are keyword arguments of ``__init__`` and are stored untouched under the same name.
@@ -76,7 +83,7 @@ class Method(ABC):
         }
 
     @classmethod
-    def build(cls, **parameters: Any) -> Method:
+    def build(cls, **parameters: object) -> Method:
         """Make an instance, refusing unknown parameters with a suggestion, and values of another type.
 
         Raises
@@ -118,11 +125,11 @@ class Method(ABC):
         self.resources = resources
 
     @abstractmethod
-    def predict(self, inputs: Any) -> Any:
+    def predict(self, inputs: Inputs) -> object:
         """Predict one case from what the task documents as its inputs."""
 
 
-def _wrong_type(default: Any, value: Any) -> str | None:
+def _wrong_type(default: object, value: object) -> str | None:
     """What a parameter takes, where a value is not of that type; a default of None takes anything."""
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "true or false"
@@ -132,17 +139,17 @@ def _wrong_type(default: Any, value: Any) -> str | None:
     return "a word" if isinstance(default, str) and isinstance(value, bool | list | tuple | dict) else None
 
 
-class FittedMethod(Method):
+class FittedMethod(Method[Inputs], Generic[Inputs, Examples]):
     """A method that learns within seconds: anew from the train split in every run, so it ships no weights."""
 
     fitted = True
 
     @abstractmethod
-    def fit(self, examples: Any) -> None:
+    def fit(self, examples: Examples) -> None:
         """Learn from what the task's ``training_examples`` returns; run once a process, after `setup`."""
 
 
-class LearnedMethod(Method):
+class LearnedMethod(Method[Inputs], Generic[Inputs, Examples, Recipe]):
     """A method with weights.
 
     ``weights`` is a name shipped with the method, a path, or ``auto``: those trained for the dataset.
@@ -166,7 +173,7 @@ class LearnedMethod(Method):
         """The file of weights; raises `MethodSkipped` where there is none for what was asked."""
 
     @abstractmethod
-    def training_recipe(self, subjects: Any, *, seed: int) -> Any:
+    def training_recipe(self, subjects: Examples, *, seed: int) -> Recipe:
         """Return the network, batches and loss for `mrbench.training`; never called in a run."""
 
 
@@ -190,14 +197,14 @@ def method(*, task: str, reference: str = "", kind: Kind = "classical") -> Calla
             raise RequestError(f"method '{function.__name__}': every parameter after '{first.name}' needs a default.")
 
         class FunctionMethod(Method):
-            def __init__(self, **parameters: Any) -> None:
+            def __init__(self, **parameters: object) -> None:
                 self._chosen = parameters
 
             @classmethod
             def parameters(cls) -> dict[str, Any]:
                 return dict(defaults)
 
-            def predict(self, inputs: Any) -> Any:
+            def predict(self, inputs: object) -> object:
                 return function(inputs, **self._chosen)
 
         FunctionMethod.__name__ = FunctionMethod.__qualname__ = function.__name__

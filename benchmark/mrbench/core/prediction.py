@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mrbench.core.errors import PredictionError
 
 
-def finite_array(prediction: Any, *shapes: tuple[int, ...], what: str, axes: str) -> np.ndarray:
+def finite_array(prediction: object, *shapes: tuple[int, ...], what: str, axes: str) -> np.ndarray:
     """Return a prediction as float32 in C order.
 
     Parameters

@@ -39,7 +39,7 @@ def _installed(group: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=group)}
 
 
-def _load(entry: EntryPoint, kind: str) -> Any:
+def _load(entry: EntryPoint, kind: str) -> type[Any]:
     try:
         return entry.load()
     except Exception as error:
@@ -120,7 +120,7 @@ def dataset_names() -> dict[str, list[str]]:
     }
 
 
-def find_dataset(name: str, representation: str | None = None) -> Any:
+def find_dataset(name: str, representation: str | None = None) -> Dataset:
     """Return the dataset of that name, of a folder (``folder:PATH``), or from a Python file (``file.py:Name``).
 
     Parameters
@@ -162,7 +162,7 @@ def _folder(path: str, representation: str, names: Iterable[str]) -> Dataset:
     return dataset
 
 
-def _fitting(dataset: Any, representation: str | None) -> Any:
+def _fitting(dataset: Dataset, representation: str | None) -> Dataset:
     offered = getattr(dataset, "representation", "images")
     if representation is not None and offered != representation:
         raise RequestError(
@@ -177,7 +177,7 @@ def is_file(name: str) -> bool:
     return name.endswith(".py") or ".py:" in name
 
 
-def _from_file(name: str, base: type, kind: str, fits: Callable[[Any], bool] = lambda cls: True) -> Any:
+def _from_file(name: str, base: type, kind: str, fits: Callable[[Any], bool] = lambda cls: True) -> type[Any]:
     """The class of that name in a Python file, or the only one of its kind there."""
     path_text, _, attribute = name.rpartition(":") if ".py:" in name else (name, "", "")
     path = Path(path_text).expanduser().resolve()

@@ -124,7 +124,7 @@ def _items(text: str, inside: str) -> list[str]:
     return [item for item in items if item.strip()] if any(item.strip() for item in items) else []
 
 
-def _literal(text: str, value: str) -> Any:
+def _literal(text: str, value: str) -> object:
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     try:
@@ -136,7 +136,7 @@ def _literal(text: str, value: str) -> Any:
     return value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, Never
 
 import numpy as np
 
@@ -127,7 +127,7 @@ class Task(ABC, Generic[Inputs, Reference]):
         """Return the track of a dataset where the user names none: the first."""
         return next(iter(self.tracks.values()))
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> Any:
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> object:
         """Return what a learned method of this task trains on: the train split, in the task's own form."""
         return [dataset.load(subject) for subject in dataset.subjects("train")]
 
@@ -158,7 +158,7 @@ class Task(ABC, Generic[Inputs, Reference]):
         """Return the frozen settings of scoring."""
 
     @abstractmethod
-    def check(self, case: Case[Inputs, Reference], prediction: Any) -> np.ndarray:
+    def check(self, case: Case[Inputs, Reference], prediction: object) -> np.ndarray:
         """Return the prediction as the canonical array.
 
         Raises
@@ -191,7 +191,7 @@ class Task(ABC, Generic[Inputs, Reference]):
         """
         raise RequestError(f"{self.name} writes no files for commands; give the task a method `write_inputs`.")
 
-    def read_output(self, inputs: Inputs, path: Path) -> Any:
+    def read_output(self, inputs: Inputs, path: Path) -> object:
         """Read what a command wrote as a prediction.
 
         Raises
@@ -201,12 +201,12 @@ class Task(ABC, Generic[Inputs, Reference]):
         """
         raise RequestError(f"{self.name} reads no files of commands; give the task a method `read_output`.")
 
-    def evaluate(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Any:
+    def evaluate(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Evaluation[Inputs, Reference]:
         """Return what the metrics compute from: whatever several of them share is made there once."""
         return Evaluation(case, prediction)
 
-    def details(self, evaluation: Any) -> Mapping[str, Any]:
-        """Return finer numbers for figures and notes. JSON values."""
+    def details(self, evaluation: Never) -> Mapping[str, Any]:
+        """Return finer numbers for figures and notes, of what `evaluate` returns. JSON values."""
         return {}
 
     def score(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Scores:
@@ -214,7 +214,8 @@ class Task(ABC, Generic[Inputs, Reference]):
         evaluation = self.evaluate(case, prediction)
         values = {metric.name: metric.compute(evaluation) for metric in self.metrics if metric.compute is not None}
         known = {name: float(value) for name, value in values.items() if value is not None and not isnan(value)}
-        return Scores(known, self.details(evaluation))
+        details: Callable[[Any], Mapping[str, Any]] = self.details
+        return Scores(known, details(evaluation))
 
     def slices(self, case: Case[Inputs, Reference]) -> int:
         """How many slices or frames of a case `picture` can show; 0 where it shows no single one."""

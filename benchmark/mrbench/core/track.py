@@ -27,7 +27,7 @@ class Track(Generic[S]):
     settings: S
 
     @property
-    def facts(self) -> Any:
+    def facts(self) -> Mapping[str, Any]:
         """The settings as JSON values."""
         settings: Any = self.settings
         return asdict(settings) if is_dataclass(settings) and not isinstance(settings, type) else settings

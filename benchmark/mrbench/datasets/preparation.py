@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.registry import import_user_files, user_files
-from mrbench.datasets.dataset import Dataset
 
 PR_SET_PDEATHSIG = 1
 """Of <sys/prctl.h>: the signal that a process gets when its parent ends."""

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from mrbench.engine.guard import Ending
 from mrbench.engine.server import Request, Role, send_request
@@ -121,7 +120,7 @@ class Child:
         self.channel = Connection(ours.detach())
         self.ending: Ending | None = None
 
-    def send(self, message: Any) -> None:
+    def send(self, message: object) -> None:
         """Send a message; that the process is gone shows when its answer is read."""
         with suppress(OSError):
             self.channel.send(message)

@@ -29,6 +29,8 @@ from mrbench.engine.worker import Outcome, prediction_path
 from mrbench.io.files import cache_root, write_atomically
 
 if TYPE_CHECKING:
+    from distributed import Client, Future
+
     from mrbench.engine.run import Recorder
 
 LOCAL = "local:"
@@ -195,7 +197,7 @@ def run_on_cluster(recorder: Recorder, work: Sequence[tuple[Candidate, list[Case
 
 
 class _Client:
-    def __init__(self, client: Any, recorder: Recorder, resources: Mapping[str, int] | None, wanted: Wanted) -> None:
+    def __init__(self, client: Client, recorder: Recorder, resources: Mapping[str, int] | None, wanted: Wanted) -> None:
         self.client, self.recorder, self.resources, self.wanted = client, recorder, resources, wanted
         self.flying: dict[str, tuple[Candidate, CaseId, str, int]] = {}
         self.again: deque[tuple[Candidate, CaseId, str, int]] = deque()
@@ -230,7 +232,7 @@ class _Client:
         item = self.recorder.next(fresh)
         return None if item is None else (*item, 0)
 
-    def _submit(self, job: tuple[Candidate, CaseId, str, int]) -> Any:
+    def _submit(self, job: tuple[Candidate, CaseId, str, int]) -> Future:
         candidate, case, key, _ = job
         self.count += 1
         # what does not matter there would keep slots apart
@@ -251,7 +253,7 @@ class _Client:
         self.flying[name] = job
         return future
 
-    def _take(self, job: tuple[Candidate, CaseId, str, int], result: Any) -> None:
+    def _take(self, job: tuple[Candidate, CaseId, str, int], result: object) -> None:
         candidate, case, key, deaths = job
         if isinstance(result, Answer):
             if result.stop:
@@ -315,7 +317,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
             yield client
 
 
-def _slots(client: Any, resources: Mapping[str, int] | None) -> int:
+def _slots(client: Client, resources: Mapping[str, int] | None) -> int:
     """How many items the workers can compute at once."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     if resources is None:
@@ -323,7 +325,7 @@ def _slots(client: Any, resources: Mapping[str, int] | None) -> int:
     return sum(int(worker["resources"].get(name, 0) // need) for worker in workers for name, need in resources.items())
 
 
-def _wait_for_workers(client: Any, scheduler: str, resources: Mapping[str, int] | None) -> None:
+def _wait_for_workers(client: Client, scheduler: str, resources: Mapping[str, int] | None) -> None:
     end = time.monotonic() + PATIENCE
     while not client.scheduler_info(n_workers=-1)["workers"]:
         if time.monotonic() > end:
@@ -350,7 +352,7 @@ def _wanted(recorder: Recorder, candidates: Sequence[Candidate]) -> Wanted:
     )
 
 
-def _refuse_unfit(client: Any, wanted: Wanted) -> None:
+def _refuse_unfit(client: Client, wanted: Wanted) -> None:
     try:
         answers = client.run(fault_of, wanted, on_error="return")
     except Exception as error:

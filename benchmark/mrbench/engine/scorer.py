@@ -129,7 +129,7 @@ class _Scorer:
             details["notes"] = notes
         return Scored("ok", message, dict(scores.metrics), details, seconds, kept)
 
-    def _prediction(self, request: Score) -> Any:
+    def _prediction(self, request: Score) -> object:
         if request.cached:
             return self.cached
         if request.returned:

@@ -22,6 +22,7 @@ from mrbench.core.setting import Setting
 from mrbench.engine.child import Child, anonymous_file
 from mrbench.engine.guard import Ending
 from mrbench.engine.scorer import Load, Loaded, Score, Scored
+from mrbench.engine.server import Role
 from mrbench.engine.shard import Shard
 from mrbench.engine.worker import Job, Outcome
 
@@ -142,7 +143,7 @@ class Slot:
             return Finished(self._outside("scored", reply))
         return Finished(outcome, pickle.loads(reply), loaded.seconds, loaded.cached)
 
-    def _ask_scorer(self, request: Any) -> Wait:
+    def _ask_scorer(self, request: object) -> Wait:
         if self._scorer is None or not self._scorer.idle():
             self._scorer = self._child("scorer")
         self._scorer.send(request)
@@ -194,7 +195,7 @@ class Slot:
             self._worker.end()
         self._worker = None
 
-    def _child(self, role: Any, candidate: Candidate | None = None) -> Child:
+    def _child(self, role: Role, candidate: Candidate | None = None) -> Child:
         module = type(self.setting.task).__module__
         return Child(
             role,

@@ -16,7 +16,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -124,7 +123,7 @@ def _attempt(ready: _Ready | None, job: Job, inputs: int, prediction: int) -> tu
     return ready, _changed(outcome, retire=_few_descriptors_left())
 
 
-def _changed(outcome: Outcome, **changes: Any) -> Outcome:
+def _changed(outcome: Outcome, **changes: object) -> Outcome:
     return Outcome(**{**asdict(outcome), **changes})
 
 
@@ -173,7 +172,7 @@ def _predict(method: Method, job: Job, inputs: int, prediction: int) -> Outcome:
     return outcome
 
 
-def write_object(file: int, value: Any) -> None:
+def write_object(file: int, value: object) -> None:
     """Replace the content of a shared file by an object."""
     os.ftruncate(file, 0)
     os.lseek(file, 0, os.SEEK_SET)
@@ -181,7 +180,7 @@ def write_object(file: int, value: Any) -> None:
         pickle.dump(value, stream, protocol=5)
 
 
-def read_object(file: int) -> Any:
+def read_object(file: int) -> object:
     """Read what `write_object` wrote; its arrays are writable and nobody else's."""
     os.lseek(file, 0, os.SEEK_SET)
     with open(file, "rb", closefd=False) as stream:

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mrbench.core.errors import DataError
 from mrbench.io.bounds import MOST_BYTES
 from mrbench.io.nifti import Volume
+
+if TYPE_CHECKING:
+    import pydicom
 
 MOST_SLICES = 4096
 
@@ -130,7 +133,7 @@ def _dicom_files(folder: Path) -> Iterator[Path]:
             continue
 
 
-def _header(path: Path, tags: list[str] | None) -> Any:
+def _header(path: Path, tags: list[str] | None) -> pydicom.Dataset | None:
     """The elements of a file, or None where it is damaged; those of its pixels where no tags are named."""
     import pydicom
 
@@ -156,11 +159,11 @@ def _quiet() -> Iterator[None]:
         config.settings.reading_validation_mode = before
 
 
-def _text(header: Any, name: str) -> str:
+def _text(header: pydicom.Dataset | None, name: str) -> str:
     """An element as text; empty where the file or the element is damaged."""
     try:
         with _quiet():
-            return str(header.get(name, "") or "")
+            return str(header.get(name, "") or "") if header is not None else ""
     except Exception:  # a value that cannot be decoded
         return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,6 +12,9 @@ import numpy as np
 from mrbench.core.errors import DataError
 from mrbench.io.bounds import check_claim
 from mrbench.io.raw import RawKspace, as_frames, fit_mask, settle
+
+if TYPE_CHECKING:
+    import h5py
 
 LARGEST_HEADER = 2**24
 """Bytes of XML."""
@@ -81,7 +84,7 @@ def _check_target(path: Path, name: str, target: np.ndarray, slices: int) -> tup
     return target.shape[1], target.shape[2]
 
 
-def _array(path: Path, file: Any, name: str) -> np.ndarray:
+def _array(path: Path, file: h5py.File, name: str) -> np.ndarray:
     import h5py
 
     dataset = file[name]
@@ -94,13 +97,13 @@ def _array(path: Path, file: Any, name: str) -> np.ndarray:
     return dataset[()]
 
 
-def _attribute(file: Any, name: str) -> str:
+def _attribute(file: h5py.File, name: str) -> str:
     """A short text among the attributes of the file; empty where there is none."""
     value = file.attrs.get(name, "")
     return value[:40] if isinstance(value, str) else ""
 
 
-def _text(path: Path, file: Any, name: str) -> bytes | str:
+def _text(path: Path, file: h5py.File, name: str) -> bytes | str:
     dataset = file[name]
     text = dataset[()] if getattr(dataset, "shape", None) == () else b""
     if not isinstance(text, bytes | str) or len(text) > LARGEST_HEADER:

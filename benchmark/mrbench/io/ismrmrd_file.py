@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from mrbench.io.apart import read_apart, serve
 from mrbench.io.bounds import MOST_BYTES
 from mrbench.io.fastmri import header_crop
 from mrbench.io.raw import AXES, RawKspace, as_frames, fit_mask, only_padding, settle
+
+if TYPE_CHECKING:
+    import ismrmrd
 
 NOT_IMAGING = (
     "ACQ_IS_NOISE_MEASUREMENT",
@@ -106,7 +109,7 @@ def sort_readouts(path: Path) -> dict[str, np.ndarray]:
     return {"kspace": kspace, "taken": count > 0, "crop": np.asarray(crop)}
 
 
-def _encoding(path: Path, header: bytes) -> Any:
+def _encoding(path: Path, header: bytes) -> ismrmrd.xsd.encodingType:
     import ismrmrd
 
     encodings = ismrmrd.xsd.CreateFromDocument(header).encoding
@@ -133,7 +136,7 @@ def _check_one_image(path: Path, readouts: list[Any]) -> None:
         raise DataError(f"{path} has readouts of different coils or lengths; split the file.")
 
 
-def _forwards(readout: Any, backwards: bool) -> tuple[np.ndarray, int]:
+def _forwards(readout: ismrmrd.Acquisition, backwards: bool) -> tuple[np.ndarray, int]:
     """The samples to keep in the order of k-space, ``(coil, read)``, and which is its centre."""
     length = readout.data.shape[1]
     kept = slice(readout.discard_pre, length - readout.discard_post)

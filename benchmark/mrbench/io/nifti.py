@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mrbench.core.errors import DataError, brief
 from mrbench.io.bounds import check_claim
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Header, Nifti1Image
 
 SUFFIXES = (".nii.gz", ".nii")
 
@@ -92,7 +95,7 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
     return Volume(np.ascontiguousarray(array, dtype=np.int16 if labels else np.float32), canonical.affine)
 
 
-def opened(path: Path) -> Any:
+def opened(path: Path) -> Nifti1Image:
     """The image with its header read and its voxels not."""
     import nibabel as nib
 
@@ -135,7 +138,7 @@ def _spatial_shape(path: Path, shape: tuple[int, ...], flat: bool) -> tuple[int,
     return sizes
 
 
-def _values(path: Path, image: Any, labels: bool) -> np.ndarray:
+def _values(path: Path, image: Nifti1Image, labels: bool) -> np.ndarray:
     try:
         with quiet():
             data = np.asanyarray(image.dataobj)
@@ -155,7 +158,7 @@ def _values(path: Path, image: Any, labels: bool) -> np.ndarray:
     return whole.astype(np.int16)
 
 
-def _affine_mm(path: Path, header: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _affine_mm(path: Path, header: Nifti1Header, shape: tuple[int, ...]) -> np.ndarray:
     """Where voxels lie, in mm of RAS: what sform and qform agree on."""
     unit = MM.get(int(header["xyzt_units"]) & 7)
     if unit is None:
@@ -190,7 +193,7 @@ def _affine_mm(path: Path, header: Any, shape: tuple[int, ...]) -> np.ndarray:
     return affine
 
 
-def _usable(header: Any, name: str) -> np.ndarray | None:
+def _usable(header: Nifti1Header, name: str) -> np.ndarray | None:
     """An affine of the header, or None where it is not finite or singular."""
     try:
         with np.errstate(all="ignore"):

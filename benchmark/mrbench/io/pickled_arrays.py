@@ -30,12 +30,12 @@ class _Refused(pickle.UnpicklingError):
 class _Dtype:
     """Stands for ``numpy.dtype``: a code such as ``f4`` and a byte order."""
 
-    def __init__(self, code: Any = "", *_: Any) -> None:
+    def __init__(self, code: object = "", *_: object) -> None:
         if code not in _DTYPES:
             raise _Refused(f"type {str(code)[:20]!r}")
         self.code, self.order = code, "|"
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
             raise _Refused("a type without a byte order")
         self.order = state[1]
@@ -50,34 +50,35 @@ class _Array:
 
     array: np.ndarray
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         if not isinstance(state, tuple) or len(state) != 5:
             raise _Refused("an array of another form")
         _, shape, dtype, fortran, data = state
         self.array = _filled(data, dtype, shape, "F" if fortran else "C")
 
 
-def _filled(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+def _filled(data: object, dtype: object, shape: object, order: object) -> np.ndarray:
     """The array of these bytes."""
-    sound = isinstance(data, bytes | bytearray) and isinstance(dtype, _Dtype) and order in ("C", "F")
-    if not sound or not isinstance(shape, tuple) or not all(isinstance(n, int) and n > 0 for n in shape):
+    if not isinstance(data, bytes | bytearray) or not isinstance(dtype, _Dtype) or (order != "C" and order != "F"):
+        raise _Refused("an array of another form")
+    if not isinstance(shape, tuple) or not all(isinstance(n, int) and n > 0 for n in shape):
         raise _Refused("an array of another form")
     if prod(shape) * dtype.dtype.itemsize != len(data):
         raise _Refused(f"an array of shape {shape} in {len(data)} bytes")
     return np.frombuffer(bytes(data), dtype.dtype).reshape(shape, order=order)
 
 
-def _rebuilt(*_: Any) -> _Array:
+def _rebuilt(*_: object) -> _Array:
     return _Array()
 
 
-def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> _Array:
+def _from_buffer(data: object, dtype: object, shape: object, order: object, *_: object) -> _Array:
     made = _Array()
     made.array = _filled(data, dtype, shape, order)
     return made
 
 
-def _encoded(text: Any, _: Any = "latin1") -> bytes:
+def _encoded(text: object, _: object = "latin1") -> bytes:
     """How bytes stand in the older protocols: as text."""
     if not isinstance(text, str):
         raise _Refused("bytes of another form")
@@ -93,7 +94,7 @@ class _ArraysOnly(pickle.Unpickler):
         **{(f"numpy.{core}.numeric", "_frombuffer"): _from_buffer for core in ("core", "_core")},
     }
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) not in self.KNOWN:
             raise _Refused(f"{module}.{name}")
         return self.KNOWN[module, name]

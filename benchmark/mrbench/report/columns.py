@@ -179,7 +179,7 @@ def _metric_column(metric: Metric, place: int) -> Column:
             interval = f"[{score['low']:.{digits}f}, {score['high']:.{digits}f}]"
         return Cell(number(score["mean"], digits), score["mean"], interval, bool(score["best"]))
 
-    def bound(line: Line, name: str) -> Any:
+    def bound(line: Line, name: str) -> object:
         return line.scores[metric.name][name]
 
     return Column(

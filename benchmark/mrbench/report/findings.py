@@ -33,7 +33,11 @@ def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
                 "simulated": finding.simulated,
                 **{key: getattr(finding.claim, key) for key in ("id", "task", "claim", "source", "refuted_by")},
                 "tests": [
-                    {**_plain(asdict(test)), "boards": list(test.boards), "lines": [_plain(asdict(one)) for one in own]}
+                    {
+                        **{key: _plain(value) for key, value in asdict(test).items()},
+                        "boards": list(test.boards),
+                        "lines": [_plain(asdict(one)) for one in own],
+                    }
                     for test, own in zip(finding.claim.tests, finding.lines, strict=True)
                 ],
             }
@@ -42,7 +46,7 @@ def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, float):
         return None if isnan(value) else float(f"{value:.6g}")
     if isinstance(value, dict):

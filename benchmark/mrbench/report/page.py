@@ -219,7 +219,7 @@ def in_words(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, s
     return pairs
 
 
-def _listed(value: Any) -> str:
+def _listed(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_listed, value)) or "none"
     return (

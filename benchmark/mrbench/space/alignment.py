@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mrbench.io.nifti import Volume
 from mrbench.space.template import GRID_ORIGIN_MM, GRID_SHAPE, GRID_SPACING, template_2mm
 
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
-def to_sitk(array: np.ndarray, spacing: tuple[float, float, float], origin: tuple[float, float, float]) -> Any:
+
+def to_sitk(array: np.ndarray, spacing: tuple[float, float, float], origin: tuple[float, float, float]) -> sitk.Image:
     """Wrap a ``(z, y, x)`` array as a SimpleITK image with identity direction; spacing and origin in mm."""
     import SimpleITK as sitk
 
@@ -22,7 +25,7 @@ def to_sitk(array: np.ndarray, spacing: tuple[float, float, float], origin: tupl
     return image
 
 
-def align_to_template(volume: Volume, mask: np.ndarray) -> Any:
+def align_to_template(volume: Volume, mask: np.ndarray) -> sitk.Transform:
     """Find the affine transform from grid positions to positions in ``volume``.
 
     Both images are described to ITK with identity directions in RAS axes, so no sign is ever flipped.
@@ -49,7 +52,7 @@ def align_to_template(volume: Volume, mask: np.ndarray) -> Any:
     )
 
 
-def register_affine(fixed: Any, moving: Any, fixed_mask: Any, *, threads: int) -> Any:
+def register_affine(fixed: sitk.Image, moving: sitk.Image, fixed_mask: sitk.Image, *, threads: int) -> sitk.Transform:
     """Affine registration of SimpleITK images: Mattes mutual information, three resolutions.
 
     Returns
@@ -97,7 +100,7 @@ def itk_threads(threads: int) -> Iterator[None]:
 
 
 def resample_to_grid(
-    array: np.ndarray, spacing: tuple[float, float, float], affine: Any, *, nearest: bool
+    array: np.ndarray, spacing: tuple[float, float, float], affine: sitk.Transform, *, nearest: bool
 ) -> np.ndarray:
     """Resample an array once onto the ICBM grid.
 

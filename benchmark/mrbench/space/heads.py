@@ -110,7 +110,7 @@ def brain_mask(head: Volume) -> np.ndarray:
     return sitk.GetArrayFromImage(back) > 0.5
 
 
-def align(head: Volume, brain: np.ndarray, how: Alignment) -> Any:
+def align(head: Volume, brain: np.ndarray, how: Alignment) -> object:
     """Find the transform from positions of the template to positions in a head.
 
     Parameters
@@ -127,7 +127,7 @@ def align(head: Volume, brain: np.ndarray, how: Alignment) -> Any:
     return _aligned(_coarse(Volume(np.where(brain, head.array, 0).astype(np.float32), head.affine)), how)
 
 
-def resampled(volume: Volume, transform: Any, grid: TemplateGrid, *, nearest: bool) -> np.ndarray:
+def resampled(volume: Volume, transform: object, grid: TemplateGrid, *, nearest: bool) -> np.ndarray:
     """Bring a volume to a grid of the template in one resampling: cubic, or nearest for labels and masks.
 
     A finer image is smoothed against aliasing before it is brought to coarser voxels.
@@ -172,11 +172,11 @@ def agreement(image: np.ndarray, mask: np.ndarray, grid: TemplateGrid) -> tuple[
     return float(overlap), float(np.corrcoef(image[both], template[both])[0, 1]) if varied else 0.0
 
 
-def _on_grid(array: np.ndarray) -> Any:
+def _on_grid(array: np.ndarray) -> object:
     return to_sitk(array, GRID_SPACING, GRID_ORIGIN_MM)
 
 
-def _coarse(volume: Volume) -> Any:
+def _coarse(volume: Volume) -> object:
     """A volume at about 2 mm, where transforms are found: positions stay those of the volume."""
     import SimpleITK as sitk
     from scipy.ndimage import gaussian_filter
@@ -190,7 +190,7 @@ def _coarse(volume: Volume) -> Any:
     return to_sitk(np.ascontiguousarray(array), spacing, (0.0, 0.0, 0.0)) if array.size else sitk.Image()  # type: ignore[arg-type]
 
 
-def _best_affine(moving: Any) -> Any:
+def _best_affine(moving: object) -> object:
     """The affine transform of a head with its skull, from several places to start."""
     import SimpleITK as sitk
 
@@ -207,7 +207,7 @@ def _best_affine(moving: Any) -> Any:
     return _optimised(fixed, moving, best, (2, 1), REACH)[0]
 
 
-def _optimised(fixed: Any, moving: Any, start: Any, shrinks: tuple[int, ...], reach: int) -> tuple[Any, float]:
+def _optimised(fixed: object, moving: object, start: object, shrinks: tuple[int, ...], reach: int) -> tuple[Any, float]:
     """A transform improved by mutual information around the template's brain, and the value reached (low is good)."""
     import SimpleITK as sitk
 
@@ -225,7 +225,7 @@ def _optimised(fixed: Any, moving: Any, start: Any, shrinks: tuple[int, ...], re
     return kind(made) if kind is not sitk.Transform else made, float(registration.GetMetricValue())
 
 
-def _aligned(stripped: Any, how: Alignment) -> Any:
+def _aligned(stripped: object, how: Alignment) -> object:
     """From positions of the template to positions of a brain without its skull."""
     import SimpleITK as sitk
 
@@ -236,7 +236,7 @@ def _aligned(stripped: Any, how: Alignment) -> Any:
     return _optimised(_on_grid(template_2mm()), stripped, start, (4, 2, 1), REACH)[0]
 
 
-def _registration(reach: int) -> Any:
+def _registration(reach: int) -> object:
     import SimpleITK as sitk
     from scipy.ndimage import binary_dilation
 
@@ -249,11 +249,11 @@ def _registration(reach: int) -> Any:
     return registration
 
 
-def _image_like(array: np.ndarray, like: Any) -> Any:
+def _image_like(array: np.ndarray, like: object) -> object:
     return to_sitk(np.ascontiguousarray(array, np.float32), like.GetSpacing()[::-1], like.GetOrigin()[::-1])
 
 
-def _carried(transform: Any, head: Any) -> np.ndarray:
+def _carried(transform: object, head: object) -> np.ndarray:
     """The template's brain where it lies in a head."""
     import SimpleITK as sitk
 

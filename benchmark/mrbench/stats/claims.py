@@ -120,7 +120,7 @@ def parse_claims(table: Mapping[str, Any], name: str) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-def _checked(entry: Any, kind: type[Claim | Test], where: str) -> dict[str, Any]:
+def _checked(entry: object, kind: type[Claim | Test], where: str) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise RequestError(f"{where} is no table; see the file that ships.")
     known = {one.name: one for one in fields(kind)}
@@ -133,7 +133,7 @@ def _checked(entry: Any, kind: type[Claim | Test], where: str) -> dict[str, Any]
     return entry
 
 
-def _test(entry: Any, where: str) -> Test:
+def _test(entry: object, where: str) -> Test:
     values = dict(_checked(entry, Test, where))
     for key in ("boards", "first", "second"):
         if key in values:

@@ -88,7 +88,7 @@ def noisy(track: DenoisingTrack, volume: np.ndarray, rng: np.random.Generator) -
     return np.where(head, volume + noise, volume).astype(np.float32), sigma
 
 
-class Denoising(Restoration):
+class Denoising(Restoration[DenoisingInputs]):
     """Denoising of magnitude volumes.
 
     A prediction is the clean volume ``(z, y, x)``. With ``--split train`` a board shows the networks on the subjects

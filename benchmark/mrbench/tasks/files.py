@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,7 @@ def write_kspace(folder: Path, kspace: np.ndarray, mask: np.ndarray) -> dict[str
     return {"kspace": path}
 
 
-def read_prediction(path: Path, holds: str, grid: Grid) -> Any:
+def read_prediction(path: Path, holds: str, grid: Grid) -> object:
     """Read what a command wrote, in any format that its content tells."""
     read = format_of([path], holds).read(path, grid)
     return read.voxels if isinstance(read, StoredField) else read

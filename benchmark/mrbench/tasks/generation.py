@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
@@ -21,7 +22,6 @@ from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
-from mrbench.datasets.dataset import Dataset
 from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import (
     MS_SSIM_SMALLEST,
@@ -222,9 +222,7 @@ class Generation(Task[GenerationInputs, GenerationReference]):
         inputs = GenerationInputs(count, (shape[0], shape[1]), seed_for(case.id, "generation"), spacing)
         return Case(case.id, case.subjects, inputs, reference, spacing)
 
-    def training_examples(  # type: ignore[override]
-        self, dataset: Dataset, tracks: Sequence[Track[Any]]
-    ) -> TrainingSlices:
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> TrainingSlices:
         return TrainingSlices(slices_of(Cohort.of(dataset), "train")[0], [track.name for track in tracks])
 
     def protocol(self, setting: Setting) -> Protocol:
@@ -240,7 +238,7 @@ class Generation(Task[GenerationInputs, GenerationReference]):
         }
         return Protocol(f"generation/{setting.track.name}", version=1, settings=settings)
 
-    def check(self, case: Case, prediction: Any) -> np.ndarray:
+    def check(self, case: Case, prediction: object) -> np.ndarray:
         expected = (case.inputs.count, *case.inputs.shape)
         return finite_array(prediction, expected, what="the array of slices", axes="(slice, y, x)")
 
@@ -315,7 +313,7 @@ class Cohort:
     dataset: Dataset = field(compare=False)
 
     @classmethod
-    def of(cls, dataset: Any) -> Cohort:
+    def of(cls, dataset: Dataset) -> Cohort:
         return cls(dataset.address, dataset.fingerprint, getattr(dataset, "extra_subjects", ()), dataset)
 
 

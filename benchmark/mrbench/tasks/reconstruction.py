@@ -248,7 +248,7 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
             },
         )
 
-    def check(self, case: Case, prediction: Any) -> np.ndarray:
+    def check(self, case: Case, prediction: object) -> np.ndarray:
         frames, _, rows, columns = case.inputs.kspace.shape
         if not isinstance(prediction, np.ndarray):
             raise PredictionError(
@@ -294,7 +294,7 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
     def write_inputs(self, inputs: ReconstructionInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_kspace(folder, inputs.kspace, inputs.mask)
 
-    def read_output(self, inputs: ReconstructionInputs, path: Path) -> Any:
+    def read_output(self, inputs: ReconstructionInputs, path: Path) -> object:
         frames, _, rows, columns = inputs.kspace.shape
         return read_prediction(path, self.holds, Grid((frames, rows, columns), inputs.spacing))
 

@@ -156,7 +156,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
             }
         return Protocol(f"registration/{setting.track.name}", version=1, settings=settings)
 
-    def check(self, case: Case, prediction: Any) -> np.ndarray:
+    def check(self, case: Case, prediction: object) -> np.ndarray:
         expected = (3, *case.inputs.fixed.shape)
         field = finite_array(prediction, expected, what="the field", axes="(component, z, y, x)")
         largest = float(np.abs(field).max())
@@ -180,7 +180,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     def write_inputs(self, inputs: RegistrationInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_images(folder, inputs.spacing, {name: getattr(inputs, name) for name in self.input_names})
 
-    def read_output(self, inputs: RegistrationInputs, path: Path) -> Any:
+    def read_output(self, inputs: RegistrationInputs, path: Path) -> object:
         return read_prediction(path, self.holds, Grid(inputs.fixed.shape, inputs.spacing))
 
     def pair(self, case: Case[RegistrationInputs, RegistrationReference]) -> Pair:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
@@ -21,7 +22,6 @@ from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track
-from mrbench.datasets.dataset import Dataset
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 from mrbench.tasks.files import read_prediction, write_images
@@ -150,7 +150,23 @@ class TrainingVolumes:
     tracks: Sequence[Any]
 
 
-class Restoration(Task[Any, RestorationReference]):
+class RestorationInputs(Protocol):
+    """What the inputs of all tasks of restoration have: an image, the SD of its noise, and the size of its voxels."""
+
+    @property
+    def image(self) -> np.ndarray: ...
+
+    @property
+    def sigma(self) -> float: ...
+
+    @property
+    def spacing(self) -> tuple[float, float, float]: ...
+
+
+Given = TypeVar("Given", bound=RestorationInputs)
+
+
+class Restoration(Task[Given, RestorationReference]):
     """A task whose prediction is the true volume ``(z, y, x)`` in the units of its input.
 
     Cases are the subjects of a split.
@@ -160,7 +176,9 @@ class Restoration(Task[Any, RestorationReference]):
     input_names = ("image", "sigma")
 
     @abstractmethod
-    def degrade(self, case: CaseId, volume: np.ndarray, track: Track[Any], spacing: tuple[float, float, float]) -> Any:
+    def degrade(
+        self, case: CaseId, volume: np.ndarray, track: Track[Any], spacing: tuple[float, float, float]
+    ) -> Given:
         """Return the inputs that a method sees of a true volume."""
 
     def trim(self, case: CaseId, volume: np.ndarray, foreground: np.ndarray, track: Track[Any]) -> tuple[slice, ...]:
@@ -170,7 +188,7 @@ class Restoration(Task[Any, RestorationReference]):
     def cases(self, setting: Setting) -> list[CaseId]:
         return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]
 
-    def load(self, setting: Setting, case: CaseId) -> Case[Any, RestorationReference]:
+    def load(self, setting: Setting, case: CaseId) -> Case[Given, RestorationReference]:
         subject, track = setting.dataset.load(case.subjects[0]), setting.track
         volume = next(iter(subject.images.values()))
         foreground = subject.mask if subject.labels is None else subject.labels > 0
@@ -189,11 +207,11 @@ class Restoration(Task[Any, RestorationReference]):
         inputs = self.degrade(case, volume, track, subject.spacing)
         return Case(case.id, case.subjects, inputs, RestorationReference(volume, foreground), subject.spacing)
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> TrainingVolumes:  # type: ignore[override]
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> TrainingVolumes:
         subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
         return TrainingVolumes([next(iter(s.images.values())) for s in subjects], [t.settings for t in tracks])
 
-    def check(self, case: Case, prediction: Any) -> np.ndarray:
+    def check(self, case: Case, prediction: object) -> np.ndarray:
         return finite_array(prediction, case.reference.volume.shape, what="the volume", axes="(z, y, x)")
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
@@ -216,16 +234,16 @@ class Restoration(Task[Any, RestorationReference]):
             return None
         return f"the volume is {gain:.3g} times as bright as the reference; keep the units of the input."
 
-    def write_inputs(self, inputs: Any, folder: Path) -> Mapping[str, Path | float]:
+    def write_inputs(self, inputs: Given, folder: Path) -> Mapping[str, Path | float]:
         return {**write_images(folder, inputs.spacing, {"image": inputs.image}), "sigma": inputs.sigma}
 
-    def read_output(self, inputs: Any, path: Path) -> Any:
+    def read_output(self, inputs: Given, path: Path) -> object:
         return read_prediction(path, self.holds, Grid(inputs.image.shape, inputs.spacing))
 
-    def grid(self, setting: Setting, case: Case[Any, RestorationReference]) -> Grid:
+    def grid(self, setting: Setting, case: Case[Given, RestorationReference]) -> Grid:
         return Grid(case.reference.volume.shape, case.spacing)
 
-    def evaluate(self, case: Case[Any, RestorationReference], prediction: np.ndarray) -> RestorationEvaluation:
+    def evaluate(self, case: Case[Given, RestorationReference], prediction: np.ndarray) -> RestorationEvaluation:
         return RestorationEvaluation(case, prediction)
 
     def details(self, evaluation: RestorationEvaluation) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
@@ -20,7 +21,7 @@ from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
-from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Subject
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.lesions import LesionRules, LesionScores, hd95_or, lesion_scores
 from mrbench.metrics.overlap import dice, hd95_mm
@@ -238,9 +239,7 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
         reference = SegmentationReference(example.labels, _lesion_rules(setting.track))
         return Case(case.id, case.subjects, example.inputs, reference, example.inputs.spacing)
 
-    def training_examples(  # type: ignore[override]
-        self, dataset: Dataset, tracks: Sequence[Track[Any]]
-    ) -> TrainingTumours:
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> TrainingTumours:
         return TrainingTumours(TumourExamples(dataset, dataset.subjects("train")), [track.name for track in tracks])
 
     def protocol(self, setting: Setting) -> Protocol:
@@ -260,7 +259,7 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
             }
         return Protocol(f"segmentation/{setting.track.name}", version=1, settings=settings)
 
-    def check(self, case: Case, prediction: Any) -> np.ndarray:
+    def check(self, case: Case, prediction: object) -> np.ndarray:
         expected = case.reference.labels.shape
         if not isinstance(prediction, np.ndarray):
             raise PredictionError(f"the method returned {type(prediction).__name__}; return an array of {expected}.")
@@ -290,7 +289,7 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
         images = dict(zip(CONTRASTS, inputs.images, strict=True))
         return write_images(folder, inputs.spacing, {**images, "mask": inputs.mask})
 
-    def read_output(self, inputs: SegmentationInputs, path: Path) -> Any:
+    def read_output(self, inputs: SegmentationInputs, path: Path) -> object:
         return read_prediction(path, self.holds, Grid(inputs.mask.shape, inputs.spacing))
 
     def grid(self, setting: Setting, case: Case[SegmentationInputs, SegmentationReference]) -> Grid:

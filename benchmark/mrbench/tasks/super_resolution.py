@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -92,7 +91,7 @@ def low_resolution(track: SuperResolutionTrack, volume: np.ndarray, rng: np.rand
     return np.ascontiguousarray(np.abs(low), dtype=np.float32)
 
 
-class SuperResolution(Restoration):
+class SuperResolution(Restoration[SuperResolutionInputs]):
     """Super-resolution of volumes.
 
     A prediction is the volume ``(z, y, x)`` of `SuperResolutionInputs.shape`. A volume that the factors do not divide
@@ -124,7 +123,7 @@ class SuperResolution(Restoration):
         wide = tuple(mm * factor for mm, factor in zip(spacing, setting.degradation.factors, strict=True))
         return SuperResolutionInputs(low, setting.degradation, setting.noise, wide)  # type: ignore[arg-type]
 
-    def read_output(self, inputs: SuperResolutionInputs, path: Path) -> Any:
+    def read_output(self, inputs: SuperResolutionInputs, path: Path) -> object:
         fine = tuple(mm / factor for mm, factor in zip(inputs.spacing, inputs.degradation.factors, strict=True))
         return read_prediction(path, self.holds, Grid(inputs.shape, fine))  # type: ignore[arg-type]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import Case, CaseId
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
@@ -21,7 +22,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track, tracks_by_name
-from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Subject
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.image import (
     WINDOW,
@@ -291,9 +292,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         inputs = SynthesisInputs(scan.images[source], scan.mask, source, target, scan.spacing)
         return Case(case.id, case.subjects, inputs, SynthesisReference(scan.images[target], scan.mask), scan.spacing)
 
-    def training_examples(  # type: ignore[override]
-        self, dataset: Dataset, tracks: Sequence[Track[tuple[str, str]]]
-    ) -> TrainingScans:
+    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[tuple[str, str]]]) -> TrainingScans:
         pairs = [track.settings for track in tracks]
         names = sorted({name for pair in pairs for name in pair})
         scans = [scan_of(dataset.load(subject), names, tracks[0].name) for subject in dataset.subjects("train")]
@@ -312,7 +311,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         }
         return Protocol(f"synthesis/{setting.track.name}", version=1, settings=settings)
 
-    def check(self, case: Case, prediction: Any) -> np.ndarray:
+    def check(self, case: Case, prediction: object) -> np.ndarray:
         shape = case.reference.image.shape
         return finite_array(prediction, shape, (2, *shape), what="the image", axes="(z, y, x)")
 
@@ -329,7 +328,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     def write_inputs(self, inputs: SynthesisInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_images(folder, inputs.spacing, {"image": inputs.image, "mask": inputs.mask})
 
-    def read_output(self, inputs: SynthesisInputs, path: Path) -> Any:
+    def read_output(self, inputs: SynthesisInputs, path: Path) -> object:
         return read_prediction(path, self.holds, Grid(inputs.image.shape, inputs.spacing))
 
     def grid(self, setting: Setting, case: Case[SynthesisInputs, SynthesisReference]) -> Grid:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset
 from mrbench.core.weights import manifest_path
-from mrbench.datasets.dataset import Dataset
 
 SCRATCH = "scratch"
 """What the oldest link of an ancestry started from."""

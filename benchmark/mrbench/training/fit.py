@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.core.case import CaseId
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.metric import Metric
@@ -23,7 +24,6 @@ from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Task
 from mrbench.core.track import Track
 from mrbench.core.weights import weights_name
-from mrbench.datasets.dataset import Dataset
 from mrbench.io.files import sha256_of, write_atomically
 from mrbench.training.ancestry import ancestry_name, ancestry_of
 from mrbench.training.loop import CurvePoint, Report, Schedule, train

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError, RequestError
-from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Subject
 from mrbench.io.files import sha256_of, write_atomically
 
 LIMIT_MIB = 40

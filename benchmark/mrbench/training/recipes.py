@@ -22,13 +22,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import find_dataset, find_method, find_task, method_names, module_file, task_names
 from mrbench.core.specification import built, parse_spec
 from mrbench.core.task import Task
 from mrbench.core.weights import weights_folder, weights_name
-from mrbench.datasets.dataset import Dataset
 from mrbench.datasets.preparation import prepared
 from mrbench.training.fit import fit
 from mrbench.training.loop import Report, Schedule, TrainingStopped

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mrbench.core.dataset import Dataset
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_dataset
-from mrbench.datasets.dataset import Dataset, Subject
+from mrbench.datasets.dataset import Subject
 from mrbench.metrics.slice_features import WEIGHTS
 from mrbench.metrics.slice_network import SliceNetwork
 from mrbench.training.ancestry import link

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
@@ -80,6 +80,6 @@ class DCGAN(NetworkMethod):
 
         return DcganRecipe(self.network_, examples.images, self.base)  # type: ignore[arg-type]
 
-    def training_recipe(self, examples: TrainingSlices, *, seed: int) -> Any:
+    def training_recipe(self, examples: Never, *, seed: int) -> object:
         self.shape_ = examples.images.shape[1:]
         return super().training_recipe(examples, seed=seed)

@@ -75,7 +75,7 @@ class LearnedReconstruction(NetworkMethod):
             seen["maps"] = coil_maps(kspace, calibration)
         return seen
 
-    def recipe(self, examples: TrainingScans, seed: int) -> Any:
+    def recipe(self, examples: TrainingScans, seed: int) -> object:
         """Return batches and loss of the network in ``network_``."""
         return ReconstructionRecipe(self, examples)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -23,16 +23,22 @@ def box_mean(volumes: torch.Tensor, window: int) -> torch.Tensor:
     return _BoxMean.apply(volumes, window)
 
 
+class _Window(Protocol):
+    """What the forward pass leaves for the backward pass."""
+
+    window: int
+
+
 class _BoxMean(torch.autograd.Function):
     """The box filter with zeros outside is its own adjoint, so its backward pass is itself."""
 
     @staticmethod
-    def forward(ctx: Any, volumes: torch.Tensor, window: int) -> torch.Tensor:
+    def forward(ctx: _Window, volumes: torch.Tensor, window: int) -> torch.Tensor:
         ctx.window = window
         return _running_mean(volumes, window)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: _Window, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return _running_mean(gradient, ctx.window), None
 
 

@@ -15,6 +15,8 @@ from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutio
 from mrbench_methods.super_resolution.learned import LearnedSuperResolution, pairs
 
 if TYPE_CHECKING:
+    import torch
+
     from mrbench_methods.super_resolution.srgan_network import Generator
     from mrbench_methods.super_resolution.srgan_training import GeneratorRecipe
 
@@ -111,7 +113,7 @@ class SRGAN(LearnedSuperResolution):
                 added = self._by_blocks(low, inputs.degradation.factors)
         return np.maximum(start + added.cpu().numpy(), 0)
 
-    def _by_blocks(self, low: Any, factors: tuple[int, ...]) -> Any:
+    def _by_blocks(self, low: torch.Tensor, factors: tuple[int, ...]) -> torch.Tensor:
         """What the generator adds, block by block with overlap, so that memory does not grow with the volume."""
         import torch
 

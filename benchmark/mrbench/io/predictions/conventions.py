@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,7 @@ class Reading:
     def name(self) -> str:
         return "" if self.convention is None else str(self.convention)
 
-    def apply(self, stored: Any, spacing: Sequence[float]) -> np.ndarray:
+    def apply(self, stored: StoredField | np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         """The prediction in mrbench's own convention."""
         if not isinstance(stored, StoredField):
             return stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from mrbench.io.bounds import check_claim
 from mrbench.io.nifti import opened, quiet
 from mrbench.io.numpy_file import read_npy
 from mrbench.io.predictions.grid import LPS, GridError, check_grid
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Header, Nifti1Image
 
 FSL_FIELD, FSL_SPLINES = (2006,), (2007, 2008, 2009, 2016)
 """NIfTI intents of FNIRT: a displacement field, and coefficients of splines."""
@@ -171,7 +174,7 @@ def looks_like_transform(path: Path) -> bool:
     return path.name.lower().endswith((".h5", ".hdf5", ".hdf", ".tfm", ".xfm", ".mat", ".txt"))
 
 
-def nifti_header(path: Path) -> Any:
+def nifti_header(path: Path) -> Nifti1Header | None:
     """The header of a NIfTI file, or None of anything else and of what cannot be read."""
     import nibabel as nib
 
@@ -183,7 +186,7 @@ def nifti_header(path: Path) -> Any:
         return None
 
 
-def _nifti(path: Path) -> Any:
+def _nifti(path: Path) -> Nifti1Image:
     image = opened(path)
     shape = tuple(int(size) for size in image.shape)
     dtype = np.dtype(image.get_data_dtype())

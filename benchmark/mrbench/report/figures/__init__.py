@@ -8,7 +8,7 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from mrbench.core.errors import RequestError, unknown_name
 
@@ -50,7 +50,7 @@ def kinds() -> dict[str, Kind]:
 
 
 def figure(
-    report: Report, kind: str, *, methods: Sequence[str] | None = None, width: float | None = None, **options: Any
+    report: Report, kind: str, *, methods: Sequence[str] | None = None, width: float | None = None, **options: object
 ) -> Figure:
     """Draw one figure of a board.
 

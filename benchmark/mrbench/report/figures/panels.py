@@ -15,6 +15,7 @@ from mrbench.report.pictures import GRID_STEP, Shot
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from mrbench.report.report import Report
 
@@ -127,7 +128,7 @@ class Sheet:
         limits: tuple[float, float] = (0, 1),
         size: tuple[float, float] | None = None,
         zorder: float = 1,
-    ) -> Any:
+    ) -> AxesImage:
         """Show an image, whose first axis runs upwards, at a place; as large as a tile unless a size is given."""
         width, height = size or (self.tile, self.high)
         box = (x, x + width, y + height, y)

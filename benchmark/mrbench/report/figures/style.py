@@ -64,7 +64,7 @@ def styled(draw: Draw) -> Draw:
     """Draw in the style of mrbench, whatever the user's matplotlibrc says."""
 
     @wraps(draw)
-    def in_style(*arguments: Any, **options: Any) -> Any:
+    def in_style(*arguments: object, **options: object) -> object:
         import matplotlib
 
         with matplotlib.rc_context(RC):
@@ -73,7 +73,7 @@ def styled(draw: Draw) -> Draw:
     return in_style  # type: ignore[return-value]
 
 
-def canvas(title: str, size: tuple[float, float], **grid: Any) -> tuple[Figure, Any]:
+def canvas(title: str, size: tuple[float, float], **grid: object) -> tuple[Figure, Any]:
     """A figure of ``size`` inches below its title, which is folded, never cut.
 
     Parameters
@@ -92,7 +92,8 @@ def canvas(title: str, size: tuple[float, float], **grid: Any) -> tuple[Figure, 
     figure = Figure(figsize=(width, height + LINE * 1.15 * len(lines)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)  # type: ignore[union-attr,call-arg]
     figure.suptitle("\n".join(lines), fontsize=NORMAL, x=0.01, ha="left")
-    return figure, figure.subplots(**grid)
+    options: dict[str, Any] = grid
+    return figure, figure.subplots(**options)
 
 
 def heading_lines(text: str, width: float) -> list[str]:
