@@ -228,6 +228,7 @@ def checks(
     method : str, optional
         As on the command line.
     dataset : Dataset, optional
+        Alone: checks it.
     tolerance : float
         How far two predictions of a method may lie apart.
     """

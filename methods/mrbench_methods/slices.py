@@ -46,6 +46,7 @@ def restore(
     network : Module or function
         From ``(batch, 2 context + 1, y, x)``, and a channel for each map, to ``(batch, 1, y, x)``.
     volume : ndarray of float32, shape ``(z, y, x)``
+        The input.
     maps : ndarray of float32, shape ``(map, z, y, x)``, optional
         What else the network sees of each slice, after the slices.
     context : int
@@ -56,6 +57,7 @@ def restore(
     stride : int
         What the sides of an image must be multiples of.
     device : str
+        ``cpu`` or ``cuda``.
 
     Returns
     -------

@@ -196,6 +196,7 @@ def table(
     Parameters
     ----------
     board : Report, or path to the folder of a board
+        Its rows, or its folder.
     methods, metrics, digits, intervals, layout, format
         As of `mrbench.report.render.table`.
     """

@@ -87,10 +87,13 @@ def prepare_heads(
     out : path
         Folder to make; must be empty or absent.
     strip : bool
+        Remove what is not brain.
     align : {"affine", "rigid"}
         To the ICBM template.
     spacing : float
         mm, 0.5 to 8.
+    progress : Progress
+        Is told how far it is; default: nothing is.
 
     Returns
     -------

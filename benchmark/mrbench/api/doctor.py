@@ -54,6 +54,8 @@ def doctor(
         As on the command line: a name, ``file.py:function``, ``cmd:...``.
     task, dataset, track
         As `mrbench.core.binding.bind` resolves them.
+    progress : Progress
+        Told how far it is; silent by default.
 
     Raises
     ------

@@ -38,6 +38,7 @@ def new(
     Parameters
     ----------
     kind : {"method", "learned-method", "dataset", "task"}
+        What to write.
     name : str
         A Python name in lower case: of the file, and of the function in it; classes are called by it in camel case.
     task : str
@@ -45,6 +46,7 @@ def new(
     dataset : str
         That the test runs on.
     folder : Path
+        Where to.
 
     Returns
     -------

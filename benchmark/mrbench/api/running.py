@@ -64,7 +64,9 @@ def run(
     options : Options
         Threads, device, workers, limits: what never changes a score.
     out : Path
+        Folder of results.
     progress : Progress
+        Told how far it is; silent by default.
 
     Raises
     ------

@@ -68,7 +68,9 @@ def score(
         Of displacement fields, how their numbers are meant: a name such as ``mm-xyz-lps-pull``, or ``auto`` for the
         one that fits the images, refused where several do. Default: as the format defines.
     out : Path
+        Folder of results.
     progress : Progress
+        Told how far it is; silent by default.
 
     Returns
     -------
@@ -258,6 +260,7 @@ def export(
     board : Path
         Folder of a board; the predictions come from the cache of the machine that ran it.
     out : Path
+        Folder of results.
     format : str, optional
         ``nifti``, ``fastmri``, ``learn2reg``, ``itk`` or ``npy``, as the task allows; default: the first of these.
     methods : sequence of str

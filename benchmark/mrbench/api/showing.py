@@ -41,6 +41,7 @@ def figure(
     Parameters
     ----------
     board : Report, or path to the folder of a board
+        Its rows, or its folder.
     kind : str
         See `mrbench.report.figures.kinds`.
     methods, width

@@ -18,6 +18,7 @@ def trainings(task: str, methods: Collection[str] | None = None) -> dict[str, Tr
     Parameters
     ----------
     task : str
+        Its name.
     methods : collection of str, optional
         Names of methods whose weights to look for; default: all. What is not installed has none.
     """
@@ -39,6 +40,7 @@ def training_of(manifest: Mapping[str, Any], manifests: Mapping[str, Mapping[str
     Parameters
     ----------
     manifest : mapping
+        As it lies beside the weights.
     manifests : mapping
         Those that are at hand, by sha256: only of these is it known how long an ancestor was trained.
     """

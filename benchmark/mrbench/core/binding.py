@@ -17,6 +17,10 @@ def bind(task: str, dataset: str, track: str | None = None, split: str = "test",
         Name of an installed dataset, ``folder:PATH``, or ``path/to/file.py:Name``.
     track : str, optional
         Default: the one that suits the dataset.
+    split : str
+        ``train``, ``validation`` or ``test``.
+    seed : int
+        Of what is random in the cases.
 
     Raises
     ------

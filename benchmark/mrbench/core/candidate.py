@@ -122,6 +122,7 @@ def candidates(
     Parameters
     ----------
     setting : Setting
+        What the table is about.
     requested : sequence of str
         As `parse_spec` reads them.
     quick : bool

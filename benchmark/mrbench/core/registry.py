@@ -126,6 +126,7 @@ def find_dataset(name: str, representation: str | None = None) -> Dataset:
     Parameters
     ----------
     name : str
+        Of an entry point, ``folder:PATH``, or ``file.py:Name``.
     representation : str, optional
         What a task works on, such as ``images`` or ``k-space``; default: the first that the dataset comes in.
 

@@ -30,6 +30,7 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
     folder : Path
         Where the method ships its weights, as ``<network>.<name>.safetensors``.
     network : str
+        What the file names begin with.
     weights : str
         A name such as ``ixi-hh-2mm`` or ``ixi-hh-2mm.singlecoil-4x``, or the path of a ``.safetensors`` file.
 

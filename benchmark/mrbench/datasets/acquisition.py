@@ -78,6 +78,8 @@ class KspaceDataset(Dataset):
 
         Parameters
         ----------
+        subject : str
+            Its id.
         coils : int or None
             Number of receive coils of a simulation, or 1 for a single-coil acquisition; None for as many
             as there are.

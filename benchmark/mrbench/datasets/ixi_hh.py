@@ -90,10 +90,13 @@ def on_template_grid(
     Parameters
     ----------
     subject : str
+        Its id.
     head : Volume
+        The scan as acquired.
     mask : ndarray of bool, the shape of the head
         The brain; nothing else takes part.
     labels : ndarray of int16, the shape of the head
+        Structures, 0 outside.
     smoothing : float
         Sigma in voxels of a Gaussian before the resampling, where the head's grid is finer than 2 mm.
     """

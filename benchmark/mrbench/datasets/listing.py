@@ -71,6 +71,7 @@ def scans_in(
     Parameters
     ----------
     folder : Path
+        Where to look.
     suffixes : tuple of str
         In lower case; names may be written in any.
     is_scan : callable

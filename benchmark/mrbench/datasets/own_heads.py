@@ -88,6 +88,7 @@ def prepare_heads(
     strip : bool
         Set what is no brain to zero. Without, the mask is written all the same.
     how : {"affine", "rigid"}
+        How freely heads are moved.
     spacing : float
         mm.
 

@@ -33,6 +33,10 @@ def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None
 
     Parameters
     ----------
+    dataset : Dataset
+        Whose subjects.
+    subjects : sequence of str
+        Those that are missing.
     processes : int, optional
         Default: one for each core that this process may use, four at the most; and none of their own while what is
         left takes seconds, at the time of the last subject. The first subject says nothing: it pays for imports.

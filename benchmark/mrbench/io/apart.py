@@ -32,7 +32,9 @@ def read_apart(module: str, what: str, path: Path, *arguments: str) -> dict[str,
     what : str
         Names the reader in messages.
     path : Path
+        The file to read.
     *arguments : str
+        What the reader is called with beside it.
 
     Raises
     ------

@@ -28,6 +28,7 @@ def check_claim(path: Path, shape: tuple[int, ...], itemsize: int, *, compressed
     Parameters
     ----------
     path : Path
+        What the error names.
     shape : tuple of int
         As the header says.
     itemsize : int

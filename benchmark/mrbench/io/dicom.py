@@ -95,6 +95,7 @@ def read_series(folder: Path, uid: str = "") -> Volume:
     Parameters
     ----------
     folder : Path
+        Holds one series or several.
     uid : str
         Of the series; may be left out where the folder holds one.
 

@@ -29,6 +29,7 @@ def read_fastmri(path: Path, given: np.ndarray | None = None) -> RawKspace:
     Parameters
     ----------
     path : Path
+        The file.
     given : ndarray, optional
         A mask that goes before the file's own.
 

@@ -47,6 +47,7 @@ def read_ismrmrd(path: Path, given: np.ndarray | None = None) -> RawKspace:
     Parameters
     ----------
     path : Path
+        The file.
     given : ndarray, optional
         A mask that goes before what the readouts say.
 

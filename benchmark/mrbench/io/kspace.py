@@ -26,7 +26,9 @@ def read_kspace(path: Path, mask_path: Path | None = None, axes: str = "") -> Ra
     Parameters
     ----------
     path : Path
+        The file.
     mask_path : Path, optional
+        Holds the sampling mask, where the file of k-space does not.
     axes : str
         What the axes of a ``.npy`` array are, as `parse_axes` reads it; ``time`` makes it dynamic. Without it the array
         is ``(y, x)`` or ``(slice, coil, y, x)``.

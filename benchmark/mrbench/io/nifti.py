@@ -69,6 +69,7 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
     Parameters
     ----------
     path : Path
+        The file.
     labels : bool
         Read integers (int16) instead of float32.
     flat : bool

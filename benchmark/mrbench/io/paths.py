@@ -17,6 +17,7 @@ def checked_id(text: str, where: object) -> str:
     Parameters
     ----------
     text : str
+        As it stands in a table or a file name.
     where : object
         What the message names: the table or folder that the id comes from.
 

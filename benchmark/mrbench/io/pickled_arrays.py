@@ -106,6 +106,7 @@ def read_pickled_arrays(path: Path) -> list[np.ndarray]:
     Parameters
     ----------
     path : Path
+        The file.
 
     Returns
     -------

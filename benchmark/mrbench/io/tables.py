@@ -29,6 +29,7 @@ def read_table(path: Path, required: Collection[str], *, whole: bool) -> dict[st
     Parameters
     ----------
     path : Path
+        The file.
     required : collection of str
         Columns that it must have, ``subject`` and ``split`` among them.
     whole : bool
@@ -73,6 +74,7 @@ def read_lines(path: Path, known: Sequence[str] = ()) -> tuple[list[str], list[t
     Parameters
     ----------
     path : Path
+        The file.
     known : sequence of str
         Columns that are written so, whatever their case in the file.
 

@@ -199,6 +199,7 @@ def fits(field: np.ndarray, pair: Pair, *, step: int = 3) -> Fits:
     field : ndarray, shape ``(3, z, y, x)``
         As it was returned or stored.
     pair : Pair
+        Images of the case that the field is of.
     step : int
         Every how many voxels of the labelled region are tried.
     """

@@ -14,6 +14,7 @@ def warp(moving: np.ndarray, displacement: np.ndarray, *, order: int) -> np.ndar
     Parameters
     ----------
     moving : ndarray, shape ``(z, y, x)``
+        What is resampled.
     displacement : ndarray of floating numbers, shape ``(3, z, y, x)``
         Voxels of the grid to warp onto.
     order : int
@@ -53,6 +54,7 @@ def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     outer, inner : ndarray, shape ``(3, z, y, x)``
+        Applied second, and applied first.
 
     Returns
     -------
@@ -109,6 +111,7 @@ def folds_percent(determinant: np.ndarray, mask: np.ndarray | None = None) -> fl
     Parameters
     ----------
     determinant : ndarray
+        Of the Jacobian, as `jacobian_determinant` returns it.
     mask : ndarray of bool, the same shape, optional
         Voxels that count; all by default.
 
@@ -131,9 +134,11 @@ def sd_log_jacobian(determinant: np.ndarray, mask: np.ndarray | None = None, *, 
     Parameters
     ----------
     determinant : ndarray
+        Of the Jacobian, as `jacobian_determinant` returns it.
     mask : ndarray of bool, the same shape, optional
         Voxels that count; all by default.
     floor : float
+        What smaller determinants count as, so that the logarithm exists.
 
     Raises
     ------
@@ -191,6 +196,7 @@ def endpoint_error_mm(
     target, prediction : ndarray of float32 or float64, shape ``(3, z, y, x)``
         Voxels.
     mask : ndarray of bool, shape ``(z, y, x)``
+        Where to count.
     spacing : tuple of float
         mm, order ``(z, y, x)``.
 

@@ -26,6 +26,7 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     Parameters
     ----------
     real, generated : ndarray of float, shape ``(image, feature)``
+        Features of the real and of the new images.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def kernel_mmd(real: np.ndarray, generated: np.ndarray) -> float:
     Parameters
     ----------
     real, generated : ndarray of float, shape ``(image, feature)``
+        Features of the real and of the new images.
 
     Raises
     ------
@@ -80,6 +82,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, *, neighbours: int
     Parameters
     ----------
     real, generated : ndarray of float, shape ``(image, feature)``
+        Features of the real and of the new images.
     neighbours : int
         k.
 
@@ -113,9 +116,11 @@ def pair_ms_ssim(images: np.ndarray, order: np.ndarray, *, data_range: float) ->
     Parameters
     ----------
     images : ndarray of float, shape ``(image, y, x)``
+        What is compared, in one range of intensities.
     order : ndarray of int, shape ``(image,)``
         Number of each image's partner.
     data_range : float
+        Difference of the largest and the smallest value that counts as possible.
 
     Raises
     ------
@@ -149,7 +154,9 @@ def nearest_correlations(
     Parameters
     ----------
     images, training : ndarray of float, shape ``(image, y, x)``
+        Whose neighbours are sought, and among which.
     nearest : int
+        How many neighbours of each.
 
     Returns
     -------

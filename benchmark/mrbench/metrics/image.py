@@ -30,6 +30,7 @@ def nmse(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None 
     Parameters
     ----------
     target, prediction : ndarray of real numbers, same shape
+        The truth, and what is scored.
     mask : ndarray of bool, the same shape, optional
         Voxels that count; all by default.
 
@@ -57,6 +58,7 @@ def psnr(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask:
     Parameters
     ----------
     target, prediction : ndarray of real numbers, same shape
+        The truth, and what is scored.
     data_range : float
         The peak; fastMRI's is ``target.max()`` of the volume.
     mask : ndarray of bool, the same shape, optional
@@ -86,6 +88,7 @@ def mae(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None =
     Parameters
     ----------
     target, prediction : ndarray of real numbers, same shape
+        The truth, and what is scored.
     mask : ndarray of bool, the same shape, optional
         Voxels that count; all by default.
 
@@ -104,7 +107,9 @@ def ssim_map(target: np.ndarray, prediction: np.ndarray, *, data_range: float) -
     Parameters
     ----------
     target, prediction : ndarray of real numbers, shape ``(slice, y, x)``
+        The truth, and what is scored.
     data_range : float
+        Difference of the largest and the smallest value that counts as possible.
 
     Returns
     -------
@@ -130,6 +135,7 @@ def ssim(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask:
     Parameters
     ----------
     target, prediction : ndarray of real numbers, shape ``(slice, y, x)``
+        The truth, and what is scored.
     data_range : float
         fastMRI's is ``target.max()`` of the volume, the same for each slice.
     mask : ndarray of bool, the same shape, optional
@@ -166,6 +172,7 @@ def image_scores(
     Parameters
     ----------
     target, prediction : ndarray of real numbers, shape ``(slice, y, x)``
+        The truth, and what is scored.
     data_range : float
         Of the volume and of the foreground.
     mask : ndarray of bool, the same shape, optional
@@ -218,7 +225,9 @@ def ssim_3d(target: np.ndarray, prediction: np.ndarray, *, data_range: float, ma
     Parameters
     ----------
     target, prediction : ndarray of real numbers, shape ``(z, y, x)``
+        The truth, and what is scored.
     data_range : float
+        Difference of the largest and the smallest value that counts as possible.
     mask : ndarray of bool, the same shape, optional
         Voxels of the map to average, its rim included; by default all but the rim of 3 voxels.
 
@@ -263,10 +272,13 @@ def mutual_information(
     Parameters
     ----------
     target, prediction : ndarray of real numbers, same shape
+        The truth, and what is scored.
     data_range : float
+        Difference of the largest and the smallest value that counts as possible.
     mask : ndarray of bool, the same shape, optional
         Voxels that count; all by default.
     bins : int
+        Of the histogram, each way.
 
     Returns
     -------
@@ -303,7 +315,9 @@ def shifted_mutual_information(
     Parameters
     ----------
     target, prediction : ndarray of real numbers, shape ``(z, y, x)``
+        The truth, and what is scored.
     data_range : float
+        Difference of the largest and the smallest value that counts as possible.
     mask : ndarray of bool, the same shape
         Voxels of the target that count.
     shifts : array of int, shape ``(shift, 3)``

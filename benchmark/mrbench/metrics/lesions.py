@@ -50,9 +50,11 @@ def lesion_scores(
     Parameters
     ----------
     target, prediction : ndarray of bool, shape ``(z, y, x)``
+        The truth, and what is scored.
     spacing : tuple of float
         mm, order ``(z, y, x)``.
     rules : LesionRules
+        What counts as one lesion and as a detection.
 
     References
     ----------

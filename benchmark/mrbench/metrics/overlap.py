@@ -14,6 +14,7 @@ def dice(target: np.ndarray, prediction: np.ndarray) -> float:
     Parameters
     ----------
     target, prediction : ndarray of bool, same shape
+        The truth, and what is scored.
 
     Raises
     ------
@@ -51,6 +52,7 @@ class LabelOverlap:
         Parameters
         ----------
         target, prediction : ndarray of non-negative int, same shape
+            The truth, and what is scored.
 
         Raises
         ------
@@ -97,7 +99,9 @@ def dice_per_label(target: np.ndarray, prediction: np.ndarray, labels: Sequence[
     Parameters
     ----------
     target, prediction : ndarray of non-negative int, same shape
+        The truth, and what is scored.
     labels : sequence of int
+        Which to score.
 
     Returns
     -------
@@ -122,6 +126,7 @@ def merge_labels(labels: np.ndarray, structures: Sequence[Sequence[int]]) -> np.
     Parameters
     ----------
     labels : ndarray of non-negative int
+        The label map.
     structures : sequence of sequences of int
         A label in two groups counts for the later.
 
@@ -154,6 +159,7 @@ def hd95_mm(target: np.ndarray, prediction: np.ndarray, *, spacing: tuple[float,
     Parameters
     ----------
     target, prediction : ndarray of bool, shape ``(z, y, x)``
+        The truth, and what is scored.
     spacing : tuple of float
         mm, order ``(z, y, x)``.
 
@@ -182,6 +188,7 @@ def hd95_per_label(
     Parameters
     ----------
     target, prediction : ndarray of non-negative int, shape ``(z, y, x)``
+        The truth, and what is scored.
     labels : sequence of int
         Above 0.
     spacing : tuple of float

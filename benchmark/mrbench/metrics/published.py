@@ -25,6 +25,7 @@ def warp_labels_linear(labels: np.ndarray, displacement: np.ndarray) -> np.ndarr
     Parameters
     ----------
     labels : ndarray of non-negative int, shape ``(z, y, x)``
+        The label map.
     displacement : ndarray of floating numbers, shape ``(3, z, y, x)``
         Voxels, pull-back.
 
@@ -49,7 +50,9 @@ def transmorph_dice(target: np.ndarray, prediction: np.ndarray, labels: Sequence
     Parameters
     ----------
     target, prediction : ndarray of non-negative int, same shape
+        The truth, and what is scored.
     labels : sequence of int
+        Which labels to count.
 
     Returns
     -------
@@ -157,7 +160,9 @@ def surface_hd95(
     Parameters
     ----------
     target, prediction : ndarray of int, shape ``(z, y, x)``
+        The truth, and what is scored.
     labels : sequence of int
+        Which labels to count.
     spacing : tuple of float
         Order ``(z, y, x)``; ones give voxels.
 

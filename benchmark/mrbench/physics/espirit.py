@@ -26,6 +26,7 @@ def espirit(kspace: np.ndarray, calibration: tuple[int, int], rows: slice = slic
     Parameters
     ----------
     kspace : ndarray of complex64, shape ``(coil, y, x)``
+        Centred, orthonormal; what was not measured is zero.
     calibration : tuple of int
         Rows and columns of the fully sampled block in the centre. Unlike sigpy's, it may be oblong, so that
         the few centre lines of an 8-fold acquisition suffice.

@@ -29,7 +29,9 @@ def fastmri_columns(
     width : int
         Columns of k-space.
     acceleration : int
+        Every how many columns one is measured.
     centre_fraction : float
+        Share of the columns that is measured in the middle.
     file : str
         Name of the file, ending included.
 

@@ -126,6 +126,7 @@ def calibration_size(mask: np.ndarray) -> tuple[int, int]:
     Parameters
     ----------
     mask : ndarray of bool, shape ``(frame, y, x)``
+        Which samples were measured.
 
     Returns
     -------

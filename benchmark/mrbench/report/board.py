@@ -31,10 +31,13 @@ def write_board(folder: Path, report: Report, *, figures: bool = True, force: bo
     Parameters
     ----------
     folder : Path
+        Where the files go.
     report : Report
+        What tables and figures of a board are drawn from.
     figures : bool
         False leaves the page, and with it all drawing, for later.
     force : bool
+        Draw the page again though nothing has changed.
 
     Returns
     -------
@@ -66,6 +69,7 @@ def write_index(folder: Path, pages: Sequence[Path] | None = None) -> Path:
     Parameters
     ----------
     folder : Path
+        Of boards.
     pages : sequence of Path, optional
         Of boards; default: every one below the folder, at any depth.
 

@@ -44,9 +44,11 @@ def caption(
     Parameters
     ----------
     board : Leaderboard
+        The table.
     facts : Facts
         Whether data are simulated, and how many cases there are in all.
     task, track, dataset, split : str
+        What the table is of.
     task_notes : sequence of str
         What the task itself has to say of these rows.
     """

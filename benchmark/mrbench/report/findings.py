@@ -62,6 +62,7 @@ def as_markdown(findings: Sequence[Finding], metrics: Mapping[str, Mapping[str, 
     Parameters
     ----------
     findings : sequence of Finding
+        What to write down.
     metrics : mapping
         Of each task, its metrics by name.
     """

@@ -28,8 +28,11 @@ def write_generalisation(folder: Path, task: str, metric: Metric, table: pd.Data
     Parameters
     ----------
     folder : Path
+        Of the task's boards.
     task : str
+        Its name.
     metric : Metric
+        What is compared.
     table : DataFrame
         From `mrbench.stats.generalisation.transfers`.
     """
@@ -83,7 +86,9 @@ def heatmap(title: str, metric: Metric, table: pd.DataFrame, *, width: float = 7
     Parameters
     ----------
     title : str
+        Stands above it.
     metric : Metric
+        What the colours show.
     table : DataFrame
         The lines of one method.
     width : float

@@ -159,6 +159,7 @@ def collect(
     Parameters
     ----------
     task : Task
+        What draws the pictures.
     cases : mapping of str to Case
         By label, as `chosen_cases` gives them.
     predictions : mapping of str to iterable
@@ -208,7 +209,9 @@ def update(
     path : Path
         Of ``pictures.npz``; what it shows already is kept as far as the rows stand behind it.
     report : Report
+        What tables and figures of a board are drawn from.
     task : Task
+        What draws the pictures.
     load_case : callable
         From the id of a case to its arrays; called only for cases of which something is missing.
     load_prediction : callable

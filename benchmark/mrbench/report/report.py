@@ -124,6 +124,7 @@ class Report:
         facts : Facts, optional
             Default: what the rows themselves know.
         pictures : Pictures, optional
+            Slices of the median and the worst case.
 
         Raises
         ------

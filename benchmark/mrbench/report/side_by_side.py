@@ -64,6 +64,7 @@ def comparison(result: SideBySide, first: pd.DataFrame, second: pd.DataFrame) ->
     Parameters
     ----------
     result : SideBySide
+        Of `mrbench.stats.side_by_side`.
     first, second : DataFrame
         The rows that it was made from.
     """

@@ -41,6 +41,7 @@ def folded(
     fractions : mapping of ndarray, shape ``(z, y, x)``
         ``csf``, ``gm`` and ``wm`` at 1 mm.
     brain : ndarray of bool
+        Where the brain is.
     kept : ndarray of bool
         Deep structures and cerebellum, which stay as they are.
     cerebellum : ndarray of bool

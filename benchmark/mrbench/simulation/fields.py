@@ -15,9 +15,14 @@ def smooth_noise(subject: str, purpose: str, length: float, *, components: int =
 
     Parameters
     ----------
+    subject : str
+        Names the random numbers, with the purpose.
+    purpose : str
+        Names the random numbers, beside the subject.
     length : float
         As of `random_field`.
     components : int
+        Of a vector at each voxel; 1 for a scalar.
 
     Returns
     -------
@@ -34,11 +39,13 @@ def random_field(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Where all that is random comes from.
     shape : tuple of int
         Order ``(z, y, x)``.
     length : float or tuple of float
         SD in voxels of the Gaussian, of all axes or of each, at least 1.25.
     components : int
+        Of a vector at each voxel; 1 for a scalar.
 
     Returns
     -------

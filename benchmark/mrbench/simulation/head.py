@@ -29,6 +29,7 @@ def around(subject: str, mask: np.ndarray) -> dict[str, np.ndarray]:
     Parameters
     ----------
     subject : str
+        Its id.
     mask : ndarray of bool, shape ``(96, 112, 96)``
         Brain.
 

@@ -35,6 +35,7 @@ def align_to_template(volume: Volume, mask: np.ndarray) -> sitk.Transform:
     volume : Volume
         A head; only what ``mask`` covers takes part.
     mask : ndarray of bool, same shape
+        The brain, which alone is aligned.
 
     Returns
     -------

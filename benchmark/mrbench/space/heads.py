@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from mrbench.io.nifti import Volume
 from mrbench.space.alignment import itk_threads, to_sitk
 from mrbench.space.pieces import largest_piece
 from mrbench.space.template import GRID_ORIGIN_MM, GRID_SHAPE, GRID_SPACING, template_2mm
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 Alignment = Literal["affine", "rigid"]
 
@@ -110,15 +113,17 @@ def brain_mask(head: Volume) -> np.ndarray:
     return sitk.GetArrayFromImage(back) > 0.5
 
 
-def align(head: Volume, brain: np.ndarray, how: Alignment) -> object:
+def align(head: Volume, brain: np.ndarray, how: Alignment) -> sitk.Transform:
     """Find the transform from positions of the template to positions in a head.
 
     Parameters
     ----------
     head : Volume
+        What is aligned.
     brain : ndarray of bool, the shape of the head
         Nothing else takes part.
     how : {"affine", "rigid"}
+        How freely heads are moved.
 
     Returns
     -------
@@ -127,7 +132,7 @@ def align(head: Volume, brain: np.ndarray, how: Alignment) -> object:
     return _aligned(_coarse(Volume(np.where(brain, head.array, 0).astype(np.float32), head.affine)), how)
 
 
-def resampled(volume: Volume, transform: object, grid: TemplateGrid, *, nearest: bool) -> np.ndarray:
+def resampled(volume: Volume, transform: sitk.Transform, grid: TemplateGrid, *, nearest: bool) -> np.ndarray:
     """Bring a volume to a grid of the template in one resampling: cubic, or nearest for labels and masks.
 
     A finer image is smoothed against aliasing before it is brought to coarser voxels.
@@ -172,11 +177,11 @@ def agreement(image: np.ndarray, mask: np.ndarray, grid: TemplateGrid) -> tuple[
     return float(overlap), float(np.corrcoef(image[both], template[both])[0, 1]) if varied else 0.0
 
 
-def _on_grid(array: np.ndarray) -> object:
+def _on_grid(array: np.ndarray) -> sitk.Image:
     return to_sitk(array, GRID_SPACING, GRID_ORIGIN_MM)
 
 
-def _coarse(volume: Volume) -> object:
+def _coarse(volume: Volume) -> sitk.Image:
     """A volume at about 2 mm, where transforms are found: positions stay those of the volume."""
     import SimpleITK as sitk
     from scipy.ndimage import gaussian_filter
@@ -190,7 +195,7 @@ def _coarse(volume: Volume) -> object:
     return to_sitk(np.ascontiguousarray(array), spacing, (0.0, 0.0, 0.0)) if array.size else sitk.Image()  # type: ignore[arg-type]
 
 
-def _best_affine(moving: object) -> object:
+def _best_affine(moving: sitk.Image) -> sitk.Transform:
     """The affine transform of a head with its skull, from several places to start."""
     import SimpleITK as sitk
 
@@ -207,7 +212,9 @@ def _best_affine(moving: object) -> object:
     return _optimised(fixed, moving, best, (2, 1), REACH)[0]
 
 
-def _optimised(fixed: object, moving: object, start: object, shrinks: tuple[int, ...], reach: int) -> tuple[Any, float]:
+def _optimised(
+    fixed: sitk.Image, moving: sitk.Image, start: sitk.Transform, shrinks: tuple[int, ...], reach: int
+) -> tuple[sitk.Transform, float]:
     """A transform improved by mutual information around the template's brain, and the value reached (low is good)."""
     import SimpleITK as sitk
 
@@ -225,7 +232,7 @@ def _optimised(fixed: object, moving: object, start: object, shrinks: tuple[int,
     return kind(made) if kind is not sitk.Transform else made, float(registration.GetMetricValue())
 
 
-def _aligned(stripped: object, how: Alignment) -> object:
+def _aligned(stripped: sitk.Image, how: Alignment) -> sitk.Transform:
     """From positions of the template to positions of a brain without its skull."""
     import SimpleITK as sitk
 
@@ -236,7 +243,7 @@ def _aligned(stripped: object, how: Alignment) -> object:
     return _optimised(_on_grid(template_2mm()), stripped, start, (4, 2, 1), REACH)[0]
 
 
-def _registration(reach: int) -> object:
+def _registration(reach: int) -> sitk.ImageRegistrationMethod:
     import SimpleITK as sitk
     from scipy.ndimage import binary_dilation
 
@@ -249,11 +256,11 @@ def _registration(reach: int) -> object:
     return registration
 
 
-def _image_like(array: np.ndarray, like: object) -> object:
+def _image_like(array: np.ndarray, like: sitk.Image) -> sitk.Image:
     return to_sitk(np.ascontiguousarray(array, np.float32), like.GetSpacing()[::-1], like.GetOrigin()[::-1])
 
 
-def _carried(transform: object, head: object) -> np.ndarray:
+def _carried(transform: sitk.Transform, head: sitk.Image) -> np.ndarray:
     """The template's brain where it lies in a head."""
     import SimpleITK as sitk
 

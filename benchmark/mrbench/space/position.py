@@ -11,6 +11,7 @@ def position_in(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     Parameters
     ----------
     mask : ndarray of bool, shape ``(z, y, x)``
+        What the position is measured in.
     spacing : tuple of float
         mm, order ``(z, y, x)``.
 

@@ -30,6 +30,7 @@ def template_1mm(kind: str) -> tuple[np.ndarray, tuple[float, float, float]]:
     Parameters
     ----------
     kind : {"t1", "gm", "wm"}
+        Which volume of the template.
 
     Returns
     -------

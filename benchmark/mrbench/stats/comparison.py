@@ -59,6 +59,7 @@ def compare_all(values: pd.DataFrame, metric: Metric, design: Design, sound: Col
     values : DataFrame, cases by methods
         NaN where there is none: a pair is compared on the cases that both have.
     metric : Metric
+        What is compared.
     design : Design
         Of the cases.
     sound : collection of str
@@ -136,6 +137,10 @@ def p_values(units: np.ndarray, design: Design, moments: Moments) -> np.ndarray:
     ----------
     units : ndarray, shape ``(units, columns)``
         Differences, one a unit.
+    design : Design
+        Which cases share a subject.
+    moments : Moments
+        Of the differences.
     """
     if design.independent and design.n_units <= ALL_FLIPS:
         return sign_flip_p(units * design.counts[:, None])

@@ -105,6 +105,7 @@ class Design:
         Parameters
         ----------
         values : ndarray, shape ``(cases, columns)``
+            One for each case.
 
         Returns
         -------

@@ -139,7 +139,9 @@ def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[st
     Parameters
     ----------
     claims : sequence of Claim
+        What is judged.
     boards : sequence of Rows
+        Rows of each board that it is judged by.
     trainings : mapping
         From the sha256 of weights to what they have been through.
 

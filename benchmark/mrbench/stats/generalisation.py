@@ -58,6 +58,8 @@ def transfers(
         From `stats.frame`, of any boards of one task, those of one board of one protocol.
     trainings : mapping
         From the sha256 of weights to what they were trained on; rows of other weights are left out.
+    metric : Metric
+        What is compared.
     simulations : mapping
         What tables say of simulated data, by dataset (``simulated k-space``).
 

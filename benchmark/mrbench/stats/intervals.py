@@ -22,7 +22,9 @@ def interval(moments: Moments, *, level: float = LEVEL) -> tuple[np.ndarray, np.
     Parameters
     ----------
     moments : Moments
+        Sums of the scores, as `moments` returns them.
     level : float
+        Share of intervals that hold the truth.
 
     Returns
     -------

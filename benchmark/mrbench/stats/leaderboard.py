@@ -97,6 +97,7 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
     rows : DataFrame
         From `stats.frame`.
     metrics : sequence of Metric
+        What to rank by; the first decides the order.
 
     Raises
     ------

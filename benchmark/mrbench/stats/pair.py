@@ -67,6 +67,7 @@ def pair(board: Leaderboard, first: str, second: str, metric: str | None = None)
     Parameters
     ----------
     board : Leaderboard
+        Scores of all methods.
     first, second : str
         In any order.
     metric : str, optional

@@ -49,6 +49,7 @@ def ranking(values: pd.DataFrame, metric: Metric, design: Design, failed: pd.Ser
     values : DataFrame, cases by methods
         Failures as they count.
     metric : Metric
+        What is compared.
     design : Design
         Of the cases.
     failed : Series of bool, index ``method``

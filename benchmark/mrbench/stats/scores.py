@@ -51,6 +51,7 @@ def scores(ran: pd.DataFrame, place: Grid, metric: Metric) -> pd.DataFrame:
     place : Grid
         Of the same rows.
     metric : Metric
+        What is compared.
 
     Returns
     -------

@@ -59,6 +59,8 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> S
     ----------
     first, second : DataFrame
         From `stats.frame`, each of one board, data and protocol.
+    metric : Metric
+        What is compared.
 
     Raises
     ------

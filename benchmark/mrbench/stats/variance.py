@@ -88,6 +88,7 @@ def form(incidence: sparse.csr_array, weights: np.ndarray, *, dense: int = DENSE
     incidence : sparse array, shape ``(units, subjects)``
         1 where the subject is in the unit.
     weights : ndarray, shape ``(units,)``
+        Of the cases.
     dense : int
         Up to how many units the exact form of shared subjects is taken.
     """

@@ -112,9 +112,11 @@ def draw_mask(sampling: Sampling, shape: tuple[int, ...], rng: np.random.Generat
     Parameters
     ----------
     sampling : Sampling
+        What the track prescribes.
     shape : tuple of int
         Of the k-space, ``(frame, coil, y, x)``; columns run along x.
     rng : Generator
+        Where all that is random comes from.
     file : str
         Name of the file, which fastMRI's own masks are drawn from; without one, as in its training, from ``rng``.
 

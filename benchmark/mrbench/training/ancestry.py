@@ -23,6 +23,7 @@ def link(dataset: Dataset, start: str = SCRATCH) -> dict[str, Any]:
     Parameters
     ----------
     dataset : Dataset
+        What was trained on.
     start : str
         sha256 of the weights that the training started from, or ``scratch``.
     """

@@ -54,14 +54,28 @@ def fit(
     ----------
     method, spec
         The learner, and how it was asked for: the manifest's command.
+    task : Task
+        What is learned.
+    dataset : Dataset
+        Whose train split is learned from.
     tracks : sequence of Track
         One set of weights serves them all; each is trained on in turn and validated on alike.
+    schedule : Schedule
+        Steps, learning rate, validation.
+    out : Path
+        Where weights and manifest go.
+    checkpoints : Path
+        Where the state of an unfinished training lies.
+    seed : int
+        Of weights and batches.
     resources : Resources, optional
         Threads, and the device to train on.
     start_from : Path, optional
         Weights of the same network to start from; the manifest tells how they came about.
     validation_limit : int, optional
         Only the first cases of each track.
+    report : callable
+        Called after each step with progress, loss and score.
     stop : callable
         As of `mrbench.training.loop.train`.
     recipe_name : str, optional

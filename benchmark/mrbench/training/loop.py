@@ -149,7 +149,9 @@ def train(
     Parameters
     ----------
     recipe : Recipe
+        Network, batches and loss.
     schedule : Schedule
+        Steps, learning rate, validation.
     settings : mapping
         JSON values that tell this training from others; a checkpoint of another one is refused.
     validate : callable
@@ -157,6 +159,7 @@ def train(
     checkpoint : Path
         Written about once a minute.
     seed : int
+        Of all that is random.
     report : callable
         Called after each step with the progress, the loss, and the score if one was just measured.
     stop : callable

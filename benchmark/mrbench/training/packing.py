@@ -38,8 +38,11 @@ def pack(dataset: Dataset, path: Path, *, limit_mib: float = LIMIT_MIB) -> dict[
     Parameters
     ----------
     dataset : Dataset
+        Whose prepared subjects are packed.
     path : Path
+        Where to.
     limit_mib : float
+        Largest size of the file.
 
     Returns
     -------

@@ -176,10 +176,14 @@ def train_recipe(
         Of the recipe: the name of its weights.
     out, checkpoints : Path
         Folders.
+    resources : Resources, optional
+        Threads and device.
     packs : Path, optional
         Folder of packed data (`mrbench.training.packing`), used instead of the cache.
     stop : callable
         As of `mrbench.training.loop.train`.
+    report : callable
+        Called after each step with progress, loss and score.
 
     Returns
     -------
@@ -243,8 +247,18 @@ def train_recipes(
         Wall time in all.
     only : str, optional
         Name of the one recipe to train, even if its weights are there.
+    out : Path
+        Where weights and manifests go.
+    checkpoints : Path
+        Where states of unfinished trainings lie.
+    resources : Resources, optional
+        Threads and device.
+    packs : Path, optional
+        Folder of packs, for a machine without the data.
     announce : callable
         Called with each recipe before it starts.
+    report : callable
+        Called after each step with progress, loss and score.
 
     Returns
     -------

@@ -131,7 +131,9 @@ def share(kspace: Tensor, measured: Tensor, mask: Tensor, *, sampled_only: bool)
     Parameters
     ----------
     kspace, measured : Tensor, shape ``(batch, time, y, x)``
+        What is averaged, and the samples that stay.
     mask : Tensor of bool
+        Which samples were measured.
     sampled_only : bool
         Divide by how many neighbours sampled the point (first cascade), not by how many there are.
 

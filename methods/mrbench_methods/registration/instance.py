@@ -30,9 +30,20 @@ def refine(
 
     Parameters
     ----------
+    network : FieldNetwork
+        Gives the field to start from.
     raw : Tensor, shape ``(1, 3, z/2, y/2, x/2)``, or of the images where the network is at full resolution
         Start: displacement or velocity in voxels of its own grid.
     moving, fixed : Tensor, shape ``(1, 1, z, y, x)``
+        The image that is warped, and the one that stays.
+    steps : int
+        Of Adam.
+    rate : float
+        Learning rate of Adam.
+    smooth : float
+        Weight of the smoothness of the field.
+    window : int
+        Of the local correlation, in voxels.
     """
     field = raw.detach().clone().requires_grad_()
     optimiser = torch.optim.Adam([field], lr=rate)

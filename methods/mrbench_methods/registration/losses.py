@@ -17,6 +17,7 @@ def box_mean(volumes: torch.Tensor, window: int) -> torch.Tensor:
     Parameters
     ----------
     volumes : Tensor, shape ``(batch, channels, z, y, x)``
+        What is averaged.
     window : int
         Odd.
     """

@@ -23,6 +23,7 @@ def sample(volume: torch.Tensor, displacement: torch.Tensor, grid: torch.Tensor,
     Parameters
     ----------
     volume : Tensor, shape ``(1, channels, z, y, x)``
+        What is resampled.
     displacement, grid : Tensor, shape ``(1, 3, z, y, x)``
         Voxels, components in array order.
     padding : {"zeros", "border"}

@@ -39,10 +39,20 @@ def crop(
 
     Parameters
     ----------
+    scan : Scan
+        What is cut.
+    names : sequence of str
+        Contrasts to cut.
     maps : ndarray, shape ``(map, z, y, x)``, optional
         `position_maps`; they give their middle slice, ``(map, y, x)``.
+    axis : int
+        Across which the slice is cut.
+    context : int
+        Slices on either side that come with it.
     sides : sequence of int
         In voxels, order ``(z, y, x)``, at most those of the scan; across ``axis``, ``2 context + 1`` counts instead.
+    rng : np.random.Generator
+        Where the place comes from.
 
     Returns
     -------

@@ -26,6 +26,7 @@ def check_grid(grid: Grid, path: Path, shape: tuple[int, ...], affine: np.ndarra
     grid : Grid
         Of the case.
     path : Path
+        What the error names.
     shape : tuple of int
         ``(z, y, x)`` of the file, RAS+.
     affine : ndarray, optional

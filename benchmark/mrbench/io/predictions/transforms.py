@@ -18,6 +18,7 @@ def displacements(path: Path, grid: str) -> dict[str, np.ndarray]:
     Parameters
     ----------
     path : Path
+        The file.
     grid : str
         JSON: ``shape`` ``(z, y, x)`` and ``affine`` from ``(x, y, z)`` indices to mm of LPS.
 

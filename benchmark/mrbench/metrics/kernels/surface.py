@@ -26,9 +26,11 @@ def surface_points(labels, wanted, numbers_wanted):
     Parameters
     ----------
     labels : array ``(z, y, x)``
+        The label map.
     wanted : array of int
         Number of each label, from 1 to ``numbers_wanted``; 0 for a label to leave out.
     numbers_wanted : int
+        How many labels are wanted.
 
     Returns
     -------

@@ -57,6 +57,7 @@ def figure(
     Parameters
     ----------
     report : Report
+        What tables and figures of a board are drawn from.
     kind : str
         See `kinds`: ``distribution``, ``quality-time``, ``by-structure``, ``significance``, ``rank-stability``,
         ``panels``, ``spread``.

@@ -42,6 +42,7 @@ def draw(report: Report, *, methods: Sequence[str] | None = None, width: float =
     Parameters
     ----------
     report : Report
+        What the board is computed to.
     methods : sequence of str, optional
         Default: the four best of each kind.
     width : float

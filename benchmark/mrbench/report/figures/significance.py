@@ -34,7 +34,9 @@ def draw(
     Parameters
     ----------
     report : Report
+        What tables and figures of a board are drawn from.
     methods : sequence of str, optional
+        Rows to show, in this order; default: all.
     width : float
         Inches.
     metric : str, optional

@@ -32,7 +32,9 @@ def draw(report: Report, *, methods: Sequence[str] | None = None, width: float =
     Parameters
     ----------
     report : Report
+        What tables and figures of a board are drawn from.
     methods : sequence of str, optional
+        Rows to show, in this order; default: all.
     width : float
         Inches.
     """

@@ -170,10 +170,14 @@ def saved(figure: Figure, suffix: str, *, stamp: str = "", dpi: float = 300) -> 
 
     Parameters
     ----------
+    figure : Figure
+        What to save.
     suffix : str
         ``pdf``, ``svg``, ``png`` or any other that matplotlib writes.
     stamp : str
         Recorded in the file as what made it.
+    dpi : float
+        Pixels an inch, of formats that have pixels.
     """
     import matplotlib
 

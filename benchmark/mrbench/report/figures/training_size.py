@@ -37,7 +37,9 @@ def draw(
     Parameters
     ----------
     report : Report
+        What the board is computed to.
     methods : sequence of str, optional
+        Rows to show, in this order; default: all.
     width : float
         Inches.
     metric : str, optional

@@ -57,11 +57,13 @@ def table(
     Parameters
     ----------
     report : Report
+        What is shown.
     methods, metrics : sequence of str, optional
         Only these. Default: all; a table in print leaves out what its width does not hold, and says so.
     digits : int, optional
         Decimals of every metric. Default: what each metric asks for.
     intervals : bool
+        Show them beside the means.
     layout : str
         ``single``, ``double`` or ``landscape``: the width of a table in print.
     format : str
