@@ -27,7 +27,7 @@ TUNED = "tuned"
 """Value of a parameter that stands for what `mrbench tune` chose."""
 
 
-def is_tuned(value: Any) -> bool:
+def is_tuned(value: object) -> bool:
     """Whether a parameter's value is to be what `mrbench tune` found: ``tuned``, or ``tuned:DATASET.TRACK``."""
     return isinstance(value, str) and value.partition(":")[0] == TUNED
 

@@ -55,7 +55,7 @@ def has_tuned(method: type[Method], spec: MethodSpec, dataset: str, track: str) 
     return (tuned_folder(method) / manifest_name(method, spec, dataset, track)).is_file()
 
 
-def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: tuple[str, str]) -> Any:
+def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: tuple[str, str]) -> object:
     lender = value.partition(":")[2]
     dataset, dot, track = lender.partition(".") if lender else (home[0], ".", home[1])
     path = tuned_folder(method) / manifest_name(method, spec, dataset, track)
