@@ -1,10 +1,15 @@
 """Simulated k-space and cine: physics that can be checked, and nothing that depends on order."""
 
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 import pytest
 
-from mrbench.core.registry import find_dataset
+from mrbench.core.registry import find_dataset, find_task
+from mrbench.core.setting import Setting
 from mrbench.datasets.cine_sim import FRAMES, SHAPE, _grid
+from mrbench.datasets.simulated_kspace import FolderScans
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 from mrbench.simulation.heart import RIGHT_WALL, Heart, beats, contract
 
@@ -95,3 +100,24 @@ def test_real_heads_keep_their_skull_and_their_people() -> None:
     assert scan.reference.max() == 1 and (scan.reference[~scan.foreground] > 0.3).any()
     noise = to_image(scan.kspace)[:, 0, :, :8]  # padding: no head there
     assert noise.real.std() == pytest.approx(0.01, rel=0.1) and noise.imag.std() == pytest.approx(0.01, rel=0.1)
+
+
+def test_a_folder_of_images_is_simulated_kspace(tmp_path: Path) -> None:
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    z, y, x = np.mgrid[-1:1:60j, -1:1:150j, -1:1:140j]
+    head = ((z / 0.9) ** 2 + (y / 0.8) ** 2 + (x / 0.7) ** 2 < 1) * (1 + 0.3 * np.sin(9 * x))
+    nib.Nifti1Image(head.T.astype(np.float32), np.diag([1.0, 1, 1, 1])).to_filename(folder / "a.nii.gz")
+    dataset = find_dataset(f"folder:{folder}", "k-space")
+    assert isinstance(dataset, FolderScans) and dataset.simulated and "simulated from images" in dataset.simulation
+    assert any("it is simulated from the images" in note for note in dataset.notes)
+    scan = dataset.acquisition("a", coils=None)
+    assert scan.kspace.shape == (20, 8, 160, 160) and scan.spacing == (2.0, 1.0, 1.0)  # every second slice of 1 mm
+    full = root_sum_of_squares(to_image(scan.kspace))
+    assert np.corrcoef(full.ravel(), scan.reference.ravel())[0, 1] > 0.99
+    setting = Setting.of(find_task("reconstruction"), dataset)
+    assert setting.track.name == "singlecoil-4x" and len(setting.all_cases) == 3
+    assert setting.load(setting.all_cases[0]).inputs.kspace.shape == (5, 1, 160, 160)
+    thin = dataset.content_key("a")
+    nib.Nifti1Image(2 * head.T.astype(np.float32) ** 2, np.eye(4)).to_filename(folder / "a.nii.gz")
+    assert find_dataset(f"folder:{folder}", "k-space").content_key("a") != thin

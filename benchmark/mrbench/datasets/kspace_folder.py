@@ -13,13 +13,17 @@ from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import SplitFile, Subject
+from mrbench.datasets.index import understood
 from mrbench.datasets.layouts.kspace import read_kspace_files
-from mrbench.datasets.layouts.table import read_tables
+from mrbench.datasets.layouts.table import paths_of, read_tables
+from mrbench.datasets.simulated_kspace import FolderScans
 from mrbench.io.files import content_digest
 from mrbench.io.kspace import SUFFIXES, mask_beside, read_kspace
+from mrbench.io.nifti import SUFFIXES as NIFTI
 from mrbench.io.paths import checked_id
 from mrbench.io.raw import RawKspace
 from mrbench.io.tables import TABLE
+from mrbench.io.volume_files import SERIES
 
 BEGINNING = 2**16
 """Bytes that tell two scans of one size apart, nearly always."""
@@ -33,6 +37,8 @@ REQUIRED = ("subject", "split", "kspace")
 
 class KspaceFolder(KspaceDataset):
     """A folder of k-space files, or of folders of them: every file a test subject, or as ``subjects.csv`` says.
+
+    A folder of images instead becomes simulated k-space, `FolderScans`.
 
     The table has the columns ``subject``, ``split`` and ``kspace``, and where they are needed ``mask``, a file of its
     own, and ``axes``, what the axes of a ``.npy`` array are (``coil y x``, ``time coil y x``, ``slice y x coil``);
@@ -52,6 +58,10 @@ class KspaceFolder(KspaceDataset):
     citation = "the user's own data"
     licence = "the user's own"
     preparation = 2
+
+    def __new__(cls, path: Path) -> KspaceDataset:  # type: ignore[misc]
+        """Of a folder that holds images and no k-space, k-space simulated from them."""
+        return object.__new__(cls) if holds_kspace(path) else FolderScans(path)
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
@@ -178,6 +188,21 @@ class KspaceFolder(KspaceDataset):
 
     def prepare(self, subjects: Iterable[str]) -> Iterable[str]:
         return iter(subjects)
+
+
+def holds_kspace(path: Path) -> bool:
+    """Whether a folder is to be read as k-space: unless it holds images and none."""
+    folder = path.expanduser().resolve()
+    if not folder.is_dir():
+        return True
+    try:
+        layout = understood(folder)
+    except DataError:
+        return True
+    rows = layout.rows.values()
+    files = [row[column] for row in rows for column in paths_of(row)]
+    images = any(file.lower().endswith(NIFTI) or (folder / file.partition(SERIES)[0]).is_dir() for file in files)
+    return any("kspace" in row for row in rows) or not images
 
 
 def object_mask(magnitude: np.ndarray) -> np.ndarray:

@@ -17,21 +17,28 @@ from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import Dataset, SplitFile, Subject
 from mrbench.datasets.icbm_sim import IcbmHeads
 from mrbench.datasets.ixi_hh import IxiHeads
+from mrbench.datasets.volumes import VolumeFolder
 from mrbench.physics.coils import receive_coils, smooth_phase
 from mrbench.physics.fourier import to_kspace
 from mrbench.physics.noise import complex_noise
 
 SLICES = 20
-"""Axial slices, 40 mm, around the middle of the brain."""
+"""Axial slices around the middle of the brain."""
+
+APART_MM = 2.0
+"""From one slice to the next, so that they cover 40 mm: of thinner ones, some are passed over."""
 
 MATRIX = 128
-"""Side in pixels that images are padded to."""
+"""Least side in pixels that images are padded to; of larger ones, the next multiple of 16."""
 
 NOISE = 0.01
 """SD of each channel of a single coil, as a fraction of the brightest voxel of the slab."""
 
 ARRAY_NOISE = 0.005
 """The same of each coil of an array, whose combined signal is as strong: small coils hear less of the body."""
+
+
+NO_KSPACE = "No k-space in the folder: it is simulated from the images, with coils, phase and noise."
 
 
 class SimulatedScans(KspaceDataset):
@@ -91,25 +98,34 @@ class SimulatedScans(KspaceDataset):
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
         volume = self.load(subject)
         brain = volume.mask if volume.labels is None else volume.labels > 0
-        occupied = np.flatnonzero(brain.any(axis=(1, 2)))
-        first = (occupied[0] + occupied[-1] + 1) // 2 - SLICES // 2
-        slab = slice(first, first + SLICES)
-        magnitude = _pad(volume.images[self.contrast][slab])
+        image = volume.images[self.contrast]
+        chosen = _slices(brain, volume.spacing[0])
+        side = max(MATRIX, *(-(-size // 16) * 16 for size in image.shape[1:]))
+        magnitude = _pad(image[chosen], side)
         magnitude = magnitude / magnitude.max()
         coils = coils or 8
         phase = smooth_phase(magnitude.shape, rng_for(subject, "phase"))
-        maps = np.ones((1, MATRIX, MATRIX), np.complex64)
+        maps = np.ones((1, side, side), np.complex64)
         if coils > 1:
-            maps = receive_coils((MATRIX, MATRIX), coils, rng_for(subject, f"{coils} coils"))
+            maps = receive_coils((side, side), coils, rng_for(subject, f"{coils} coils"))
         kspace = to_kspace((magnitude * phase)[:, None] * maps)
         kspace += complex_noise(
             kspace.shape, NOISE if coils == 1 else ARRAY_NOISE, rng_for(subject, f"k-space noise {coils}")
         )
-        return Acquisition(kspace, magnitude, _pad(brain[slab]), None, (MATRIX, MATRIX), volume.spacing)
+        spacing = ((chosen.step or 1) * volume.spacing[0], *volume.spacing[1:])
+        return Acquisition(kspace, magnitude, _pad(brain[chosen], side), None, (side, side), spacing)
 
 
-def _pad(slab: np.ndarray) -> np.ndarray:
-    missing = [MATRIX - size for size in slab.shape[1:]]
+def _slices(brain: np.ndarray, spacing: float) -> slice:
+    """The slices around the middle of a brain, `APART_MM` apart or as near as there are."""
+    step = max(1, round(APART_MM / spacing))
+    occupied = np.flatnonzero(brain.any(axis=(1, 2)))
+    first = (occupied[0] + occupied[-1] + 1) // 2 - step * SLICES // 2
+    return slice(max(0, int(first)), max(0, int(first)) + step * SLICES, step)
+
+
+def _pad(slab: np.ndarray, side: int) -> np.ndarray:
+    missing = [side - size for size in slab.shape[1:]]
     return np.pad(slab, [(0, 0), *((gap // 2, gap - gap // 2) for gap in missing)])
 
 
@@ -125,3 +141,28 @@ class IcbmScans(SimulatedScans):
 
     def __init__(self) -> None:
         super().__init__(IcbmHeads())
+
+
+class FolderScans(SimulatedScans):
+    """A folder of the user's own images as simulated k-space, by the same physics as `ixi-hh-2mm`'s.
+
+    Parameters
+    ----------
+    path : Path
+        Volumes in any layout that `VolumeFolder` reads.
+
+    Raises
+    ------
+    DataError
+        As `VolumeFolder`.
+    """
+
+    simulation = "k-space simulated from images"
+
+    def __init__(self, path: Path) -> None:
+        volumes = VolumeFolder(path)
+        super().__init__(volumes)
+        self.simulation = type(self).simulation
+        self.contrast = volumes.contrast
+        self.left_out = volumes.left_out
+        self.notes = (*volumes.notes, NO_KSPACE)
