@@ -77,7 +77,7 @@ def boards(task: str) -> str:
     return "\n\n".join(tables) or "No board of this task is published at present."
 
 
-FIGURES = ("quality-time", "distribution", "panels")
+FIGURES = ("quality-time", "break-even", "distribution", "panels")
 
 
 @lru_cache

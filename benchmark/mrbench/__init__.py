@@ -56,7 +56,7 @@ _LAZY = {
         ),
         "mrbench.api",
     ),
-    "bind": "mrbench.core.setting",
+    "bind": "mrbench.core.binding",
     "progress_bar": "mrbench.cli.progress",
 }
 

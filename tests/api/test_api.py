@@ -171,3 +171,7 @@ def test_wrong_requests_write_nothing(call, message: str, tmp_path: Path) -> Non
     with pytest.raises(RequestError, match=message):
         call(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_name_of_the_package_is_there() -> None:
+    assert [name for name in mrbench.__all__ if not hasattr(mrbench, name)] == []

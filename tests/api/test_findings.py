@@ -39,14 +39,14 @@ def boards(tmp_path: Path) -> Path:
 
 
 def test_the_page_of_this_repository_is_made_from_its_rows(tmp_path: Path) -> None:
-    """Made again by `mrbench findings results --page docs/findings.md`."""
     told = mrbench.findings(ROOT / "results")
     assert {one.claim.task for one in told} == set(task_names())
     for one in told:
         metrics = {metric.name for metric in find_task(one.claim.task).metrics} | {"cpu_seconds"}
         assert {test.metric for test in one.claim.tests} <= metrics
     api.write_findings(told, tmp_path / "findings.md", tmp_path / "findings.json")
-    assert (tmp_path / "findings.md").read_text() == (ROOT / "docs" / "findings.md").read_text()
+    current = (tmp_path / "findings.md").read_text() == (ROOT / "docs" / "findings.md").read_text()
+    assert current, "rows, weights or claims have changed: make the page again by `mrbench findings results`"
 
 
 def test_claims_of_ones_own_by_command(boards: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.registry import find_method, method_names
 
 
@@ -69,3 +69,8 @@ def test_file_without_a_method_is_one_sentence(tmp_path: Path, text: str, messag
 def test_missing_file_is_one_sentence() -> None:
     with pytest.raises(RequestError, match="is not there"):
         find_method("nowhere.py:f", "registration")
+
+
+def test_a_message_lists_some_of_thousands_of_names() -> None:
+    message = str(unknown_name("case", "zzz", [f"c{number:04}" for number in range(1000)]))
+    assert message.endswith("c0029 and 970 more.") and len(message) < 400

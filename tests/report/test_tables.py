@@ -170,6 +170,13 @@ def test_a_terminal_of_any_width_shows_rank_n_and_the_first_metric_whole(report:
     assert "grid_mm=10" in text if width > 38 else "elastix" in text
 
 
+@pytest.mark.parametrize("format", ["markdown", "latex", "html"])
+def test_a_table_without_intervals_speaks_of_none(report: Report, format: str) -> None:
+    assert "interval over subjects" in table(report, format=format)
+    bare = table(report, format=format, intervals=False)
+    assert "interval over subjects" not in bare and "Mean over cases" in bare
+
+
 def test_a_pipe_gets_every_column_whole(report: Report) -> None:
     console = Console(width=80, file=io.StringIO())
     print_leaderboard(console, report)

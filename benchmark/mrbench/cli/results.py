@@ -28,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
         epilog="Example: mrbench compare results/denoising/rician-10/ixi-hh-2mm "
         "results/denoising/rician-10/ixi-hh-2mm/train --out comparison"
     )(compare)
-    app.command(epilog="Example: mrbench findings results --page docs/findings.md")(findings)
+    app.command(epilog="Example: mrbench findings results")(findings)
 
 
 def show(console: Console, board: Board) -> None:
@@ -195,7 +195,9 @@ def findings(
     only: Annotated[
         list[str] | None, typer.Option(help="Only the claim of this id; repeat. Nothing is written.")
     ] = None,
-    page: Annotated[Path | None, typer.Option(help="Page to write; default: findings.md in the folder.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Page to write; default: docs/findings.md beside the folder, or in the folder.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="JSON to write; default: findings.json in the folder.")] = None,
 ) -> None:
     """Hold claims of the field against the rows of boards: supported, refuted, not separable, or not tested here.
@@ -215,6 +217,7 @@ def findings(
         for line in dict.fromkeys(one.reason for own in finding.lines for one in own if one.verdict == "refused"):
             console.print(f"  {escape(line)}", soft_wrap=True)
     if not only:
-        paths = page or folder / "findings.md", data or folder / "findings.json"
+        docs = folder.absolute().parent / "docs"
+        paths = page or (docs if docs.is_dir() else folder) / "findings.md", data or folder / "findings.json"
         api.write_findings(told, *paths)
         console.print(f"wrote {escape(str(paths[0]))} and {escape(str(paths[1]))}", soft_wrap=True)

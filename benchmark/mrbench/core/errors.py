@@ -32,9 +32,14 @@ def brief(error: Exception) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in line)[:200] or type(error).__name__
 
 
+LISTED = 30
+"""Names that a message lists at most: a dataset may have thousands of cases."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> RequestError:
     """Build the error for a name that is not known, with a suggestion where one is close."""
     name, choices = str(name), sorted(known)
     close = [c for c in choices if c.startswith(name)] or get_close_matches(name, choices, n=1, cutoff=0.5)
-    hint = f"did you mean '{close[0]}'?" if close else f"choose from: {', '.join(choices) or 'none'}."
+    listed = ", ".join(choices[:LISTED]) + (f" and {len(choices) - LISTED} more" if len(choices) > LISTED else "")
+    hint = f"did you mean '{close[0]}'?" if close else f"choose from: {listed or 'none'}."
     return RequestError(f"unknown {kind} '{name}': {hint}")

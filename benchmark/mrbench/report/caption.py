@@ -35,6 +35,11 @@ class Caption:
         """The notes as one paragraph."""
         return " ".join(self.notes)
 
+    def without_intervals(self) -> Caption:
+        """The same of a table that shows means alone."""
+        notes = tuple(MEAN if note == INTERVAL else note for note in self.notes)
+        return Caption(self.title, notes, self.short.replace(INTERVAL.removesuffix("."), MEAN.removesuffix(".")))
+
 
 def caption(
     board: Leaderboard, facts: Facts, *, task: str, track: str, dataset: str, split: str, task_notes: Sequence[str] = ()
@@ -110,6 +115,7 @@ def _reading(board: Leaderboard) -> list[str]:
     return [INTERVAL, NOTHING_BOLD.format(board.fewest) if board.units < board.fewest else BOLD]
 
 
+MEAN = "Mean over cases."
 INTERVAL = "Mean [95 % interval over subjects]."
 SHARED = "*: the machine was shared."
 BOLD = "Bold: no test separates it from the best (paired over subjects, Holm over all pairs, 5 %)."
@@ -120,7 +126,7 @@ def _times(board: Leaderboard) -> list[str]:
     summary = board.summary
     outside = summary.index[summary["kind"] == "external"]
     threads = sorted({number for numbers in summary["threads"] for number in numbers if number})
-    said = [f"Time: median of predict alone on {' or '.join(map(str, threads)) or '?'} thread(s)."]
+    said = [f"Time: median of predict alone on {' or '.join(map(str, threads))} thread(s)."] if threads else []
     if len(outside):
         said.append(f"Made elsewhere and scored from files: {', '.join(outside)}; times are what their authors say.")
     elsewhere = summary[~summary["device"].isin(["cpu", ""])]

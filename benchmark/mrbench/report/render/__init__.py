@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -84,4 +85,7 @@ def table(
         raise unknown_name("format of tables", format, formats())
     if layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
-    return known[format].render(report.select(methods, metrics), Look(digits, intervals, layout))
+    chosen = report.select(methods, metrics)
+    if not intervals:
+        chosen = replace(chosen, caption=chosen.caption.without_intervals())
+    return known[format].render(chosen, Look(digits, intervals, layout))
