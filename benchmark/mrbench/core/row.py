@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache
 from math import isfinite, nan
 from typing import Annotated, Any, Literal, get_type_hints
@@ -125,7 +125,7 @@ class Row:
 
         What rows of older versions do not have is left out where it is unknown, so that they stay the bytes they are.
         """
-        record = asdict(self)
+        record: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
         for name in ("memory_mib", "threads_used"):
             if record[name] is None:
                 del record[name]
@@ -144,9 +144,14 @@ class Row:
             If it is not a row of this schema: a field is missing, unknown, or not of its type.
         """
         record = _decoder().decode(line)
-        metrics = {name: nan if value is None else value for name, value in record.metrics.items()}
-        values: list[Any] = [metrics if name == "metrics" else getattr(record, name) for name in _NAMES]
-        return cls(*values)
+        values = msgspec.structs.asdict(record)
+        if None in record.metrics.values():
+            values["metrics"] = {name: nan if value is None else value for name, value in record.metrics.items()}
+        row = object.__new__(cls)
+        row.__dict__.update(
+            values
+        )  # a frozen dataclass sets its fields one by one: half of the time for a million rows
+        return row
 
 
 _NAMES = tuple(f.name for f in fields(Row))

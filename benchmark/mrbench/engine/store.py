@@ -55,8 +55,12 @@ class RowStore:
 
     def own(self) -> list[Row]:
         """Return the rows of this writer's file alone, as `read` does."""
-        lines = self._content().split(b"\n")
-        rows: dict[tuple[str, str], Row] = {}
+        return [row for _, row in self._scanned(self._content())]
+
+    def _scanned(self, content: bytes) -> list[tuple[bytes, Row]]:
+        """The lines that count, each with its row."""
+        lines = content.split(b"\n")
+        rows: dict[tuple[str, str], tuple[bytes, Row]] = {}
         for number, line in enumerate(lines, start=1):
             if not line and number == len(lines):
                 break
@@ -70,7 +74,7 @@ class RowStore:
                     "delete the line, or move the file away and run again."
                 ) from error
             rows.pop((row.method, row.case), None)
-            rows[row.method, row.case] = row
+            rows[row.method, row.case] = line, row
         return list(rows.values())
 
     def _content(self) -> bytes:
@@ -84,12 +88,13 @@ class RowStore:
 
     def repair(self) -> list[Row]:
         """Return `own` rows, and rewrite a file that holds more than them. Only while `locked`."""
-        rows = self.own()
-        whole = "".join(row.to_json() + "\n" for row in rows).encode()
-        if self._content() != whole:
+        content = self._content()
+        kept = self._scanned(content)
+        whole = b"".join(line + b"\n" for line, _ in kept)
+        if content != whole:
             with write_atomically(self.path) as file:
                 file.write(whole)
-        return rows
+        return [row for _, row in kept]
 
     def append(self, row: Row) -> None:
         """Add one row and force it to the disk.
