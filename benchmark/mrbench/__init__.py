@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 
 if TYPE_CHECKING:
+    __version__: str
     from mrbench.api import (
         compare,
         dataset,
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
     )
     from mrbench.cli.progress import progress_bar
     from mrbench.core.binding import bind
-
-try:
-    __version__ = version("mrbench")
-except PackageNotFoundError:  # a checkout that is on the path and not installed
-    __version__ = "0"
 
 _LAZY = {
     **dict.fromkeys(
@@ -85,6 +80,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":  # reading what is installed takes as long as all the rest
+        return _version()
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'mrbench' has no attribute '{name}'")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mrbench")
+    except PackageNotFoundError:  # a checkout that is on the path and not installed
+        return "0"
