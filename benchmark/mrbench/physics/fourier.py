@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy import fft
 
 AXES = (-2, -1)
 Array = TypeVar("Array", bound=Any)
@@ -17,11 +16,15 @@ def to_kspace(image: np.ndarray) -> np.ndarray:
 
     Single precision in, single precision out. For odd sizes too, `to_image` is its exact inverse.
     """
+    from scipy import fft
+
     return fft.fftshift(fft.fft2(fft.ifftshift(image, axes=AXES), norm="ortho"), axes=AXES)
 
 
 def to_image(kspace: np.ndarray) -> np.ndarray:
     """Image of a centred k-space: the inverse of `to_kspace`."""
+    from scipy import fft
+
     return fft.fftshift(fft.ifft2(fft.ifftshift(kspace, axes=AXES), norm="ortho"), axes=AXES)
 
 

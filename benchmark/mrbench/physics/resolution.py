@@ -13,7 +13,6 @@ from math import log, prod, sqrt
 from typing import Literal
 
 import numpy as np
-from scipy import fft, ndimage
 
 Kind = Literal["truncation", "blur", "slices"]
 
@@ -107,6 +106,9 @@ def profile_sd(thickness: int) -> float:
 
 def zero_fill(low: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Sinc interpolation: fill k-space with zeros to ``shape``; voxel 0 stays on voxel 0. Complex."""
+
+    from scipy import fft
+
     middle = _middle(shape, low.shape)
     spectrum = np.zeros(shape, np.complex64)
     spectrum[middle] = fft.fftshift(fft.fftn(low.astype(np.complex64)))
@@ -118,6 +120,9 @@ def spline(low: np.ndarray, degradation: Degradation, order: int = 3) -> np.ndar
 
     Voxel p of the result lies at ``(p - origin) / factors`` of the low-resolution grid.
     """
+
+    from scipy import ndimage
+
     factors, origin = np.asarray(degradation.factors), np.asarray(degradation.origin)
     return ndimage.affine_transform(
         low,
@@ -138,6 +143,8 @@ def upsampled(low: np.ndarray, degradation: Degradation) -> np.ndarray:
 
 
 def _cut(volume: np.ndarray, low: Sequence[int]) -> np.ndarray:
+    from scipy import fft
+
     spectrum = fft.fftshift(fft.fftn(volume.astype(np.complex64)))[_middle(volume.shape, low)]
     return fft.ifftn(fft.ifftshift(spectrum)) * np.float32(np.prod(low) / volume.size)
 
