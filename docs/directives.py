@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -272,6 +273,58 @@ def command(name: str = "") -> str:
     shown = CliRunner().invoke(app, [*name.split("-"), "--help"] if name else ["--help"], env=environment)
     text = "\n".join(line.rstrip() for line in strip_ansi(shown.output).strip().splitlines())
     return f"```text\n{text}\n```"
+
+
+def _record(name: str) -> dict[str, Any]:
+    """What a long measurement wrote when it ran last."""
+    return json.loads((ROOT / "docs" / "records" / f"{name}.json").read_text())
+
+
+@directive
+def record(name: str) -> str:
+    """The numbers of a long measurement, as a table, with the command that made them."""
+    facts = _record(name)
+    told = {label: value for label, value in facts.items() if label not in ("command", "git")}
+    lines = [[label, _shown(value)] for label, value in _flat(told)]
+    return f"`{facts['command']}`\n\n{markdown_table(['', ''], lines)}"
+
+
+def _flat(facts: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    """Nested facts as lines; of a list of boards, one line a board."""
+    lines: list[tuple[str, Any]] = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += _flat(value, f"{before}{name}: ")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            lines += [(f"{one['task']}, {one['track']}, {one['dataset']}", _warnings(one)) for one in value]
+        else:
+            lines.append((f"{before}{name}", value))
+    return lines
+
+
+def _warnings(board: Mapping[str, Any]) -> str:
+    return f"{len(board['warned'])} warnings on {board['rows']} rows of {len(board['methods'])} methods"
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+@directive
+def plan() -> str:
+    """What 1e6 cases x 50 methods cost by the measured slopes, and where it breaks first."""
+    scale, rows = _record("scale"), 50_000_000
+    more, many, reading = scale["one case more"], scale["many"], scale["reading rows"]
+    disk, seconds = more["bytes of rows"] * rows, more["seconds"] * rows
+    memory = reading["MiB"] / reading["rows"] * rows
+    again = max(more["seconds with nothing to do"], many["seconds with nothing to do"] / many["cases"]) * rows
+    lines = [
+        ["rows on disk", f"{disk / 2**30:,.0f} GiB", "a file a shard"],
+        ["mrbench's own work", f"{seconds / 3600:,.0f} core hours", "beside the methods' own; spread over shards"],
+        ["memory to hold all rows", f"{memory / 1024:,.0f} GiB", "breaks first: rank by shards of methods or cases"],
+        ["to see that nothing is left", f"{again / 3600:,.0f} hours", "spread over shards"],
+    ]
+    return markdown_table(["what", "how much", "so"], lines)
 
 
 TRUST = ("io", "datasets", "engine")

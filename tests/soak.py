@@ -160,7 +160,7 @@ def soak(seconds: float, seed: int, asked: tuple[int, int] | None = None, record
 def write(path: Path, done: Counter[str], seconds: float, *, finished: bool) -> None:
     """Keep what was done so far."""
     facts = {
-        "command": f"python -m tests.soak {' '.join(sys.argv[1:])}",
+        "command": f"python -m tests.soak {' '.join(sys.argv[1:])}".partition(" --record")[0],
         "date": time.strftime("%Y-%m-%d"),
         "git": git_revision(),
         "minutes": round(seconds / 60),
