@@ -16,10 +16,10 @@ from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.engine.run import Options, run_board
 
-REGISTRATION = ("identity", "affine", "demons", "greedy", "convexadam", "voxelmorph", "elastix:grid_mm=10")
+REGISTRATION = ("identity", "affine", "demons", "greedy", "convexadam", "voxelmorph")
 
 BOARDS: tuple[tuple[str, str, str | None, tuple[str, ...]], ...] = (
-    ("registration", "icbm-sim", None, (*REGISTRATION, "dipy-syn")),
+    ("registration", "icbm-sim", None, REGISTRATION),
     ("registration", "msd-hippocampus", None, REGISTRATION),
     ("registration", "ixi-hh-2mm", None, REGISTRATION),
     ("denoising", "icbm-sim", None, ("noisy", "gaussian", "wavelet", "total-variation", "autoencoder")),
