@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from tests.engine.test_store import ROW
 from tests.plugins.test_outside_the_repository import DATASET, METHODS, TASK
+from typer.testing import CliRunner
 
 from mrbench.api.merging import merge
+from mrbench.cli import app
 from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.errors import MrbenchError, RequestError
@@ -38,7 +40,7 @@ def numbers(rows: list[Row]) -> dict[str, object]:
     return {row.key: row.metrics for row in rows}
 
 
-def test_shards_together_are_the_whole(setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_together_are_the_whole(setting: Setting, tmp_path: Path) -> None:
     """a board is computed in shards, each with its own file, and merged -> the rows of one run, none twice"""
     folder = tmp_path / "board"
     parts = [run(setting, folder, f"{number}/2") for number in (1, 2)]
@@ -54,16 +56,14 @@ def test_shards_together_are_the_whole(setting: Setting, tmp_path: Path, monkeyp
         run(setting, folder, "1/3")
     with pytest.raises(RequestError, match="with which a run of all cases overlaps; merge them first"):
         run(setting, folder, None)
-    monkeypatch.setattr("mrbench.api.merging.rebuild", lambda folder: None)  # a task of a file is not imported again
-    merge(folder)
+    assert "so `mrbench run` with it ranks them" in merge(folder).notices[0]
     assert sorted(path.name for path in folder.glob("*.json*")) == ["rows.jsonl", "run.json"]
     assert len(read_runs(folder / "run.json")) == 2
     assert numbers(run(setting, folder, None)) == numbers([*parts[0], *parts[1]])
     assert len(read_runs(folder / "run.json")) == 2, "nothing was left to compute"
 
 
-def test_sites_are_merged_and_overlaps_refused(setting: Setting, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("mrbench.api.merging.rebuild", lambda folder: None)
+def test_sites_are_merged_and_overlaps_refused(setting: Setting, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     run(setting, here, "1/2"), run(setting, there, "2/2")
     overlapping = Path(shutil.copytree(here, tmp_path / "copy"))
@@ -106,3 +106,20 @@ def test_what_is_no_shard_is_one_sentence(text: str) -> None:
 def test_shards_share_the_cases_evenly() -> None:
     parts = [Shard(4, number).part(range(10)) for number in range(1, 5)]
     assert sorted(case for part in parts for case in part) == list(range(10)) and {len(p) for p in parts} == {2, 3}
+
+
+@pytest.mark.slow
+def test_the_command_line_computes_shards_and_merges_them(cohort: Path, tmp_path: Path) -> None:
+    def call(*arguments: str) -> str:
+        done = CliRunner().invoke(app, [*arguments], env={"COLUMNS": "160"})
+        assert done.exit_code == 0, done.output
+        return done.output.replace("\n", "")
+
+    asked = ["run", "-t", "registration", "-d", f"folder:{cohort}", "-m", "identity"]
+    for number, place in ((1, "a"), (2, "b")):
+        said = call(*asked, "--shard", f"{number}/2", "--out", str(tmp_path / place))
+        assert f"shard {number}/2: {3 - number} rows. When all are there: mrbench merge" in said
+    here, there = (tmp_path / place / "registration/inter-subject/blobs" for place in "ab")
+    assert not (here / "report.html").exists()
+    assert "3 test cases" in call("merge", str(here), str(there)) and (here / "report.html").is_file()
+    assert "LIMITED" not in call(*asked, "--out", str(tmp_path / "a"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mrbench.api.boards import ROWS, Board, rebuild
 from mrbench.core.errors import RequestError
+from mrbench.core.registry import is_file
 from mrbench.core.row import Row
 from mrbench.engine.provenance import read_runs, write_runs
 from mrbench.engine.shard import shards_of
@@ -58,6 +59,10 @@ def merge(board: Path | str, others: Sequence[Path | str] = ()) -> Board:
         write_runs(stores[0].runs, dict(sorted(runs.items())))
         for store in stores[1:]:
             store.remove()
+    task = str(runs.get(next(reversed(rows.values())).run, {}).get("task", ""))
+    if is_file(task):  # a file of results must not choose what is imported
+        notice = f"The rows are merged; {task} is a Python file, so `mrbench run` with it ranks them."
+        return Board(folder, list(rows.values()), None, None, {}, notices=(notice,))
     return rebuild(folder)
 
 

@@ -123,10 +123,14 @@ def merge(
 ) -> None:
     """Put the shards of a board together, its own and those of other folders, then rank it and write its files."""
     from rich.console import Console
+    from rich.markup import escape
 
     from mrbench import api
     from mrbench.cli.results import show
 
-    merged = api.merge(board, others or [])
-    show(Console(), merged)
+    merged, console = api.merge(board, others or []), Console()
+    for notice in merged.notices:
+        console.print(escape(notice), soft_wrap=True)
+    if merged.report is not None:
+        show(console, merged)
     raise typer.Exit(code=int(merged.failed))
