@@ -11,7 +11,7 @@ from mrbench.core.method import Method
 from mrbench.core.track import Track
 from mrbench.physics.fourier import to_image, to_kspace
 from mrbench.tasks.reconstruction import ReconstructionInputs
-from mrbench_baselines.reconstruction.temporal_tv import STATIC
+from mrbench_baselines.reconstruction.temporal_tv import COILS, STATIC
 
 
 class LowRankPlusSparse(Method):
@@ -38,7 +38,7 @@ class LowRankPlusSparse(Method):
         self.iterations = iterations
 
     def skip_reason(self, track: Track[Any]) -> str | None:
-        return None if track.settings.dynamic else STATIC
+        return STATIC if not track.settings.dynamic else None if track.settings.coils == 1 else COILS
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         measured, mask = inputs.kspace[:, 0], inputs.mask

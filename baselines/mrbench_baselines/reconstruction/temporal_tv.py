@@ -11,6 +11,7 @@ from mrbench.core.track import Track
 from mrbench.tasks.reconstruction import ReconstructionInputs
 
 STATIC = "frames of this track are slices, not time points"
+COILS = "it is written for one coil; combine the coils"
 
 
 class TemporalTV(Method):
@@ -34,7 +35,7 @@ class TemporalTV(Method):
         self.iterations = iterations
 
     def skip_reason(self, track: Track[Any]) -> str | None:
-        return None if track.settings.dynamic else STATIC
+        return STATIC if not track.settings.dynamic else None if track.settings.coils == 1 else COILS
 
     def predict(self, inputs: ReconstructionInputs) -> np.ndarray:
         from sigpy.app import LinearLeastSquares

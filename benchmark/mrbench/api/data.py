@@ -134,7 +134,7 @@ def fetch(dataset: str, progress: Progress = SILENT) -> int:
     assert isinstance(data.split_file, SplitFile)
     files = data.split_file.files if data.split_file.source else {}
     for done, name in enumerate(files, start=1):
-        source_file(data.name, data.split_file, name)
+        source_file(data.files_of or data.name, data.split_file, name)
         progress.preparing(dataset, done, len(files))
     return len(files)
 

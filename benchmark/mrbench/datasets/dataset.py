@@ -65,6 +65,8 @@ class Dataset(ABC):
     """sha256 of the pack that its subjects come from, if they do not come from the cache."""
     address: str = ""
     """What finds the dataset, where it is not the name."""
+    files_of: str = ""
+    """Name of the dataset whose source files these are, where it is another."""
     atlases: tuple[str, ...] = ()
     """Subjects that others are registered with and that are no case's person."""
     published: str = ""

@@ -76,6 +76,7 @@ class OasisFineBrains(_Oasis):
     """
 
     name = "oasis-miccai2012-1mm"
+    files_of = _Oasis.name
     title = "OASIS T1, 1.5 T, 18 adults, 138 manual labels (MICCAI 2012), at 1 mm"
 
     @property

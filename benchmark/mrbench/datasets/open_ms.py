@@ -97,6 +97,7 @@ class OpenMs07(OpenMs):
     """`OpenMs` with another patient left out."""
 
     name = "open-ms-07"
+    files_of = OpenMs.name
     tests_on = "patient07"
 
 
@@ -104,6 +105,7 @@ class OpenMs19(OpenMs):
     """`OpenMs` with another patient left out."""
 
     name = "open-ms-19"
+    files_of = OpenMs.name
     tests_on = "patient19"
 
 

@@ -1,4 +1,4 @@
-"""Raw k-space from files: fastMRI HDF5, ISMRMRD, BART cfl, NumPy. One form comes out of all of them."""
+"""Raw k-space from files: fastMRI HDF5 (M4Raw too), SKM-TEA, ISMRMRD, MATLAB, BART cfl, NumPy. One form comes out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from mrbench.core.errors import DataError
 from mrbench.io.cfl import cfl_kspace
 from mrbench.io.fastmri import read_fastmri
 from mrbench.io.ismrmrd_file import read_ismrmrd
+from mrbench.io.mat_kspace import read_mat
 from mrbench.io.numpy_file import read_npy
 from mrbench.io.raw import AXES, MASK_SUFFIX, RawKspace, as_frames, fit_mask, parse_axes, settle
+from mrbench.io.skm_tea import is_skm_tea, read_skm_tea
 
-SUFFIXES = (".h5", ".hdf5", ".mrd", ".cfl", ".npy")
+SUFFIXES = (".h5", ".hdf5", ".mrd", ".mat", ".cfl", ".npy")
 
 
 def read_kspace(path: Path, mask_path: Path | None = None, axes: str = "") -> RawKspace:
@@ -48,7 +50,11 @@ def read_kspace(path: Path, mask_path: Path | None = None, axes: str = "") -> Ra
     beside = mask_beside(path)
     chosen = mask_path or (beside if beside.is_file() else None)
     given = read_npy(chosen) if chosen else None
+    if suffix == ".mat":
+        return read_mat(path, given)
     if suffix not in (".npy", ".cfl"):
+        if is_skm_tea(path):
+            return read_skm_tea(path, given)
         return read_ismrmrd(path, given) if _is_ismrmrd(path) else read_fastmri(path, given)
     if suffix == ".npy":
         array, dynamic = read_npy(path), "time" in axes.casefold()

@@ -54,6 +54,13 @@ class NoisyTarget(Sampling):
     target: str = "root sum of squares of the full, noisy k-space"
 
 
+@dataclass(frozen=True)
+class CentreLines(Sampling):
+    """The same with a centre of so many columns, however wide k-space is."""
+
+    centre_lines: int = 24
+
+
 AS_ACQUIRED = "as-acquired"
 
 TRACKS = tracks_by_name(
@@ -98,6 +105,14 @@ TRACKS = tracks_by_name(
         )
         for fold, fraction in ((4, 0.08), (8, 0.04))
     ),
+    *(
+        Track[Sampling](
+            f"cmrxrecon-{fold}x",
+            f"all coils, cine, every {fold}th column and 24 in the centre (CMRxRecon 2023)",
+            CentreLines(None, "equispaced", fold, masks=1, dynamic=True),
+        )
+        for fold in (4, 8, 10)
+    ),
     Track(
         AS_ACQUIRED,
         "data that came undersampled, with their own mask: no scores",
@@ -127,6 +142,8 @@ def draw_mask(sampling: Sampling, shape: tuple[int, ...], rng: np.random.Generat
     """
     frames, _, rows, columns = shape
     acceleration, fraction = sampling.acceleration, sampling.centre_fraction
+    if isinstance(sampling, CentreLines):
+        fraction = min(1.0, sampling.centre_lines / columns)
     if sampling.official:
         name = file or str(rng.integers(2**31))
         mask = fastmri_columns(sampling.pattern, columns, acceleration, fraction, name)  # type: ignore[arg-type]

@@ -99,6 +99,8 @@ class DynamicCascadeCNN(LearnedReconstruction):
         self.weights = weights
 
     def skip_reason(self, track: Track[Any]) -> str | None:
+        if track.settings.dynamic and track.settings.coils != 1:
+            return "it shares data over the time of one coil; combine the coils"
         return None if track.settings.dynamic else "frames of this track are slices, not time points"
 
     @property

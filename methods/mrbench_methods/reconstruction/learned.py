@@ -37,7 +37,7 @@ class LearnedReconstruction(NetworkMethod):
     def fallback_weights(self, track: Track[Any]) -> str | None:
         """The weights of real heads: one coil or an array, 4x or 8x; 8x for data as acquired."""
         chosen = track.settings
-        if chosen.dynamic:
+        if chosen.dynamic and chosen.coils == 1:
             return "cine-sim.cine-8x"
         coils = "singlecoil" if chosen.coils == 1 else "multicoil"
         return f"ixi-hh-2mm.{coils}-{'4x' if chosen.acceleration == 4 else '8x'}"
