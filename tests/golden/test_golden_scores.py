@@ -7,10 +7,14 @@ in another order: those differ by a few units in the last place.
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from tests.golden.predictions import predictions
+
+from mrbench.metrics import compile_kernels, kernels
 
 GOLDEN = json.loads((Path(__file__).parent / "scores.json").read_text())
 
@@ -28,3 +32,21 @@ def test_scores_are_the_golden_ones() -> None:
             assert scores[metric] == pytest.approx(value, rel=LOOSER.get(metric, 1e-14), abs=0), f"{name}: {metric}"
         seen.add(name)
     assert seen == set(GOLDEN)
+
+
+def signatures() -> set[tuple[str, str]]:
+    """What is compiled or loaded in this process, of all kernels."""
+    found = set()
+    for module in iter_modules(kernels.__path__, f"{kernels.__name__}."):
+        for name, kernel in vars(import_module(module.name)).items():
+            found |= {(f"{module.name}.{name}", str(types)) for types in getattr(kernel, "signatures", ())}
+    return found
+
+
+def test_a_task_names_the_kernels_that_its_scores_need() -> None:
+    """After `compile_kernels`, scoring compiles nothing; run alone, as other tests compile, too."""
+    for name, task, case, prediction in predictions():
+        compile_kernels(*task.kernels)
+        before = signatures()
+        task.score(case, task.check(case, prediction))
+        assert task.kernels and signatures() == before, name

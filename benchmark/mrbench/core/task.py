@@ -91,6 +91,8 @@ class Task(ABC, Generic[Inputs, Reference]):
     """Whether each track asks for something else, so that weights of one have nothing to say on another."""
     weights_by_track: bool = True
     """Whether weights belong to a track; False where tracks differ in how they are scored alone."""
+    kernels: tuple[str, ...] = ()
+    """Kinds of kernels that scoring uses (`mrbench.metrics.compile_kernels`): compiled before a case is timed."""
     breakdown: str | None = None
     """Name of the per-case detail that a report may draw by key (``dice_by_structure``)."""
     spread: str | None = None

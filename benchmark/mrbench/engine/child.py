@@ -82,6 +82,8 @@ class Child:
         Cores to stay on; empty: all.
     preload : sequence of str
         Modules of the harness that the process will import.
+    kernels : sequence of str
+        Kinds of kernels that it will score with.
     log : Path, optional
     memory : float, optional
         GiB that it and its children may hold.
@@ -95,6 +97,7 @@ class Child:
         threads: int,
         cores: Sequence[int] = (),
         preload: Sequence[str] = (),
+        kernels: Sequence[str] = (),
         log: Path | None = None,
         memory: float | None = None,
     ) -> None:
@@ -106,6 +109,7 @@ class Child:
             _folder(),
             tuple(cores),
             tuple(preload),
+            tuple(kernels),
             log,
             None if memory is None else int(memory * 2**30),
         )

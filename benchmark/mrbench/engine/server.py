@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
-import pkgutil
 import select
 import signal
 import socket
@@ -48,6 +47,9 @@ class Request:
         Cores to stay on; empty: all.
     preload : tuple of str
         Modules to import before forking, so that later forks have them.
+    kernels : tuple of str
+        Kinds of kernels to compile before forking, or to load where this machine has compiled them: no case that is
+        timed runs beside a compiler, and no scorer loads them again (0.4 s each).
     log : Path or None
         Where to append what it prints, by any library of any language.
     memory : int or None
@@ -60,6 +62,7 @@ class Request:
     folder: str
     cores: tuple[int, ...] = ()
     preload: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
     log: Path | None = None
     memory: int | None = None
 
@@ -90,18 +93,6 @@ def _exactly(control: socket.socket, length: int) -> bytes:
     return parts
 
 
-def _load_kernels() -> None:
-    """Load what numba has compiled for the metrics on this machine, so that no scorer has to (0.4 s each)."""
-    with suppress(Exception):  # numba's index is private: without it, the first score takes longer
-        from mrbench.metrics import kernels
-
-        for found in pkgutil.iter_modules(kernels.__path__, f"{kernels.__name__}."):
-            for kernel in vars(importlib.import_module(found.name)).values():
-                index = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-                for key in index._load_index() if index else ():
-                    kernel.compile(key[0])
-
-
 def main() -> NoReturn:
     """Fork what is asked for until the main process is gone."""
     from mrbench.engine.guard import adopt_orphans, end_strangers, guard, remove_left_behind
@@ -112,7 +103,6 @@ def main() -> NoReturn:
     remove_left_behind()
     sweep_cache()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _load_kernels()
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wake, False)
@@ -137,6 +127,9 @@ def main() -> NoReturn:
             if module.startswith(HARNESS):
                 with suppress(Exception):  # whoever needs it says what is wrong with it
                     importlib.import_module(module)
+        with suppress(Exception):
+            if request.kernels:
+                importlib.import_module("mrbench.metrics.ahead").compile_kernels(*request.kernels)
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)

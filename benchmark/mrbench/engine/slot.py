@@ -202,6 +202,7 @@ class Slot:
             self.files,
             threads=self.options.resources.threads,
             preload=(module, "numba"),
+            kernels=() if candidate else self.setting.task.kernels,
             cores=self.cores if candidate or self.options.workers > 1 else (),
             log=self.logs / log_name(candidate.name) if candidate else None,
             memory=self.options.memory if candidate else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -17,8 +18,9 @@ def compile_kernels(*kinds: str) -> None:
     Parameters
     ----------
     *kinds : str
-        ``images`` (PSNR, SSIM, NMSE, sharpness), ``volumes`` (3-D SSIM, mutual information), ``labels`` (Dice, HD95,
-        warping), ``fields`` (Jacobian, folded volume, endpoint error), ``sets`` (MS-SSIM of pairs); default: all.
+        ``images`` (PSNR, SSIM, NMSE, sharpness), ``doubles`` (the same of float64), ``volumes`` (3-D SSIM, mutual
+        information), ``labels`` (Dice, HD95, warping), ``fields`` (Jacobian, folded volume, endpoint error), ``sets``
+        (MS-SSIM of pairs); default: all.
 
     Raises
     ------
@@ -36,10 +38,11 @@ def _image() -> tuple[np.ndarray, np.ndarray]:
     return image, image > 0.5
 
 
-def _images() -> None:
+def _images(kind: type[np.floating] = np.float32) -> None:
     from mrbench.metrics.image import image_scores, mae
 
     image, mask = _image()
+    image = image.astype(kind)
     image_scores(image, image, data_range=1, mask=mask, by_slice=True)
     for inside in (None, mask):
         mae(image, image, mask=inside)
@@ -91,6 +94,7 @@ def _sets() -> None:
 
 _KINDS: dict[str, Callable[[], None]] = {
     "images": _images,
+    "doubles": partial(_images, np.float64),
     "volumes": _volumes,
     "labels": _labels,
     "fields": _fields,

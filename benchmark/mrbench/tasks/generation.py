@@ -206,6 +206,7 @@ class Generation(Task[GenerationInputs, GenerationReference]):
     tracks = tracks_by_name(
         Track("axial-t1", f"axial T1 slices, {SLICES} levels of a brain aligned to the template", {"slices": SLICES})
     )
+    kernels = ("sets",)
     metrics = (FRECHET, MMD, PRECISION, RECALL, LIKENESS, NEAREST, COPIED)
     spread = "nearest_ncc"
 

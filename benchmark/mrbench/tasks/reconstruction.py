@@ -187,6 +187,7 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
 
     name = "reconstruction"
     representation = "k-space"
+    kernels = ("images",)
     input_names = ("kspace",)
     output_ending = ".h5"
     tracks = TRACKS

@@ -87,6 +87,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     weights_by_track = False
     breakdown = "dice_by_structure"
     holds = "field"
+    kernels = ("labels", "fields")
     input_names = ("fixed", "moving", "fixed_mask", "moving_mask")
     metrics = METRICS
 

@@ -173,6 +173,7 @@ class Restoration(Task[Given, RestorationReference]):
     """
 
     representation = "volumes"
+    kernels = ("images", "volumes")
     input_names = ("image", "sigma")
 
     @abstractmethod

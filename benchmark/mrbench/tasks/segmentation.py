@@ -228,6 +228,7 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     )
     weights_by_track = False
     holds = "labels"
+    kernels = ("labels",)
     input_names = (*CONTRASTS, "mask")
     metrics = (MEAN, *DICE.values(), *HD95.values(), PRESENT, *LESIONS)
 

@@ -267,6 +267,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     representation = "contrasts"
     tracks = TRACKS
     tracks_apart = True
+    kernels = ("images", "doubles", "volumes", "labels")
     input_names = ("image", "mask")
     metrics = (
         PSNR,
