@@ -126,7 +126,7 @@ def inputs(done: Counter[str]) -> int:
 def soak(seconds: float, seed: int, asked: tuple[int, int] | None = None, record: Path | None = None) -> Counter[str]:
     """Do all of it for that long, or until so many kills and inputs; returns how often what was done."""
     rng, done, started, number = random.Random(seed), Counter[str](), time.monotonic(), 0
-    a_round = 4000 if asked is None else asked[1] * KILLS_A_ROUND // asked[0]
+    a_round = 2000 if asked is None else asked[1] * KILLS_A_ROUND // asked[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["MRBENCH_CACHE"] = str(folder / "cache")
@@ -134,14 +134,16 @@ def soak(seconds: float, seed: int, asked: tuple[int, int] | None = None, record
         faults = [fault for fault in WHAT if fault not in SLOW]
         while time.monotonic() < started + seconds and (asked is None or kills(done) < asked[0]):
             number += 1
-            damaged_texts(rng, done, a_round // 4)
-            damaged_files(a_round - a_round // 4, seed * 10_000 + number, done)
             before = kills(done)
-            while kills(done) < before + KILLS_A_ROUND and time.monotonic() < started + seconds:
+            while kills(done) == before or (
+                kills(done) < before + KILLS_A_ROUND and time.monotonic() < started + seconds
+            ):
                 chosen = rng.sample(faults, 3) + rng.sample(SOUND, 1)
                 rng.shuffle(chosen)
                 killed([*command, names(folder, chosen), str(folder / "out")], rng, done)
                 done["rows that stand at the end"] = len(store.read())
+            damaged_texts(rng, done, a_round // 4)
+            damaged_files(a_round - a_round // 4, seed * 10_000 + number, done)
             if record is not None:
                 write(record, done, time.monotonic() - started, finished=False)
         for out in ("out", "undisturbed"):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.soak import inputs, soak
+from tests.soak import inputs, kills, soak
 
 
 @pytest.mark.slow
 def test_kills_faults_and_odd_inputs_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRBENCH_CACHE", "replaced by the soak")
-    done = soak(8, seed=1)
-    assert sum(count for what, count in done.items() if what.startswith("runs")) >= 1
-    assert done["rows equal to an undisturbed run"] == 24 and inputs(done) > 3000
+    done = soak(5, seed=1)
+    assert kills(done) >= 1
+    assert done["rows equal to an undisturbed run"] == 24 and inputs(done) > 1800
