@@ -53,6 +53,29 @@ def test_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
         torch.testing.assert_close(one, other, atol=0, rtol=0)
 
 
+class DrawnLineRecipe(LineRecipe):
+    """The same with batches that another process may draw."""
+
+    def loss(self, rng: np.random.Generator) -> torch.Tensor:
+        return self.loss_of(self.draw(rng))
+
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        x = rng.normal(size=(8, 1)).astype(np.float32)
+        return x, 2 * x + 1 + rng.normal(0, 0.1, size=(8, 1)).astype(np.float32)
+
+    def loss_of(self, drawn: tuple[np.ndarray, np.ndarray]) -> torch.Tensor:
+        x, y = map(torch.from_numpy, drawn)
+        return (self.network(x) - y).square().mean()
+
+
+def test_batches_drawn_ahead_are_the_same(tmp_path: Path) -> None:
+    plain, ahead = DrawnLineRecipe(), DrawnLineRecipe()
+    for recipe, loaders in ((plain, 0), (ahead, 2)):
+        path = tmp_path / f"{loaders}.pt"
+        train(recipe, Schedule(12, 0.05), settings={}, validate=lambda: 0.0, checkpoint=path, loaders=loaders)
+    assert torch.equal(plain.network.weight, ahead.network.weight) and plain.network.weight.item() != 0
+
+
 def test_training_learns_and_returns_the_best_validated_weights(tmp_path: Path) -> None:
     scores = iter([0.1, 0.9, 0.3, 0.2])
     seen = []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from mrbench.core.errors import RequestError
+from mrbench.core.method import Resources
 from mrbench.core.specification import parse_spec
 from mrbench.datasets.folder import Folder
+from mrbench.training import parallel
 from mrbench.training import recipes as room
 from mrbench.training.loop import TrainingStopped
 from mrbench.training.recipes import TrainingRecipe, find_recipe, read_recipes, recipes, train_recipe, train_recipes
@@ -131,3 +134,35 @@ def test_time_that_is_up_leaves_a_checkpoint(two: list[TrainingRecipe], cohort: 
 
 def test_specs_of_recipes_are_written_as_on_the_command_line() -> None:
     assert all(str(parse_spec(recipe.method)) == recipe.method for recipe in KNOWN)
+
+
+CHILD = """
+import json, sys
+name, out = sys.argv[1], sys.argv[sys.argv.index("--out") + 1]
+print("trained", flush=True)
+if name.endswith("first"):
+    sys.exit(2)
+told = {"recipe": name, "steps": 5, "learning_rate": 0.001, "ema": 0.0, "seed": 0, "extra_subjects": 0}
+open(f"{out}/{name}.json", "w").write(json.dumps(told))
+"""
+
+
+def test_recipes_side_by_side_end_each_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [
+        TrainingRecipe(
+            f"net.{name}", "registration", "m", "d", ("t",), 5, 0.001, order, 1.0, shipped=tmp_path / "shipped"
+        )
+        for order, name in enumerate(("first", "second", "third"))
+    ]
+    monkeypatch.setattr(parallel, "recipes", lambda: known)
+    (tmp_path / "child.py").write_text(CHILD)
+    monkeypatch.setattr(parallel, "COMMAND", (sys.executable, str(tmp_path / "child.py")))
+    lines: list[str] = []
+    paths = parallel.train_in_parallel(2, out=tmp_path, checkpoints=tmp_path, resources=Resources(), say=lines.append)
+    assert sorted(path.name for path in paths) == ["net.second.safetensors", "net.third.safetensors"]
+    assert {"net.first: trained", "net.first: ended with 2", "net.third: ended with 0"} <= set(lines)
+
+
+def test_no_time_starts_nothing_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "COMMAND", ("false",))
+    assert parallel.train_in_parallel(2, 0.0, out=tmp_path, checkpoints=tmp_path, resources=Resources()) == []

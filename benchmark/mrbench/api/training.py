@@ -35,6 +35,7 @@ def train(
     validation_limit: int | None = None,
     seed: int = 0,
     resources: Resources = RESOURCES,
+    loaders: int = 0,
     out: Path = Path("weights"),
     checkpoints: Path = Path("checkpoints"),
     progress: Progress = SILENT,
@@ -76,6 +77,7 @@ def train(
         resources=resources,
         start_from=start_from,
         validation_limit=validation_limit,
+        loaders=loaders,
         report=listen,
     )
 

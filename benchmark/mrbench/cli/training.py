@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,8 @@ def train(
     ] = False,
     minutes: Annotated[float | None, typer.Option(min=0, help="Stop --recipe or --recipes after that long.")] = None,
     packs: Annotated[Path | None, typer.Option(help="Folder of `mrbench data pack`, in place of the data.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="With --recipes: so many trainings at a time.")] = 1,
+    loaders: Annotated[int, typer.Option(min=0, help="Processes that draw batches ahead of the device.")] = 0,
     dataset: Dataset = "icbm-sim",
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps in all, resumed ones included.")] = 4000,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of warm-up and cosine.")] = 1e-3,
@@ -74,7 +77,8 @@ def train(
     check_device(device)
     resources = Resources(threads, device)
     if recipe or recipes:
-        train_by_recipe(recipe, minutes, resources=resources, packs=packs, out=out, checkpoints=checkpoints)
+        run = partial(train_side_by_side, jobs) if recipes and jobs > 1 else partial(train_by_recipe, recipe)
+        run(minutes, resources=resources, loaders=loaders, packs=packs, out=out, checkpoints=checkpoints)
         return
     if not task or not method:
         raise RequestError("say what to train: --task and --method, or --recipe NAME, or --recipes.")
@@ -101,6 +105,7 @@ def train(
             validation_limit=validation_limit,
             seed=seed,
             resources=resources,
+            loaders=loaders,
             out=out,
             checkpoints=checkpoints,
             progress=listener,
@@ -109,8 +114,41 @@ def train(
     console.print(escape(f"weights: {path}; use them with weights={path}"), soft_wrap=True)
 
 
+def train_side_by_side(
+    jobs: int,
+    minutes: float | None,
+    *,
+    resources: Resources,
+    loaders: int,
+    packs: Path | None,
+    out: Path,
+    checkpoints: Path,
+) -> None:
+    """Train all that need it, several at a time; each line says whose it is."""
+    from mrbench.training.parallel import train_in_parallel
+
+    paths = train_in_parallel(
+        jobs,
+        minutes,
+        out=out,
+        checkpoints=checkpoints,
+        resources=resources,
+        packs=packs,
+        loaders=loaders,
+        say=typer.echo,
+    )
+    typer.echo("weights: " + (", ".join(map(str, paths)) or "none was finished."))
+
+
 def train_by_recipe(
-    recipe: str | None, minutes: float | None, *, resources: Resources, packs: Path | None, out: Path, checkpoints: Path
+    recipe: str | None,
+    minutes: float | None,
+    *,
+    resources: Resources,
+    loaders: int,
+    packs: Path | None,
+    out: Path,
+    checkpoints: Path,
 ) -> None:
     """Train one recipe, or all that need it, a line for each validation; says where it stopped."""
     from rich.console import Console
@@ -136,6 +174,7 @@ def train_by_recipe(
             checkpoints=checkpoints,
             resources=resources,
             packs=packs,
+            loaders=loaders,
             announce=announce,
             report=listen,
         )

@@ -44,6 +44,7 @@ def fit(
     resources: Resources | None = None,
     start_from: Path | None = None,
     validation_limit: int | None = None,
+    loaders: int = 0,
     report: Report = lambda progress, loss, score: None,
     stop: Callable[[], bool] = lambda: False,
     recipe_name: str | None = None,
@@ -74,6 +75,8 @@ def fit(
         Weights of the same network to start from; the manifest tells how they came about.
     validation_limit : int, optional
         Only the first cases of each track.
+    loaders : int
+        Processes that draw batches ahead.
     report : callable
         Called after each step with progress, loss and score.
     stop : callable
@@ -134,6 +137,7 @@ def fit(
         validate=_validation(method, cases),
         checkpoint=checkpoints / f"{name}.pt",
         seed=seed,
+        loaders=loaders,
         report=report,
         stop=stop,
     )

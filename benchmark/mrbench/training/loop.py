@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from mrbench.core.errors import MrbenchError, RequestError
-from mrbench.core.random import rng_for
 from mrbench.io.files import write_atomically
+from mrbench.training.loading import DrawingRecipe, drawn_ahead, step_rng
 
 if TYPE_CHECKING:
     import torch
@@ -139,6 +139,7 @@ def train(
     validate: Callable[[], float],
     checkpoint: Path,
     seed: int = 0,
+    loaders: int = 0,
     report: Report = lambda progress, loss, score: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[dict[str, torch.Tensor], Progress]:
@@ -160,6 +161,8 @@ def train(
         Written about once a minute.
     seed : int
         Of all that is random.
+    loaders : int
+        Processes that draw batches ahead, for a `DrawingRecipe`; the batches are the same.
     report : callable
         Called after each step with the progress, the loss, and the score if one was just measured.
     stop : callable
@@ -189,10 +192,11 @@ def train(
     before = progress.seconds
     losses: list[float] = []
     log_every = max(1, schedule.steps // CURVE_LINES)
+    losses_of_steps = _losses(recipe, range(progress.step, schedule.steps), seed, loaders)
     while progress.step < schedule.steps:
         recipe.network.train()
         rate = schedule.rate(progress.step)
-        loss = recipe.loss(rng_for(f"step {progress.step}", "training", seed))
+        loss = next(losses_of_steps)
         losses.append(loss.item())
         if not math.isfinite(losses[-1]):
             raise RequestError(f"the loss is {losses[-1]} at step {progress.step}; lower --learning-rate.")
@@ -223,6 +227,16 @@ def train(
                 f"stopped at step {progress.step} of {schedule.steps}; the same command continues from {checkpoint}."
             )
     return best, progress
+
+
+def _losses(recipe: Recipe, steps: range, seed: int, loaders: int) -> Iterator[torch.Tensor]:
+    """The loss of each step's batch, computed when it is asked for."""
+    if loaders and isinstance(recipe, DrawingRecipe):
+        for drawn in drawn_ahead(recipe, steps, seed=seed, loaders=loaders):
+            yield recipe.loss_of(drawn)
+    else:
+        for step in steps:
+            yield recipe.loss(step_rng(step, seed))
 
 
 def _copy(network: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -165,6 +165,7 @@ def train_recipe(
     checkpoints: Path,
     resources: Resources | None = None,
     packs: Path | None = None,
+    loaders: int = 0,
     stop: Callable[[], bool] = lambda: False,
     report: Report = lambda progress, loss, score: None,
 ) -> Path:
@@ -180,6 +181,8 @@ def train_recipe(
         Threads and device.
     packs : Path, optional
         Folder of packed data (`mrbench.training.packing`), used instead of the cache.
+    loaders : int
+        Processes that draw batches ahead.
     stop : callable
         As of `mrbench.training.loop.train`.
     report : callable
@@ -220,6 +223,7 @@ def train_recipe(
         seed=recipe.seed,
         resources=resources,
         validation_limit=recipe.validation_limit,
+        loaders=loaders,
         report=report,
         stop=stop,
         recipe_name=recipe.name,
@@ -234,6 +238,7 @@ def train_recipes(
     checkpoints: Path,
     resources: Resources | None = None,
     packs: Path | None = None,
+    loaders: int = 0,
     announce: Callable[[TrainingRecipe], None] = lambda recipe: None,
     report: Report = lambda progress, loss, score: None,
 ) -> list[Path]:
@@ -283,6 +288,7 @@ def train_recipes(
                     checkpoints=checkpoints,
                     resources=resources,
                     packs=packs,
+                    loaders=loaders,
                     stop=stop,
                     report=report,
                 )

@@ -86,6 +86,10 @@ class SkipAutoencoder(NetworkMethod):
         return AutoencoderRecipe(self.network_, examples, self.context, PLANES[self.planes])  # type: ignore[arg-type]
 
 
+Example = tuple[np.ndarray, np.ndarray, float]
+"""Noisy slices, the clean one, and the noise SD."""
+
+
 class AutoencoderRecipe:
     """Random crops of slices with their neighbours, under fresh noise of the tracks trained for; left-right flips.
 
@@ -114,17 +118,23 @@ class AutoencoderRecipe:
         }
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:
+        return self.loss_of(self.draw(rng))
+
+    def draw(self, rng: np.random.Generator) -> list[Example]:
+        """Return the examples of one batch."""
+        axis = int(rng.integers(self.planes))
+        return [self._example(axis, rng) for _ in range(self.batch)]
+
+    def loss_of(self, drawn: Sequence[Example]) -> torch.Tensor:
         import torch
 
-        axis = int(rng.integers(self.planes))
-        drawn = [self._example(axis, rng) for _ in range(self.batch)]
         image, clean = tensors_for(self.network, *(np.stack([example[part] for example in drawn]) for part in (0, 1)))
         with half_convolutions(self.network):
             made = self.network(image.contiguous(memory_format=torch.channels_last))
         error = ((made[:, 0].float() - clean) ** 2).mean((1, 2))
         return (error * error.new_tensor([10 / max(sigma, 1e-3) for _, _, sigma in drawn])).mean()
 
-    def _example(self, axis: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+    def _example(self, axis: int, rng: np.random.Generator) -> Example:
         """Noisy slices across an axis, ``(2 context + 1, y, x)``, the clean middle one, and the noise SD."""
         track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
         volume = self.examples.volumes[int(rng.integers(len(self.examples.volumes)))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,11 +149,16 @@ class ReconstructionRecipe:
         self.scales = [float(scan.reference.max()) for scan in examples.scans]  # type: ignore[union-attr]
 
     def loss(self, rng: np.random.Generator) -> Tensor:
+        return self.loss_of(self.draw(rng))
 
+    def draw(self, rng: np.random.Generator) -> list[Example]:
+        """Return the examples of one batch."""
         draw = self._sequence if self.method.dynamic else self._slice
         first = int(rng.integers(len(self.examples.scans)))
         alike = [n for n in range(len(self.examples.scans)) if self._shape(n) == self._shape(first)]
-        drawn = [draw(number, rng) for number in [first, *rng.choice(alike, self.batch - 1).tolist()]]
+        return [draw(number, rng) for number in [first, *rng.choice(alike, self.batch - 1).tolist()]]
+
+    def loss_of(self, drawn: Sequence[Example]) -> Tensor:
         kspace, mask, target = tensors_for(
             self.network,
             np.stack([one[0] for one in drawn]),

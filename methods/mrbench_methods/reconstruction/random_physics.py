@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +61,10 @@ class RandomPhysicsRecipe:
         }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        kspace, mask, maps, target = tensors_for(self.network, *(part[None] for part in self.draw(rng)))
+        return self.loss_of(self.draw(rng))
+
+    def loss_of(self, drawn: Sequence[np.ndarray]) -> Tensor:
+        kspace, mask, maps, target = tensors_for(self.network, *(part[None] for part in drawn))
         with half_convolutions(self.network):
             prediction = self.network(kspace, mask, maps=maps)
         return self.method.loss(prediction.float(), target)

@@ -90,3 +90,9 @@ def smoothness(field: torch.Tensor) -> torch.Tensor:
     for axis in (2, 3, 4):
         total = total + field.diff(dim=axis).square().mean()
     return total / 3
+
+
+def overlap(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Mean Dice of soft masks ``(batch, structure, z, y, x)``, values in [0, 1]."""
+    shared = (first * second).sum((2, 3, 4))
+    return (2 * shared / (first + second).sum((2, 3, 4)).clamp_min(1e-5)).mean()

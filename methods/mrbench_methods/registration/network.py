@@ -72,7 +72,9 @@ class FieldNetwork(nn.Module):
     Parameters
     ----------
     features : int
-        Channels of the first level.
+        Channels of the finest level.
+    width : int
+        Channels of the others.
     integration_steps : int
         0 for the dense model, where the output is the displacement; else the output is a stationary
         velocity, integrated by that many squarings.
@@ -80,15 +82,17 @@ class FieldNetwork(nn.Module):
         The published network.
     """
 
-    def __init__(self, features: int = 16, integration_steps: int = 0, full_resolution: bool = False) -> None:
+    def __init__(
+        self, features: int = 16, width: int = 32, integration_steps: int = 0, full_resolution: bool = False
+    ) -> None:
         super().__init__()
         self.integration_steps, self.full_resolution = integration_steps, full_resolution
         levels = 8 if full_resolution else 6  # on the way down and up
         self.unet = VoxelMorphUNet(
             spatial_dims=3,
             in_channels=2 if full_resolution else 16,
-            unet_out_channels=32 if full_resolution else features,
-            channels=(features, *[32] * (levels - 1)),
+            unet_out_channels=width if full_resolution else features,
+            channels=(features, *[width] * (levels - 1)),
             final_conv_channels=(features, features) if full_resolution else (features,),
         )
         flow = self.unet.net[-1][-1].conv
