@@ -90,6 +90,11 @@ class Scan:
     mask: np.ndarray
     spacing: tuple[float, float, float]
 
+    @cached_property
+    def brain(self) -> np.ndarray:
+        """Flat indices of the voxels in the mask."""
+        return np.flatnonzero(self.mask)
+
 
 @dataclass(frozen=True)
 class TrainingScans:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from mrbench.core.errors import RequestError
@@ -16,8 +17,14 @@ from mrbench_methods.synthesis.scans import crop, filled, position_maps
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator, SkipGenerator
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
-CONTRAST = 0.05
+CONTRAST = 0.1
 """SD of the logarithm of the exponent that the source's intensities are raised to: scanners differ in contrast."""
+
+BIAS, KNOTS = 0.1, 3
+"""SD of the logarithm of a smooth gain on the source, as a coil leaves one, and its knots along each side."""
+
+BLUR = 0.7
+"""Largest SD in voxels of a blur of the source, every second time: scanners differ in resolution."""
 
 
 class PairedRecipe:
@@ -41,7 +48,8 @@ class PairedRecipe:
             "crop": self.side,
             "planes": planes,
             "loss": "absolute error in the brain",
-            "augmentation": f"left-right flip, source to the power of exp(N(0, {CONTRAST}))",
+            "augmentation": f"left-right flip; source to the power of exp(N(0, {CONTRAST})), "
+            f"smooth gain exp(N(0, {BIAS})), blur up to {BLUR} voxels",
             "precision": "bfloat16 convolutions",
         }
 
@@ -76,9 +84,21 @@ class PairedRecipe:
             sides=self.sides,
             rng=rng,
         )
-        source = block[self.source] ** np.float32(np.exp(CONTRAST * rng.standard_normal()))
+        source = scanned(block[self.source], rng)
         block[self.source] = np.concatenate([source, *([block["maps"]] if "maps" in block else [])])
         return block
+
+
+def scanned(slices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Slices ``(slice, y, x)`` as another scanner might show them: contrast, coil and resolution differ."""
+    slices = slices ** np.float32(np.exp(CONTRAST * rng.standard_normal()))
+    knots = rng.normal(0, BIAS, (KNOTS, KNOTS))
+    sides = [np.linspace(0, KNOTS - 1, side) for side in slices.shape[1:]]
+    gain = np.exp(ndimage.map_coordinates(knots, np.meshgrid(*sides, indexing="ij"), order=1))
+    if rng.random() < 0.5:
+        sd = BLUR * rng.random()
+        slices = ndimage.gaussian_filter(slices, (0, sd, sd))
+    return (slices * gain).astype(np.float32)
 
 
 class AdversarialPairedRecipe(PairedRecipe):

@@ -55,7 +55,7 @@ class Pix2Pix(NetworkMethod):
         self,
         *,
         adversarial: float = 0.01,
-        base: int = 16,
+        base: int = 12,
         blocks: int = 4,
         context: int = 1,
         planes: str = "all",

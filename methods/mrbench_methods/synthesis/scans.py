@@ -60,8 +60,7 @@ def crop(
         ``(2 context + 1, y, x)`` across the axis, mirrored left to right every second time.
     """
     size = [2 * context + 1 if number == axis else side for number, side in enumerate(sides)]
-    brain = np.flatnonzero(scan.mask)
-    middle = np.unravel_index(brain[rng.integers(len(brain))], scan.mask.shape)
+    middle = np.unravel_index(scan.brain[rng.integers(len(scan.brain))], scan.mask.shape)
     first = [int(np.clip(m - s // 2, 0, n - s)) for m, s, n in zip(middle, size, scan.mask.shape, strict=True)]
     part = tuple(slice(a, a + s) for a, s in zip(first, size, strict=True))
     arrays: Mapping[str, np.ndarray] = {**{name: scan.images[name] for name in names}, "mask": scan.mask}
