@@ -60,6 +60,7 @@ class VoxelMorph(NetworkMethod):
         {"instance_steps": 40},
         {"diffeomorphic": True},
         {"diffeomorphic": True, "instance_steps": 40},
+        {"labels": True},
     )
     quick_presets = ({}, {"instance_steps": 10})
 
@@ -68,7 +69,7 @@ class VoxelMorph(NetworkMethod):
         *,
         diffeomorphic: bool = False,
         full_resolution: bool = False,
-        width: int = 32,
+        width: int = 48,
         labels: bool = False,
         instance_steps: int = 0,
         smooth: float = 1.0,
