@@ -38,7 +38,7 @@ def test_a_recipe_makes_the_weights_that_it_is_named_after(recipe: TrainingRecip
         ("pix2pix-a0.01-f12b4c1p", "l1-generator-f12b4c1p"),
         ("srgan3d-a0.001-f32b6", "srgen3d-f32b6"),
         ("srgan2d-a0.001-f32b6", "srgen2d-f32b6"),
-        ("vox2vox-a1-f8b2", "vox2vox-unet-f8b2"),
+        ("vox2vox-a1-f12b2", "vox2vox-unet-f12b2"),
     ],
 )
 def test_a_network_and_its_twin_without_an_adversary_have_the_same_budget(one: str, other: str) -> None:

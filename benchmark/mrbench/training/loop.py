@@ -34,7 +34,10 @@ class Recipe(Protocol):
 
     network: torch.nn.Module
     settings: Mapping[str, Any]
-    """Hyperparameters, for the manifest; ``batch`` is how many examples a step sees, 1 where absent."""
+    """Hyperparameters, for the manifest; ``batch`` is how many examples a step sees, 1 where absent.
+
+    A gradient longer than ``gradient_norm``, where it is given, is shortened to it.
+    """
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:
         """Draw one batch and return its loss."""
@@ -284,16 +287,21 @@ class _Players:
         if isinstance(recipe, AdversarialRecipe):
             device = next(recipe.network.parameters()).device
             self.modules["adversary"], betas = recipe.adversary.to(device), recipe.betas
+        self.longest = float(recipe.settings.get("gradient_norm", math.inf))
         self.optimisers = {n: torch.optim.Adam(m.parameters(), lr=rate, betas=betas) for n, m in self.modules.items()}
 
     def step(self, name: str, loss: torch.Tensor, rate: float) -> None:
         """Move one player down the gradient of its loss; what that does to the other's gradients is dropped."""
+        import torch
+
         optimiser = self.optimisers[name]
         for group in optimiser.param_groups:
             group["lr"] = rate
         for module in self.modules.values():
             module.zero_grad(set_to_none=True)
         loss.backward()
+        if math.isfinite(self.longest):
+            torch.nn.utils.clip_grad_norm_(self.modules[name].parameters(), self.longest)
         optimiser.step()
 
     def state(self) -> dict[str, Any]:

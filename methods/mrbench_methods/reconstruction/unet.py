@@ -15,7 +15,7 @@ class UNet(LearnedReconstruction):
     """U-Net from the zero-filled root-sum-of-squares magnitude to the clean one, slice by slice.
 
     Trained with the mean absolute error. The published network has 256 features (32 in the demonstration);
-    the shipped weights have 10.
+    the shipped weights have 12.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class UNet(LearnedReconstruction):
     quick_presets = ({},)
     batch = 4
 
-    def __init__(self, *, features: int = 10, pools: int = 4, weights: str = "auto") -> None:
+    def __init__(self, *, features: int = 12, pools: int = 4, weights: str = "auto") -> None:
         self.features = features
         self.pools = pools
         self.weights = weights

@@ -60,7 +60,6 @@ class VoxelMorph(NetworkMethod):
         {"instance_steps": 40},
         {"diffeomorphic": True},
         {"diffeomorphic": True, "instance_steps": 40},
-        {"labels": True},
     )
     quick_presets = ({}, {"instance_steps": 10})
 

@@ -41,7 +41,7 @@ class Vox2Vox(NetworkMethod):
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
     quick_presets = ({},)
 
-    def __init__(self, *, adversarial: float = 1.0, base: int = 8, bottleneck: int = 2, weights: str = "auto") -> None:
+    def __init__(self, *, adversarial: float = 1.0, base: int = 12, bottleneck: int = 2, weights: str = "auto") -> None:
         self.adversarial = float(adversarial)
         self.base = base
         self.bottleneck = bottleneck
