@@ -20,6 +20,7 @@ from mrbench.metrics.image import psnr
 from mrbench.tasks.synthesis import TRACKS, Scan, SynthesisInputs, TrainingScans
 from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import save_weights
+from mrbench_methods.synthesis.paired_training import scanned
 from mrbench_methods.synthesis.scans import crop, position_maps, unpaired_scans
 from mrbench_methods.synthesis.translation_network import Generator, PatchDiscriminator, SkipGenerator, initialise
 from mrbench_methods.synthesis.unit_network import Unit
@@ -308,3 +309,13 @@ def test_unit_shows_t2_inverted_to_the_shared_space() -> None:
     code = plain.encode(image, "T1")
     torch.testing.assert_close(inverse.encode(image, "T1"), code)
     torch.testing.assert_close(inverse.generate(code, "T2"), 1 - plain.generate(code, "T2"))
+
+
+def test_the_source_is_shown_as_other_scanners_might() -> None:
+    scan = person(0)
+    block = scan.images["T1"][8:11]
+    shown = [scanned(block, np.random.default_rng(seed)) for seed in range(4)]
+    assert all(image.shape == block.shape and image.dtype == np.float32 and (image >= 0).all() for image in shown)
+    assert len({float(image.sum()) for image in shown}) == 4
+    gains = [image[:, 10:-10, 10:-10] / np.maximum(block[:, 10:-10, 10:-10], 0.1) for image in shown]
+    assert all(0.4 < np.median(gain) < 2.5 for gain in gains)

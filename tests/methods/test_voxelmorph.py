@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from mrbench.tasks.registration import Registration
 from mrbench.training.fit import fit
 from mrbench.training.loop import Schedule
 from mrbench.training.weights import load_weights
-from mrbench_methods.registration.losses import LocalCrossCorrelation, box_mean, smoothness
+from mrbench_methods.registration.losses import LocalCrossCorrelation, box_mean, overlap, smoothness
 from mrbench_methods.registration.network import (
     FieldNetwork,
     identity_grid,
@@ -189,3 +190,27 @@ def test_shipped_weights_were_trained_on_the_train_split(dataset: str, method: s
     assert manifest["split"] == "train" and manifest["dataset"] == dataset and manifest["steps"] >= 1000
     assert load_weights(path)
     made.setup(Resources())
+
+
+def test_labels_add_their_dice_to_the_training(dataset: Folder, task: Registration) -> None:
+    subjects = task.training_examples(dataset, [])
+    plain, labelled = (
+        build(parse_spec(f"voxelmorph[labels={labels},width=8]"), task).training_recipe(subjects, seed=0)
+        for labels in ("False", "True")
+    )
+    losses = [recipe.loss(np.random.default_rng(0)).item() for recipe in (plain, labelled)]
+    assert 0 < losses[1] - losses[0] < 1 and "labels" in labelled.settings
+
+
+def test_dice_of_soft_masks_is_the_mean_over_structures() -> None:
+    first = torch.zeros(1, 2, 4, 4, 4)
+    first[:, 0, :2], first[:, 1, 2:] = 1, 1
+    second = first.clone()
+    second[:, 1] = 0
+    assert overlap(first, second).item() == pytest.approx(0.5) and overlap(first, first).item() == pytest.approx(1)
+
+
+def test_labels_that_are_missing_are_refused(dataset: Folder, task: Registration) -> None:
+    subjects = [replace(subject, labels=None) for subject in task.training_examples(dataset, [])]
+    with pytest.raises(RequestError, match="not every train subject has some"):
+        build(parse_spec("voxelmorph[labels=True]"), task).training_recipe(subjects, seed=0)

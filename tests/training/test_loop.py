@@ -174,3 +174,15 @@ def test_a_curve_is_flat_once_its_last_fifth_gains_little(scores: list[float], f
     curve = [CurvePoint(100 * (n + 1), 0.0, 1e-3, 1.0, score) for n, score in enumerate(scores)]
     curve.insert(1, CurvePoint(150, 0.0, 1e-3, 1.0, None))
     assert Progress(step=100 * len(scores), curve=curve).flat is flat
+
+
+def test_a_long_gradient_is_shortened_where_the_recipe_says(tmp_path: Path) -> None:
+    class Steep(LineRecipe):
+        def loss(self, rng: np.random.Generator) -> torch.Tensor:
+            return 1e4 * super().loss(rng)
+
+    steep = Steep()
+    steep.settings = {"gradient_norm": 0.5}
+    train(steep, Schedule(1, 0.0), settings={}, validate=lambda: 0.0, checkpoint=tmp_path / "c.pt")
+    gradients = torch.cat([parameter.grad.flatten() for parameter in steep.network.parameters()])
+    assert gradients.norm().item() == pytest.approx(0.5, rel=1e-3)
