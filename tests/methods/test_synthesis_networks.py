@@ -298,7 +298,16 @@ def test_weights_of_both_tracks_serve_each(tmp_path: Path) -> None:
 def test_all_weights_leaves_the_other_direction_away() -> None:
     board = setting_of(find_task("synthesis"), find_dataset("open-ms", "contrasts"), "t1-to-t2")
     names = [str(entry.spec) for entry in candidates(board, ["pix2pix", "cyclegan"], all_weights=True)]
-    assert names[2:] == ["pix2pix[weights=icbm-sim.t1-to-t2]", f"cyclegan[weights=icbm-sim.{BOTH}]"]
+    assert names[2:] == [f"cyclegan[weights=icbm-sim.{BOTH}]"]
+
+
+def test_weights_that_saw_the_test_patient_are_not_scored() -> None:
+    left_out = find_dataset("open-ms", "contrasts")
+    other = "pix2pix[weights=open-ms-07.t1-to-t2]"
+    seen, own = candidates(setting_of(find_task("synthesis"), left_out, "t1-to-t2"), [other, "pix2pix"])
+    assert seen.skipped == "its weights were trained on patient26 of this test split" and own.skipped is None
+    validation = setting_of(find_task("synthesis"), left_out, "t1-to-t2", "validation")
+    assert candidates(validation, [other])[0].skipped is None
 
 
 def test_unit_shows_t2_inverted_to_the_shared_space() -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from mrbench.core.case import CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.digest import content_of, hash_of, sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
 from mrbench.core.method import TUNED, Kind, LearnedMethod, Method, is_tuned
-from mrbench.core.registry import find_method, method_names
+from mrbench.core.registry import dataset_names, find_dataset, find_method, method_names
 from mrbench.core.setting import Setting
 from mrbench.core.source import source_hash
 from mrbench.core.specification import MethodSpec, built, parse_spec
 from mrbench.core.tuned import has_tuned, tuned_parameters
-from mrbench.core.weights import shipped_weights, tracks_of, weights_folder, weights_name
+from mrbench.core.weights import manifest_path, shipped_weights, tracks_of, weights_folder, weights_name
 
 
 @dataclass(frozen=True)
@@ -202,12 +204,32 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
     try:
         path = instance.weights_file()
         weights = sha256_of(path) if path else None
+        reasons.append(_seen(setting, path) if path else None)
     except MethodSkipped as reason:
         reasons.append(str(reason))
     except OSError:
         raise RequestError(f"method '{spec}': {path} is not there; check the path.") from None
     skipped = next((reason for reason in reasons if reason), None)
     return Candidate(setting, spec, resolved, Traits.of(method), source_hash(method), weights, skipped)
+
+
+def _seen(setting: Setting, weights: Path) -> str | None:
+    """Why weights are not scored here: they, or those that they descend from, have seen a subject of the test split."""
+    manifest = manifest_path(weights)
+    if setting.split != "test" or not manifest.is_file():
+        return None
+    test, files = set(setting.dataset.subjects("test")), setting.dataset.files_of or setting.dataset.name
+    links = json.loads(manifest.read_text()).get("ancestry", [])
+    alike = [link for link in links if _files_of(link["dataset"], setting.task.representation) == files]
+    seen = sorted(test & {subject for link in alike for subject in (*link["train"], *link["validation"])})
+    return f"its weights were trained on {', '.join(seen)} of this test split" if seen else None
+
+
+def _files_of(dataset: str, representation: str) -> str:
+    """The dataset whose files a built-in one shares, or itself."""
+    if representation not in dataset_names().get(dataset, ()):
+        return dataset
+    return find_dataset(dataset, representation).files_of or dataset
 
 
 def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:

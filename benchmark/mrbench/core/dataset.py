@@ -32,6 +32,7 @@ class Dataset(Protocol[Loaded]):
     simulated: bool
     simulation: str
     packed: str
+    files_of: str
     structures: Mapping[str, tuple[int, ...]]
     extra_subjects: tuple[str, ...]
 

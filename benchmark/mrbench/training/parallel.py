@@ -39,10 +39,16 @@ def train_in_parallel(
         Trainings at a time; each takes a CPU core besides its share of the accelerator.
     minutes : float, optional
         Wall time in all; trainings that have not ended by then leave checkpoints.
+    out, checkpoints : Path
+        Folders.
+    resources : Resources
+        Threads of each training, and the device that they share.
+    packs : Path, optional
+        Folder of packed data.
+    loaders : int
+        Processes that draw batches ahead, for each training.
     say : callable
         Called with each line that a training prints, its recipe's name before it.
-
-    The others are those of `mrbench.training.recipes.train_recipes`.
 
     Returns
     -------

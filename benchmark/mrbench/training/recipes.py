@@ -260,6 +260,8 @@ def train_recipes(
         Threads and device.
     packs : Path, optional
         Folder of packs, for a machine without the data.
+    loaders : int
+        Processes that draw batches ahead.
     announce : callable
         Called with each recipe before it starts.
     report : callable

@@ -68,7 +68,7 @@ class VoxelMorph(NetworkMethod):
         *,
         diffeomorphic: bool = False,
         full_resolution: bool = False,
-        width: int = 48,
+        width: int = 32,
         labels: bool = False,
         instance_steps: int = 0,
         smooth: float = 1.0,

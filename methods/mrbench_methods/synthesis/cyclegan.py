@@ -54,7 +54,7 @@ class CycleGAN(NetworkMethod):
         self,
         *,
         cycle: float = 10.0,
-        base: int = 12,
+        base: int = 16,
         blocks: int = 4,
         skips: bool = True,
         pool: int = 0,

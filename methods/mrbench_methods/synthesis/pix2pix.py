@@ -47,7 +47,7 @@ class Pix2Pix(NetworkMethod):
     task = "synthesis"
     reference = "Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017"
     settings = TRACKS
-    foreign = "icbm-sim"
+    foreign = "open-ms"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
     quick_presets = ({"adversarial": 0.0},)
 

@@ -44,7 +44,7 @@ class UNIT(NetworkMethod):
     foreign = "open-ms"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
 
-    def __init__(self, *, base: int = 12, blocks: int = 1, inverse: bool = True, weights: str = "auto") -> None:
+    def __init__(self, *, base: int = 16, blocks: int = 1, inverse: bool = True, weights: str = "auto") -> None:
         self.base = base
         self.blocks = blocks
         self.inverse = inverse
