@@ -13,13 +13,14 @@ from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import frechet_distance
 from mrbench.metrics.slice_features import WEIGHTS, slice_features
 from mrbench.metrics.slice_network import FEATURES
+from mrbench.training.ancestry import check_manifest
 from mrbench.training.slice_features import Recipe, Slices, treat
 
 
 def test_the_manifest_is_of_these_weights_and_of_the_train_split() -> None:
     manifest = json.loads(WEIGHTS.with_suffix(".json").read_text())
     assert manifest["sha256"] == sha256_of(WEIGHTS) and manifest["split"] == "train"
-    assert manifest["ancestry"][0]["fingerprint"] == IcbmSim().fingerprint
+    check_manifest(manifest, WEIGHTS.name)
 
 
 def test_features_of_an_image_do_not_depend_on_the_others() -> None:
