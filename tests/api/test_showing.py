@@ -11,7 +11,9 @@ import pytest
 
 import mrbench
 from mrbench import api
+from mrbench.api.boards import report_of
 from mrbench.core.errors import RequestError
+from mrbench.core.registry import find_dataset
 from mrbench.report import page
 from mrbench.report.volumes import Volumes, write_volumes
 
@@ -114,3 +116,13 @@ def test_a_mosaic_holds_every_slice_without_loss(tmp_path: Path) -> None:
     for place, image in enumerate(volume):
         y, x = 4 * (place // data["across"]), 6 * (place % data["across"])
         np.testing.assert_array_equal(sheet[y : y + 4, x : x + 6], np.rint(image * 255))
+
+
+def test_rows_of_earlier_data_say_so(made, tmp_path: Path) -> None:
+    _, board = made
+    text = (board.folder / "rows.jsonl").read_text()
+    (tmp_path / "rows.jsonl").write_text(text)
+    assert not any("earlier version" in note for note in report_of(tmp_path).facts.notes)
+    (tmp_path / "rows.jsonl").write_text(text.replace('"blobs"', '"icbm-sim"'))
+    (note,) = (note for note in report_of(tmp_path).facts.notes if "earlier version" in note)
+    assert find_dataset("icbm-sim", "images").fingerprint in note and "run them again" in note

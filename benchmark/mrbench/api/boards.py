@@ -14,7 +14,7 @@ from mrbench.api.trainings import trainings
 from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate
 from mrbench.core.errors import RequestError
-from mrbench.core.registry import find_task, is_file
+from mrbench.core.registry import dataset_names, find_dataset, find_task, is_file
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.engine.provenance import facts_of, read_runs
@@ -170,8 +170,18 @@ def report_of(folder: Path | str) -> Report:
     task = str(runs.get(rows[-1].run, {}).get("task", rows[-1].task))
     if is_file(task):  # a file of results must not choose what is imported
         raise RequestError(f"{folder} is of {task}, a Python file, which only `mrbench run` imports; run it again.")
-    facts = Facts.recorded(rows, runs)
-    return _with_trainings(Report.from_rows(rows, find_task(task), facts=facts, pictures=pictures(folder / PICTURES)))
+    recorded, found = Facts.recorded(rows, runs), find_task(task)
+    facts = replace(recorded, notes=(*recorded.notes, *_of_earlier_data(rows[-1], found.representation)))
+    return _with_trainings(Report.from_rows(rows, found, facts=facts, pictures=pictures(folder / PICTURES)))
+
+
+def _of_earlier_data(row: Row, representation: str) -> list[str]:
+    """What to say of rows whose built-in dataset has changed since."""
+    if representation not in dataset_names().get(row.dataset, ()):
+        return []
+    was, today = row.fingerprint, find_dataset(row.dataset, representation).fingerprint
+    said = f"These rows are of an earlier version of {row.dataset} ({was}, today {today}): run them again."
+    return [] if was == today else [said]
 
 
 def _with_trainings(report: Report) -> Report:
