@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.io.ismrmrd_file import sort_readouts
 from mrbench.io.kspace import read_kspace
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
-from mrbench.tasks.reconstruction import Reconstruction
+from mrbench.tasks.reconstruction import TRACKS, Reconstruction
 
 HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD">
 <experimentalConditions><H1resonanceFrequency_Hz>128000000</H1resonanceFrequency_Hz></experimentalConditions>
@@ -221,11 +222,12 @@ def test_kspace_with_its_centre_in_the_corner_is_refused(tmp_path: Path) -> None
         read_kspace(tmp_path / "wrong.npy")
 
 
-def test_what_no_track_takes_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    several = find_dataset("cine-sim", "k-space")
-    monkeypatch.setattr(type(several), "coils", 4)
-    with pytest.raises(RequestError, match="no track takes fully sampled cine of 4 coils as cine-sim has; combine"):
-        Reconstruction().default_track(several)  # type: ignore[arg-type]
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("dynamic", [True, False])
+@pytest.mark.parametrize("coils", [None, 1, 4])
+def test_every_kind_of_kspace_has_a_track(full: bool, dynamic: bool, coils: int | None) -> None:
+    data = SimpleNamespace(name="x", full=full, dynamic=dynamic, coils=coils, simulated=False, published="")
+    assert Reconstruction().default_track(data).name in TRACKS  # type: ignore[arg-type]
 
 
 def test_broken_files(tmp_path: Path, kspace: np.ndarray) -> None:

@@ -414,13 +414,7 @@ def undersample(acquisition: Acquisition, mask: np.ndarray, frames: slice) -> tu
 
 def _fitting(dataset: KspaceDataset) -> list[str]:
     """Names of the tracks that take a dataset, its own kind of sampling first."""
-    found = [name for name, track in TRACKS.items() if _fits(track, dataset)]
-    if not found:
-        what = f"{'fully sampled' if dataset.full else 'undersampled'} {'cine' if dataset.dynamic else 'slices'}"
-        raise RequestError(
-            f"no track takes {what} of {dataset.coils} coils as {dataset.name} has; combine the coils, or give masks."
-        )
-    return found
+    return [name for name, track in TRACKS.items() if _fits(track, dataset)]
 
 
 def _fits(track: Track[Sampling], dataset: KspaceDataset) -> bool:
