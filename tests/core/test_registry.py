@@ -8,6 +8,7 @@ import pytest
 
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.registry import find_method, method_names
+from mrbench.core.source import source_hash
 
 
 def test_every_method_of_the_design_is_installed() -> None:
@@ -50,6 +51,13 @@ def test_function_in_a_file_is_a_method(tmp_path: Path) -> None:
     found = write(tmp_path / "mine.py", METHOD)
     assert found.parameters() == {"gain": 1.0}
     assert found.build(gain=2.0).predict  # type: ignore[attr-defined]
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "marked.py").write_text(METHOD, encoding="utf-8-sig")
+    (tmp_path / "plain.py").write_text(METHOD)
+    marked, plain = (find_method(f"{tmp_path / name}.py:still", "registration") for name in ("marked", "plain"))
+    assert source_hash(marked) == source_hash(plain)
 
 
 def test_a_method_without_a_task_is_one_sentence(tmp_path: Path) -> None:
