@@ -125,7 +125,8 @@ def families(name: str) -> str:
     for method, line in table.summary.dropna(subset=["rank"]).iterrows():
         mean, low, high = (f"{table.cells.loc[method, metric.name][part]:.{metric.decimals}f}" for part in INTERVAL)
         score = mean if low == "nan" else f"{mean} [{low}, {high}]"
-        cost = f"{line['cpu_seconds_median']:.2g}"
+        seconds = line["cpu_seconds_median"]
+        cost = "0.00" if seconds < 0.005 else f"{seconds:.2g}"
         lines.setdefault(parse_spec(str(method)).name, [f"`{method}`", line["kind"], score, cost])
     interval = " [95 % interval]" if any("[" in line[2] for line in lines.values()) else ""
     columns = ["method", "kind", f"{metric.label}, mean{interval}", "CPU seconds"]
