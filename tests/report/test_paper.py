@@ -48,17 +48,17 @@ def test_the_default_table_of_every_shipped_board_compiles(tmp_path: Path) -> No
 
 
 def test_three_tables_and_four_figures_make_a_page(tmp_path: Path) -> None:
-    few = ["-m", "fireants", "-m", "voxelmorph", "-m", "affine", "--metrics", "dice", "--metrics", "hd95_mm"]
+    few = ["-m", "identity", "-m", "voxelmorph", "-m", "affine", "--metrics", "dice", "--metrics", "hd95_mm"]
     by_command("table", REGISTRATION, "-f", "latex", "--layout", "single", *few, "--out", tmp_path / "a.tex")
     by_command("table", REGISTRATION, "-f", "latex", "--metrics", "dice", "--out", tmp_path / "b.tex")
     by_command("table", REGISTRATION, "-f", "latex", "--layout", "landscape", "--out", tmp_path / "c.tex")
-    for kind in ("distribution", "quality-time", "break-even", "by-structure"):
+    for kind in ("distribution", "quality-time", "significance", "by-structure"):
         assert kind in kinds()
         wide = "7" if kind == "by-structure" else "3.4"
         by_command("figure", REGISTRATION, kind, "--width", wide, "--out", tmp_path / f"{kind}.pdf")
     single = "".join(
         rf"\begin{{figure}}\includegraphics{{{kind}.pdf}}\caption{{{kind}}}\end{{figure}}"
-        for kind in ("distribution", "quality-time", "break-even")
+        for kind in ("distribution", "quality-time", "significance")
     )
     double = r"\begin{figure*}\includegraphics{by-structure.pdf}\caption{by structure}\end{figure*}"
     said = compiled(tmp_path, rf"\input{{a.tex}}\input{{b.tex}}{single}{double}\input{{c.tex}}")
