@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -161,6 +162,37 @@ def test_recipes_side_by_side_end_each_by_itself(tmp_path: Path, monkeypatch: py
     paths = parallel.train_in_parallel(2, out=tmp_path, checkpoints=tmp_path, resources=Resources(), say=lines.append)
     assert sorted(path.name for path in paths) == ["net.second.safetensors", "net.third.safetensors"]
     assert {"net.first: trained", "net.first: ended with 2", "net.third: ended with 0"} <= set(lines)
+
+
+STUBBORN = """
+import signal, sys, time
+count = []
+signal.signal(signal.SIGTERM, lambda number, frame: count.append(number))
+print("ready", flush=True)
+until = time.monotonic() + 20
+while not count and time.monotonic() < until:
+    time.sleep(0.01)
+time.sleep(0.7)  # as long as a checkpoint takes
+print(f"signals {len(count)}", flush=True)
+"""
+
+
+@pytest.mark.parametrize("minutes", [None, 0.5])
+def test_a_stop_reaches_each_training_once(minutes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [TrainingRecipe("net.a", "registration", "m", "d", ("t",), 5, 0.001, 1, 1.0, shipped=tmp_path / "shipped")]
+    monkeypatch.setattr(parallel, "recipes", lambda: known)
+    (tmp_path / "child.py").write_text(STUBBORN)
+    monkeypatch.setattr(parallel, "COMMAND", (sys.executable, str(tmp_path / "child.py")))
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if line == "net.a: ready":
+            signal.raise_signal(signal.SIGTERM)
+
+    places = {"out": tmp_path, "checkpoints": tmp_path}
+    assert parallel.train_in_parallel(1, minutes, resources=Resources(), say=say, **places) == []
+    assert lines == ["net.a: ready", "net.a: signals 1", "net.a: ended with 0"]
 
 
 def test_no_time_starts_nothing_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def train_in_parallel(
     waiting = [recipe for recipe in recipes() if recipe.state(out) != "done"]
     running: dict[str, tuple[TrainingRecipe, subprocess.Popen[str], threading.Thread]] = {}
     finished: list[Path] = []
-    started = time.monotonic()
+    started, ended = time.monotonic(), False
     with stopping(minutes) as stop:
         while running or (waiting and not stop()):
             while waiting and len(running) < jobs and not stop():
@@ -68,9 +68,11 @@ def train_in_parallel(
                 options += ["--device", resources.device, "--threads", str(resources.threads)]
                 options += ["--packs", str(packs)] if packs else []
                 running[recipe.name] = (recipe, *_start(recipe.name, options, say))
-            for name, (recipe, process, reader) in list(running.items()):
-                if stop() and process.poll() is None and minutes is None:
+            if stop() and not ended:
+                ended = True  # once: a second signal would cost the checkpoint
+                for _, process, _ in running.values():
                     process.terminate()
+            for name, (recipe, process, reader) in list(running.items()):
                 if process.poll() is not None:
                     reader.join()
                     del running[name]
@@ -90,6 +92,7 @@ def _start(
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,  # Ctrl-C in a terminal reaches them through this process alone
     )
 
     def read() -> None:
