@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mrbench.core.registry import find_method, method_names
-from mrbench.core.weights import weights_folder
+from mrbench.core.weights import subjects_seen, weights_folder
 from mrbench.stats.training import Training
 from mrbench.training.ancestry import SCRATCH, ancestry_datasets
 
@@ -47,9 +47,6 @@ def training_of(manifest: Mapping[str, Any], manifests: Mapping[str, Mapping[str
     chain = manifest.get("ancestry", [])
     ancestors = tuple(link["start"] for link in chain if link["start"] != SCRATCH)
     history = [manifest, *(manifests.get(sha) for sha in ancestors)]
-    seen: dict[str, set[str]] = {}
-    for link in chain:
-        seen.setdefault(link["dataset"], set()).update(link["train"], link["validation"])
     extra = int(manifest.get("extra_subjects") or 0)
     return Training(
         manifest["dataset"],
@@ -57,7 +54,7 @@ def training_of(manifest: Mapping[str, Any], manifests: Mapping[str, Mapping[str
         ancestry_datasets(manifest),
         manifest["sha256"],
         ancestors,
-        {name: frozenset(subjects) for name, subjects in seen.items()},
+        {name: frozenset(subjects) for name, subjects in subjects_seen(chain).items()},
         extra,
         (len(chain[0]["train"]) if chain else 0) + extra,
         flat=bool(manifest.get("flat")),

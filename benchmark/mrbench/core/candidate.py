@@ -18,7 +18,7 @@ from mrbench.core.setting import Setting
 from mrbench.core.source import source_hash
 from mrbench.core.specification import MethodSpec, built, parse_spec
 from mrbench.core.tuned import has_tuned, tuned_parameters
-from mrbench.core.weights import manifest_path, shipped_weights, tracks_of, weights_folder, weights_name
+from mrbench.core.weights import manifest_path, shipped_weights, subjects_seen, tracks_of, weights_folder, weights_name
 
 
 @dataclass(frozen=True)
@@ -219,10 +219,10 @@ def _seen(setting: Setting, weights: Path) -> str | None:
     if setting.split != "test" or not manifest.is_file():
         return None
     test, files = set(setting.dataset.subjects("test")), setting.dataset.files_of or setting.dataset.name
-    links = json.loads(manifest.read_text()).get("ancestry", [])
-    alike = [link for link in links if _files_of(link["dataset"], setting.task.representation) == files]
-    seen = sorted(test & {subject for link in alike for subject in (*link["train"], *link["validation"])})
-    return f"its weights were trained on {', '.join(seen)} of this test split" if seen else None
+    seen = subjects_seen(json.loads(manifest.read_text()).get("ancestry", []))
+    alike = [subjects for name, subjects in seen.items() if _files_of(name, setting.task.representation) == files]
+    leaked = sorted(test & set().union(*alike))
+    return f"its weights were trained on {', '.join(leaked)} of this test split" if leaked else None
 
 
 def _files_of(dataset: str, representation: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,14 @@ from mrbench.core.task import Task
 def manifest_path(weights: Path) -> Path:
     """The manifest that belongs to a weights file."""
     return weights.with_suffix(".json")
+
+
+def subjects_seen(ancestry: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Subjects that the trainings of an ancestry learned from or were validated on, by dataset."""
+    seen: dict[str, set[str]] = {}
+    for training in ancestry:
+        seen.setdefault(training["dataset"], set()).update(training["train"], training["validation"])
+    return seen
 
 
 def weights_name(task: Task[Any, Any], dataset: str, tracks: Sequence[str]) -> str:

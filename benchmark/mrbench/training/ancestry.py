@@ -11,7 +11,7 @@ from typing import Any
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset
-from mrbench.core.weights import manifest_path
+from mrbench.core.weights import manifest_path, subjects_seen
 
 SCRATCH = "scratch"
 """What the oldest link of an ancestry started from."""
@@ -99,9 +99,7 @@ def check_manifest(manifest: Mapping[str, Any], name: str) -> None:
         if manifest["split"] != "validation":
             raise RequestError(f"{name} was tuned on the {manifest['split']} split; tune on validation.")
     else:
-        seen = {}
-        for item in complete_ancestry(manifest, name):
-            seen.setdefault(item["dataset"], set()).update(item["train"], item["validation"])
+        seen = subjects_seen(complete_ancestry(manifest, name))
     for dataset, subjects in seen.items():
         if leaked := sorted(subjects & _test_subjects(dataset)):
             raise RequestError(
