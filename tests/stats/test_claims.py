@@ -177,6 +177,14 @@ def of_split(split: str, rows: Sequence[Row]) -> list[Row]:
     return [replace(one, split=split, subjects=[f"{split}-{one.case}"]) for one in rows]
 
 
+def test_subjects_seen_under_the_name_of_another_dataset_are_a_leak() -> None:
+    boards = [board(rows("net", 0.75, kind="learned", dataset="open-ms", subjects=["patient26"]))]
+    other = {"dataset": "open-ms-07", "ancestry": ("open-ms-07",), "seen": {"open-ms-07": frozenset({"patient26"})}}
+    assert line(asked(boards, [training("net", **other)])).reason == "net has been trained on patient26 of this board"
+    assert line(asked(boards, [training("net", **other)], strangers=True)).verdict == "not tested here"
+    assert line(asked(boards, [training("net", **{**other, "dataset": "d"})], strangers=True)).verdict == "refused"
+
+
 def test_a_leak_is_what_classical_methods_do_not_gain() -> None:
     def both(gain: float) -> list[Rows]:
         test = [rows("net", 0.7, kind="learned"), rows("old", 0.65), rows("older", 0.60)]

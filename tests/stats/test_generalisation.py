@@ -118,7 +118,7 @@ def test_weights_that_descend_from_the_test_data_are_refused(rows: list[Row]) ->
     assert ("heads, 4x", "sim, 4x + 8x") not in lines(found) and ("heads, 4x", "heads, 4x") in lines(found)
     (refused,) = found.refused.itertuples()
     assert (refused.method, refused.trained_on, refused.tested_on) == ("net", "sim, 4x + 8x", "heads, 4x")
-    assert refused.reason == "descends from weights trained on heads"
+    assert refused.reason == "descends from weights trained on subjects of heads"
     strangers = {**TRAININGS, "c": Training("sim", ("4x", "8x"), ("sim", "cine"))}
     assert of(rows, strangers).refused.empty
 
@@ -136,3 +136,12 @@ def test_masks_of_one_head_are_not_more_heads() -> None:
     board = leaderboard(frame(many), [PSNR])
     assert dict(board.cells["psnr_db"]["best"]) == {"good": True, "poor": False}
     assert list(board.comparisons["n"]) == [8]  # subjects, not masks
+
+
+def test_weights_of_a_dataset_with_the_same_files_are_no_strangers() -> None:
+    rows = [row("net", weights, "4x", case, 30.0, "open-ms") for weights in ("e", "f") for case in range(9)]
+    twins = {name: Training("open-ms-07", ("4x",), (home,)) for name, home in (("e", "open-ms-07"), ("f", "sri24"))}
+    assert [line.reason for line in of(rows[:9], twins).refused.itertuples()] == [
+        "descends from weights trained on subjects of open-ms"
+    ]
+    assert of(rows[9:], twins).refused.empty

@@ -41,6 +41,15 @@ def test_weights_that_saw_a_test_subject_are_refused(split: str) -> None:
         check_manifest(chain(**{split: [subject]}), "w")
 
 
+def test_a_test_subject_is_known_under_every_name_of_its_files() -> None:
+    """Each of `open-ms` and `open-ms-07` trains on the patient that tests the other."""
+    first = {"dataset": "open-ms-07", "train": ["patient26"], "validation": [], "start": "scratch"}
+    check_manifest({"dataset": "open-ms-07", "ancestry": [first]}, "w")
+    both = [{**first, "dataset": "open-ms", "train": ["patient19"], "start": "0123"}, first]
+    with pytest.raises(RequestError, match="w has seen patient26 of the test split of open-ms;"):
+        check_manifest({"dataset": "open-ms", "ancestry": both}, "w")
+
+
 @pytest.mark.parametrize("manifest", [{"dataset": "icbm-sim"}, chain(start="0123"), {"dataset": "x", "ancestry": []}])
 def test_weights_that_do_not_tell_their_start_are_refused(manifest: dict) -> None:
     with pytest.raises(RequestError, match="does not tell what its weights were trained on"):

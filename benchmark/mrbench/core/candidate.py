@@ -13,12 +13,20 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.digest import content_of, hash_of, sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
 from mrbench.core.method import TUNED, Kind, LearnedMethod, Method, is_tuned
-from mrbench.core.registry import dataset_names, find_dataset, find_method, method_names
+from mrbench.core.registry import find_method, method_names
 from mrbench.core.setting import Setting
 from mrbench.core.source import source_hash
 from mrbench.core.specification import MethodSpec, built, parse_spec
 from mrbench.core.tuned import has_tuned, tuned_parameters
-from mrbench.core.weights import manifest_path, shipped_weights, subjects_seen, tracks_of, weights_folder, weights_name
+from mrbench.core.weights import (
+    manifest_path,
+    seen_among,
+    shipped_weights,
+    subjects_seen,
+    tracks_of,
+    weights_folder,
+    weights_name,
+)
 
 
 @dataclass(frozen=True)
@@ -218,18 +226,9 @@ def _seen(setting: Setting, weights: Path) -> str | None:
     manifest = manifest_path(weights)
     if setting.split != "test" or not manifest.is_file():
         return None
-    test, files = set(setting.dataset.subjects("test")), setting.dataset.files_of or setting.dataset.name
-    seen = subjects_seen(json.loads(manifest.read_text()).get("ancestry", []))
-    alike = [subjects for name, subjects in seen.items() if _files_of(name, setting.task.representation) == files]
-    leaked = sorted(test & set().union(*alike))
+    dataset, ancestry = setting.dataset, json.loads(manifest.read_text()).get("ancestry", [])
+    leaked = seen_among(subjects_seen(ancestry), dataset.files_of or dataset.name, dataset.subjects("test"))
     return f"its weights were trained on {', '.join(leaked)} of this test split" if leaked else None
-
-
-def _files_of(dataset: str, representation: str) -> str:
-    """The dataset whose files a built-in one shares, or itself."""
-    if representation not in dataset_names().get(dataset, ()):
-        return dataset
-    return find_dataset(dataset, representation).files_of or dataset
 
 
 def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:

@@ -153,6 +153,12 @@ def find_dataset(name: str, representation: str | None = None) -> Dataset:
     return _load(_installed(DATASETS)[f"{name}.{representation or names[name][0]}"], "dataset")()
 
 
+@lru_cache
+def files_owner(dataset: str) -> str:
+    """The dataset whose files one shares (`Dataset.files_of`), by name; its own name where it shares none."""
+    return (find_dataset(dataset).files_of if dataset in dataset_names() else "") or dataset
+
+
 def _folder(path: str, representation: str, names: Iterable[str]) -> Dataset:
     entry = _installed(DATASETS).get(f"{FOLDER}.{representation}")
     if entry is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mrbench.core.errors import MethodSkipped
-from mrbench.core.registry import module_file
+from mrbench.core.registry import files_owner, module_file
 from mrbench.core.task import Task
 
 
@@ -22,6 +22,23 @@ def subjects_seen(ancestry: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
     for training in ancestry:
         seen.setdefault(training["dataset"], set()).update(training["train"], training["validation"])
     return seen
+
+
+def seen_among(seen: Mapping[str, Iterable[str]], dataset: str, subjects: Collection[str]) -> list[str]:
+    """Those of a dataset's subjects that trainings have seen, under its name or that of another with the same files.
+
+    Parameters
+    ----------
+    seen : mapping
+        Subjects by dataset, of `subjects_seen`.
+    dataset : str
+        Name of the dataset that the subjects are of.
+    subjects : collection of str
+        For example its test split.
+    """
+    owner = files_owner(dataset)
+    known = {subject for name, others in seen.items() if files_owner(name) == owner for subject in others}
+    return sorted(known.intersection(subjects))
 
 
 def weights_name(task: Task[Any, Any], dataset: str, tracks: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
+from mrbench.core.weights import seen_among
 from mrbench.stats.claims import COST, Claim, Test, matching
 from mrbench.stats.design import Design
 from mrbench.stats.intervals import LEVEL, interval, patterns
@@ -224,7 +225,7 @@ def _line(
     line = replace(blank, first=first, second=second, notes=_notes(board, [first, second], sides))
     training = trainings.get(str(board.lines.at[first, "weights"]))
     dataset = str(board.frame["dataset"].iloc[0])
-    if test.strangers and training is not None and training.dataset == dataset:
+    if test.strangers and training is not None and training.is_home(dataset):
         return None
     if fault := _objection(test, board, [first, *filter(None, [second])], trainings):
         return replace(line, verdict=REFUSED, reason=fault)
@@ -254,10 +255,10 @@ def _objection(test: Test, board: Rows, methods: Sequence[str], trainings: Mappi
         if training is None:
             return f"no manifest at hand tells what trained the weights of {name}"
         known[str(name)] = training
-        if leaked := training.seen.get(dataset, frozenset()) & _subjects(board):
+        if leaked := seen_among(training.seen, dataset, _subjects(board)):
             return f"{name} has been trained on {_some(leaked)} of this board"
-        if test.strangers and dataset in training.ancestry:
-            return f"{name} descends from weights trained on {dataset}"
+        if test.strangers and training.knows(dataset):
+            return f"{name} descends from weights trained on subjects of {dataset}"
     if test.metric == COST and any(len(set(lines[name])) > 1 for name in ("device", "threads")):
         return f"{' and '.join(methods)} ran on different devices or numbers of threads"
     if len(known) == 2:

@@ -92,8 +92,8 @@ def _on_board(
     for method, line in shipped.iterrows():
         training = trainings[line["weights"]]
         name = {"method": without_weights(str(method)), "trained_on": str(training)}
-        if training.dataset != dataset and dataset in training.ancestry:
-            refused.append({**name, "reason": f"descends from weights trained on {dataset}"})
+        if training.dataset != dataset and training.knows(dataset):
+            refused.append({**name, "reason": f"descends from weights trained on subjects of {dataset}"})
         elif board.metrics:
             home = training.dataset == dataset and track in training.tracks
             cell = board.cells.loc[method, metric.name]

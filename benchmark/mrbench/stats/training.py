@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mrbench.core.registry import files_owner
+
 
 @dataclass(frozen=True)
 class Training:
@@ -50,6 +52,14 @@ class Training:
 
     def __str__(self) -> str:
         return f"{self.dataset}, {' + '.join(self.tracks)}"
+
+    def is_home(self, dataset: str) -> bool:
+        """Whether the last training was on a dataset, or on another with the same files."""
+        return files_owner(self.dataset) == files_owner(dataset)
+
+    def knows(self, dataset: str) -> bool:
+        """Whether any training that these weights descend from was on a dataset, or on another with the same files."""
+        return files_owner(dataset) in map(files_owner, self.ancestry)
 
     def related(self, other: Training) -> bool:
         """Whether one descends from the other, or both from the same weights."""

@@ -11,7 +11,7 @@ from typing import Any
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset
-from mrbench.core.weights import manifest_path, subjects_seen
+from mrbench.core.weights import manifest_path, seen_among, subjects_seen
 
 SCRATCH = "scratch"
 """What the oldest link of an ancestry started from."""
@@ -100,8 +100,8 @@ def check_manifest(manifest: Mapping[str, Any], name: str) -> None:
             raise RequestError(f"{name} was tuned on the {manifest['split']} split; tune on validation.")
     else:
         seen = subjects_seen(complete_ancestry(manifest, name))
-    for dataset, subjects in seen.items():
-        if leaked := sorted(subjects & _test_subjects(dataset)):
+    for dataset in seen:
+        if leaked := seen_among(seen, dataset, _test_subjects(dataset)):
             raise RequestError(
                 f"{name} has seen {', '.join(leaked)} of the test split of {dataset}; it must not be used there: "
                 "train or tune it again on today's split."
