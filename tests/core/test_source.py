@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
 
 from mrbench.core import source
-from mrbench.core.registry import find_method
+from mrbench.core.registry import METHODS, TASKS, find_method
 from mrbench.core.source import source_hash
 
 METHOD = """
@@ -136,3 +137,12 @@ def test_python_versions_agree(version: str, tmp_path: Path) -> None:
         for name in (sys.executable, python)
     }
     assert len(texts) == 1 and next(iter(texts))
+
+
+@pytest.mark.parametrize("entry", entry_points(group=METHODS), ids=lambda entry: entry.name)
+def test_no_method_depends_on_how_it_is_scored(entry: EntryPoint) -> None:
+    """A method that takes its tracks from a task's class would be run again for every edit of a metric's sentence."""
+    reached = source._Reached()
+    reached.follow(entry.module, entry.attr)
+    tasks = {(task.module, task.attr) for task in entry_points(group=TASKS)}
+    assert not tasks & set(reached.definitions)

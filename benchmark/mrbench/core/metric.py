@@ -59,3 +59,27 @@ class Metric:
     def arrow(self) -> str:
         """Which way is better, or nothing where neither is."""
         return ("↑" if self.higher_is_better else "↓") if self.ranked else ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What metrics of one kind share; the attributes are those of `Metric`."""
+
+    unit: str
+    higher_is_better: bool
+    bounds: tuple[float, float]
+    decimals: int
+
+    def metric(
+        self,
+        name: str,
+        label: str,
+        description: str,
+        compute: Callable[[Any], float | None] | None,
+        *,
+        ranked: bool = True,
+    ) -> Metric:
+        """Return a metric on this scale; the parameters are attributes of `Metric`."""
+        return Metric(
+            name, label, self.unit, self.higher_is_better, self.bounds, self.decimals, description, ranked, compute
+        )

@@ -14,7 +14,7 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
-from mrbench.core.metric import Metric
+from mrbench.core.metric import Metric, Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for, seed_for
@@ -32,6 +32,7 @@ from mrbench.metrics.distribution import (
     pair_ms_ssim,
     precision_recall,
 )
+from mrbench.metrics.scales import SHARE
 from mrbench.metrics.slice_features import WEIGHTS, slice_features
 
 SLICES = 8
@@ -42,6 +43,10 @@ DRAWS = 8
 
 SHOWN = 3
 """Samples in a panel, and training slices beside each."""
+
+TRACKS = tracks_by_name(
+    Track("axial-t1", f"axial T1 slices, {SLICES} levels of a brain aligned to the template", {"slices": SLICES})
+)
 
 
 @dataclass(frozen=True)
@@ -114,77 +119,41 @@ class GenerationEvaluation(Evaluation[GenerationInputs, GenerationReference]):
         return nearest_correlations(self.slices, self.reference.training, nearest=1)[1][:, 0]
 
 
-FRECHET = Metric(
-    "frechet",
-    "Fréchet distance",
-    "",
-    False,
-    (0, inf),
-    2,
-    "Of Gaussians fitted to mrbench's own features of new and real held-out slices. No FID.",
-    compute=lambda e: frechet_distance(*e.features),
-)
-MMD = Metric(
-    "mmd",
-    "kernel MMD",
-    "",
-    False,
-    (-inf, inf),
-    3,
-    "Squared, unbiased, cubic kernel, of the same features; 0 on average for equal sets.",
-    compute=lambda e: kernel_mmd(*e.features),
-)
-PRECISION = Metric(
-    "precision",
-    "precision",
-    "",
-    True,
-    (0, 1),
-    3,
-    "Share of new slices among the real (k = 3).",
-    compute=lambda e: e.coverage[0],
-)
-RECALL = Metric(
-    "recall",
-    "recall",
-    "",
-    True,
-    (0, 1),
-    3,
-    "Share of real slices among the new (k = 3).",
-    compute=lambda e: e.coverage[1],
-)
-LIKENESS = Metric(
-    "pair_ms_ssim",
-    "MS-SSIM of pairs",
-    "",
-    False,
-    (-1, 1),
-    3,
-    "Mean of random pairs of new slices: above that of real pairs, variety is missing.",
-    ranked=False,
-    compute=lambda e: pair_ms_ssim(e.slices, random_pairs(len(e.slices)), data_range=1),
-)
-NEAREST = Metric(
-    "nearest_ncc",
-    "NCC, nearest training slice",
-    "",
-    False,
-    (-1, 1),
-    3,
-    "Median over new slices of the highest normalised cross-correlation with a training slice.",
-    ranked=False,
-    compute=lambda e: np.median(e.nearest),
-)
-COPIED = Metric(
-    "copied",
-    "share copied",
-    "",
-    False,
-    (0, 1),
-    3,
-    "Share of new slices nearer to a training slice (NCC) than any real held-out slice is.",
-    compute=lambda e: (e.nearest > e.reference.nearest.max()).mean(),
+METRICS: tuple[Metric, ...] = (
+    Scale("", False, (0, inf), 2).metric(
+        "frechet",
+        "Fréchet distance",
+        "Of Gaussians fitted to mrbench's own features of new and real held-out slices. No FID.",
+        lambda e: frechet_distance(*e.features),
+    ),
+    Scale("", False, (-inf, inf), 3).metric(
+        "mmd",
+        "kernel MMD",
+        "Squared, unbiased, cubic kernel, of the same features; 0 on average for equal sets.",
+        lambda e: kernel_mmd(*e.features),
+    ),
+    SHARE.metric("precision", "precision", "Share of new slices among the real (k = 3).", lambda e: e.coverage[0]),
+    SHARE.metric("recall", "recall", "Share of real slices among the new (k = 3).", lambda e: e.coverage[1]),
+    Scale("", False, (-1, 1), 3).metric(
+        "pair_ms_ssim",
+        "MS-SSIM of pairs",
+        "Mean of random pairs of new slices: above that of real pairs, variety is missing.",
+        lambda e: pair_ms_ssim(e.slices, random_pairs(len(e.slices)), data_range=1),
+        ranked=False,
+    ),
+    Scale("", False, (-1, 1), 3).metric(
+        "nearest_ncc",
+        "NCC, nearest training slice",
+        "Median over new slices of the highest normalised cross-correlation with a training slice.",
+        lambda e: np.median(e.nearest),
+        ranked=False,
+    ),
+    Scale("", False, (0, 1), 3).metric(
+        "copied",
+        "share copied",
+        "Share of new slices nearer to a training slice (NCC) than any real held-out slice is.",
+        lambda e: (e.nearest > e.reference.nearest.max()).mean(),
+    ),
 )
 
 
@@ -203,11 +172,9 @@ class Generation(Task[GenerationInputs, GenerationReference]):
     """
 
     name = "generation"
-    tracks = tracks_by_name(
-        Track("axial-t1", f"axial T1 slices, {SLICES} levels of a brain aligned to the template", {"slices": SLICES})
-    )
+    tracks = TRACKS
     kernels = ("sets",)
-    metrics = (FRECHET, MMD, PRECISION, RECALL, LIKENESS, NEAREST, COPIED)
+    metrics = METRICS
     spread = "nearest_ncc"
 
     def cases(self, setting: Setting) -> list[CaseId]:

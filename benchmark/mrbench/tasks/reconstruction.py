@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.metrics.image import image_scores, nmse
+from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 from mrbench.physics.sampling import calibration_size, centred, true_acceleration
 from mrbench.tasks.files import read_prediction, write_kspace
@@ -93,86 +93,41 @@ def _score(name: str) -> Callable[[ReconstructionEvaluation], float | None]:
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric(
-        "psnr_db",
-        "PSNR",
-        "dB",
-        True,
-        (-inf, inf),
-        2,
-        "Peak signal-to-noise ratio of the volume, peak: its maximum (fastMRI).",
-        compute=_score("psnr_db"),
+    DECIBELS.metric(
+        "psnr_db", "PSNR", "Peak signal-to-noise ratio of the volume, peak: its maximum (fastMRI).", _score("psnr_db")
     ),
-    Metric(
+    SIMILARITY.metric(
         "ssim",
         "SSIM",
-        "",
-        True,
-        (-1, 1),
-        4,
         "Mean over slices, 7x7 uniform window, data range: the volume's maximum (fastMRI).",
-        compute=_score("ssim"),
+        _score("ssim"),
     ),
-    Metric(
-        "nmse",
-        "NMSE",
-        "",
-        False,
-        (0, inf),
-        4,
-        "Squared error over squared norm of the volume (fastMRI).",
-        compute=_score("nmse"),
-    ),
-    Metric(
+    ERROR.metric("nmse", "NMSE", "Squared error over squared norm of the volume (fastMRI).", _score("nmse")),
+    DECIBELS.metric(
         "psnr_fg_db",
         "PSNR, foreground",
-        "dB",
-        True,
-        (-inf, inf),
-        2,
         "The same peak, mean squared error over the voxels of the foreground alone.",
-        compute=_score("psnr_fg_db"),
+        _score("psnr_fg_db"),
     ),
-    Metric(
+    SIMILARITY.metric(
         "ssim_fg",
         "SSIM, foreground",
-        "",
-        True,
-        (-1, 1),
-        4,
         "The same SSIM map, averaged over the voxels of the foreground alone.",
-        compute=_score("ssim_fg"),
+        _score("ssim_fg"),
     ),
-    Metric(
+    DECIBELS.metric(
         "psnr_slice_db",
         "PSNR by slice",
-        "dB",
-        True,
-        (-inf, inf),
-        2,
         "Mean over slices, peak: the slice's maximum. Not fastMRI's; decibels apart from it.",
-        compute=_score("psnr_slice_db"),
+        _score("psnr_slice_db"),
     ),
-    Metric(
+    SIMILARITY.metric(
         "ssim_slice",
         "SSIM by slice",
-        "",
-        True,
-        (-1, 1),
-        4,
         "Mean over slices, data range: the slice's maximum. Not fastMRI's.",
-        compute=_score("ssim_slice"),
+        _score("ssim_slice"),
     ),
-    Metric(
-        "nmse_slice",
-        "NMSE by slice",
-        "",
-        False,
-        (0, inf),
-        4,
-        "Mean over slices of each slice's NMSE.",
-        compute=_score("nmse_slice"),
-    ),
+    ERROR.metric("nmse_slice", "NMSE by slice", "Mean over slices of each slice's NMSE.", _score("nmse_slice")),
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mrbench.core.metric import Metric
+from mrbench.core.metric import Metric, Scale
 from mrbench.core.task import Evaluation
 from mrbench.metrics.deformation import (
     endpoint_error_mm,
@@ -28,6 +28,7 @@ from mrbench.metrics.published import (
     transmorph_dice,
     warp_labels_linear,
 )
+from mrbench.metrics.scales import BITS, OVERLAP, SIMILARITY
 from mrbench.tasks.registration_rules import Rules
 
 if TYPE_CHECKING:
@@ -180,126 +181,78 @@ def _without_labels(compute: Score) -> Score:
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric(
+    OVERLAP.metric(
         "dice",
         "Dice",
-        "",
-        True,
-        (0, 1),
-        4,
         "Mean Dice over the major structures, labels warped nearest.",
-        compute=_of_labels(lambda e: e.dice.mean()),
+        _of_labels(lambda e: e.dice.mean()),
     ),
-    Metric(
+    OVERLAP.metric(
         "dice_all",
         "Dice, all labels",
-        "",
-        True,
-        (0, 1),
-        4,
         "Mean Dice over every label in both images.",
-        compute=_of_labels(lambda e: e.dice_of_labels),
+        _of_labels(lambda e: e.dice_of_labels),
     ),
-    Metric(
+    OVERLAP.metric(
         "dice30",
         "Dice30",
-        "",
-        True,
-        (0, 1),
-        4,
         "Mean Dice over the 30 % of structures that overlap least before registration.",
-        compute=_of_labels(lambda e: e.dice_of_hardest),
+        _of_labels(lambda e: e.dice_of_hardest),
     ),
-    Metric(
+    Scale("mm", False, (0, inf), 2).metric(
         "hd95_mm",
         "HD95",
-        "mm",
-        False,
-        (0, inf),
-        2,
         "95 % Hausdorff distance, mean over the major structures: larger directed 95th percentile.",
-        compute=_of_labels(lambda e: e.hd95_mm),
+        _of_labels(lambda e: e.hd95_mm),
     ),
-    Metric(
+    Scale("voxels", False, (0, inf), 3).metric(
         "hd95_voxels",
         "HD95, Learn2Reg",
-        "voxels",
-        False,
-        (0, inf),
-        3,
         "As Learn2Reg computes it: surfaces by area, in voxels whatever their size; on its tracks.",
-        compute=_of_labels(lambda e: e.hd95_voxels),
+        _of_labels(lambda e: e.hd95_voxels),
     ),
-    Metric(
+    SIMILARITY.metric(
         "correlation",
         "correlation, mask",
-        "",
-        True,
-        (-1, 1),
-        4,
         "Of the fixed and the warped image in the fixed mask, where there are no labels; folds can raise it.",
-        compute=_without_labels(lambda e: e.correlation),
+        _without_labels(lambda e: e.correlation),
     ),
-    Metric(
+    BITS.metric(
         "mutual_information_bits",
         "mutual information, mask",
-        "bits",
-        True,
-        (0, inf),
-        3,
         "Of the same, 64 bins over the range 0 to 1, where there are no labels.",
-        compute=_without_labels(
+        _without_labels(
             lambda e: mutual_information(e.inputs.fixed, e.warped_image, data_range=1, mask=e.inputs.fixed_mask)
         ),
     ),
-    Metric(
+    Scale("%", False, (0, 100), 3).metric(
         "folds_percent",
         "|J| ≤ 0",
-        "%",
-        False,
-        (0, 100),
-        3,
         "Brain voxels with a non-positive Jacobian determinant: central differences, no shift.",
-        compute=lambda e: folds_percent(e.determinant),
+        lambda e: folds_percent(e.determinant),
     ),
-    Metric(
+    Scale("%", False, (0, inf), 3).metric(
         "ndv_percent",
         "NDV",
-        "%",
-        False,
-        (0, inf),
-        3,
         "Non-diffeomorphic volume in percent of the brain (Liu et al., IJCV 2024).",
-        compute=lambda e: e.ndv_percent,
+        lambda e: e.ndv_percent,
     ),
-    Metric(
+    Scale("", False, (0, inf), 3).metric(
         "sdlogj",
         "SD log|J|",
-        "",
-        False,
-        (0, inf),
-        3,
         "Standard deviation of the log Jacobian determinant in the brain; floor 1e-9, no shift.",
-        compute=lambda e: sd_log_jacobian(e.determinant),
+        lambda e: sd_log_jacobian(e.determinant),
     ),
-    Metric(
+    Scale("", False, (0, inf), 3).metric(
         "sdlogj_learn2reg",
         "SD log|J|, Learn2Reg",
-        "",
-        False,
-        (0, inf),
-        3,
         "As Learn2Reg computes it: of |J| + 3, over the volume without its rim; on its tracks.",
-        compute=lambda e: learn2reg_sd_log_jacobian(e.prediction) if e.rules.surface_in_voxels else None,
+        lambda e: learn2reg_sd_log_jacobian(e.prediction) if e.rules.surface_in_voxels else None,
     ),
-    Metric(
+    Scale("mm", False, (0, inf), 2).metric(
         "epe_mm",
         "EPE",
-        "mm",
-        False,
-        (0, inf),
-        2,
         "Mean distance to the true displacement in the brain; simulated cohorts only.",
-        compute=lambda e: e.endpoint_error_mm,
+        lambda e: e.endpoint_error_mm,
     ),
 )

@@ -16,13 +16,14 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
-from mrbench.core.metric import Metric
+from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
 from mrbench.core.task import Evaluation, Picture, Task
 from mrbench.core.track import Track
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
+from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 from mrbench.tasks.files import read_prediction, write_images
 
@@ -56,89 +57,47 @@ def _score(name: str) -> Callable[[RestorationEvaluation], float]:
     return lambda evaluation: evaluation.scores[name]
 
 
-PSNR = Metric(
+PSNR = DECIBELS.metric(
     "psnr_db",
     "PSNR",
-    "dB",
-    True,
-    (-inf, inf),
-    2,
     f"Peak signal-to-noise ratio of the volume, peak 1; at most {HIGHEST_PSNR:.0f} dB.",
-    compute=_score("psnr_db"),
+    _score("psnr_db"),
 )
-SSIM = Metric(
-    "ssim",
-    "SSIM",
-    "",
-    True,
-    (-1, 1),
-    4,
-    "Mean over axial slices, 7x7 uniform window, data range 1.",
-    compute=_score("ssim"),
-)
-SSIM_3D = Metric(
+SSIM = SIMILARITY.metric("ssim", "SSIM", "Mean over axial slices, 7x7 uniform window, data range 1.", _score("ssim"))
+SSIM_3D = SIMILARITY.metric(
     "ssim_3d",
     "SSIM 3-D",
-    "",
-    True,
-    (-1, 1),
-    4,
     "7x7x7 uniform window, data range 1.",
-    compute=lambda e: ssim_3d(e.target, e.prediction, data_range=1),
+    lambda e: ssim_3d(e.target, e.prediction, data_range=1),
 )
-NMSE = Metric(
-    "nmse", "NMSE", "", False, (0, inf), 4, "Squared error over squared norm of the volume.", compute=_score("nmse")
-)
-PSNR_FG = Metric(
+NMSE = ERROR.metric("nmse", "NMSE", "Squared error over squared norm of the volume.", _score("nmse"))
+PSNR_FG = DECIBELS.metric(
     "psnr_fg_db",
     "PSNR, foreground",
-    "dB",
-    True,
-    (-inf, inf),
-    2,
     "Peak 1, mean squared error over the foreground alone: the brain where labels know it.",
-    compute=_score("psnr_fg_db"),
+    _score("psnr_fg_db"),
 )
-SSIM_FG = Metric(
-    "ssim_fg",
-    "SSIM, foreground",
-    "",
-    True,
-    (-1, 1),
-    4,
-    "The slice-wise SSIM map over the foreground.",
-    compute=_score("ssim_fg"),
+SSIM_FG = SIMILARITY.metric(
+    "ssim_fg", "SSIM, foreground", "The slice-wise SSIM map over the foreground.", _score("ssim_fg")
 )
-GMSD = Metric(
+GMSD = ERROR.metric(
     "gmsd",
     "GMSD",
-    "",
-    False,
-    (0, inf),
-    4,
     "Gradient-magnitude similarity deviation (Xue et al. 2014).",
-    compute=lambda e: gmsd(e.target, e.prediction, data_range=1),
+    lambda e: gmsd(e.target, e.prediction, data_range=1),
 )
-HFEN = Metric(
+HFEN = Scale("", False, (0, inf), 3).metric(
     "hfen",
     "HFEN",
-    "",
-    False,
-    (0, inf),
-    3,
     "High-frequency error norm: relative error of the Laplacian of Gaussian (Ravishankar 2011).",
-    compute=lambda e: hfen(e.target, e.prediction),
+    lambda e: hfen(e.target, e.prediction),
 )
-SHARPNESS = Metric(
+SHARPNESS = Scale("", True, (0, inf), 3).metric(
     "sharpness",
     "sharpness",
-    "",
-    True,
-    (0, inf),
-    3,
     "Mean in-plane gradient of the foreground over the reference's: 1 is as sharp; more may be noise.",
+    lambda e: sharpness_ratio(e.target, e.prediction, mask=e.reference.foreground),
     ranked=False,
-    compute=lambda e: sharpness_ratio(e.target, e.prediction, mask=e.reference.foreground),
 )
 
 

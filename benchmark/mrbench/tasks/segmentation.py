@@ -15,7 +15,7 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.grid import Grid
-from mrbench.core.metric import Metric
+from mrbench.core.metric import Scale
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
 from mrbench.core.setting import Setting
@@ -25,6 +25,7 @@ from mrbench.datasets.dataset import Subject
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.lesions import LesionRules, LesionScores, hd95_or, lesion_scores
 from mrbench.metrics.overlap import dice, hd95_mm
+from mrbench.metrics.scales import SHARE
 from mrbench.tasks.files import read_prediction, write_images
 
 CONTRASTS = ("T1", "T1c", "T2", "FLAIR")
@@ -120,63 +121,40 @@ def _hd95(region: str) -> Callable[[SegmentationEvaluation], float]:
 
 
 DICE = {
-    region: Metric(
-        f"dice_{region}",
-        f"Dice, {name}",
-        "",
-        True,
-        (0, 1),
-        3,
-        f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).",
-        compute=_dice(region),
+    region: SHARE.metric(
+        f"dice_{region}", f"Dice, {name}", f"Labels {labels}. Empty in both: 1; empty in one: 0 (BraTS).", _dice(region)
     )
     for (region, labels), name in zip(REGIONS.items(), ("whole tumour", "core", "enhancing"), strict=True)
 }
-MEAN = Metric(
+MEAN = SHARE.metric(
     "dice",
     "Dice, mean of regions",
-    "",
-    True,
-    (0, 1),
-    3,
     "Of whole tumour, core and enhancing tumour; on brats-2023 of their lesion-wise Dice.",
-    compute=lambda e: e.mean_dice,
+    lambda e: e.mean_dice,
 )
-PRESENT = Metric(
+PRESENT = SHARE.metric(
     "dice_enhancing_present",
     "Dice, enhancing where there is any",
-    "",
-    True,
-    (0, 1),
-    3,
     "The other convention: cases whose reference has no enhancing tumour are left out.",
-    compute=lambda e: e.dice_where_enhancing,
+    lambda e: e.dice_where_enhancing,
 )
 HD95 = {
-    region: Metric(
+    region: Scale("mm", False, (0, inf), 1).metric(
         f"hd95_{region}_mm",
         f"HD95, {region}",
-        "mm",
-        False,
-        (0, inf),
-        1,
         f"95 % Hausdorff distance; empty in both: 0; empty in one: {MISSED_MM} (BraTS), on brats-2023 374.",
-        compute=_hd95(region),
+        _hd95(region),
     )
     for region in REGIONS
 }
 
 
 LESIONS = tuple(
-    Metric(
+    Scale(unit, not unit, (0, inf if unit else 1), 1 if unit else 3).metric(
         f"{score.partition('_')[0]}_lesions_{region}{'_mm' if unit else ''}",
         f"lesion-wise {label}, {region}",
-        unit,
-        not unit,
-        (0, inf if unit else 1),
-        1 if unit else 3,
         f"Mean over lesions, missed and surplus ones among them (BraTS 2023); {worst} each. On brats-2023.",
-        compute=_lesions(region, score),
+        _lesions(region, score),
     )
     for score, label, unit, worst in (("dice", "Dice", "", "0"), ("hd95_mm", "HD95", "mm", "374 mm"))
     for region in REGIONS
@@ -210,6 +188,16 @@ class TrainingTumours:
     tracks: Sequence[str]
 
 
+TRACKS: Mapping[str, Track[object]] = tracks_by_name(
+    Track[object](
+        "glioma",
+        "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour",
+        {"contrasts": CONTRASTS},
+    ),
+    Track[object]("brats-2023", "the same, scored by lesion as BraTS 2023 scores glioma", LesionRules()),
+)
+
+
 class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     """Segmentation of tumours; cases are the subjects of a split.
 
@@ -218,14 +206,7 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
 
     name = "segmentation"
     representation = "tumours"
-    tracks = tracks_by_name(
-        Track[object](
-            "glioma",
-            "T1, T1c, T2 and FLAIR to necrotic core, oedema and enhancing tumour",
-            {"contrasts": CONTRASTS},
-        ),
-        Track[object]("brats-2023", "the same, scored by lesion as BraTS 2023 scores glioma", LesionRules()),
-    )
+    tracks = TRACKS
     weights_by_track = False
     holds = "labels"
     kernels = ("labels",)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from mrbench.metrics.image import (
 )
 from mrbench.metrics.overlap import dice_per_label
 from mrbench.metrics.published import by_own_maximum
+from mrbench.metrics.scales import BITS, DECIBELS, ERROR, SHARE, SIMILARITY
 from mrbench.tasks.files import read_prediction, write_images
 
 CEILING = 1.5
@@ -138,126 +138,59 @@ class SynthesisEvaluation(Evaluation[SynthesisInputs, SynthesisReference]):
         return mae(self.inputs.image, np.clip(self.prediction[1], 0, CEILING), mask=self.mask)
 
 
-PSNR = Metric(
-    "psnr_db",
-    "PSNR, brain",
-    "dB",
-    True,
-    (-inf, inf),
-    2,
-    "Data range 1, over the brain mask.",
-    compute=lambda e: psnr(*e.pair, data_range=1, mask=e.mask),
-)
-SSIM = Metric(
-    "ssim",
-    "SSIM, brain",
-    "",
-    True,
-    (-1, 1),
-    4,
-    "Mean over the brain of the 3-D map, 7x7x7 uniform window, data range 1.",
-    compute=lambda e: e.ssim[1],
-)
-MAE = Metric(
-    "mae",
-    "MAE, brain",
-    "",
-    False,
-    (0, inf),
-    4,
-    "Mean absolute error over the brain mask.",
-    compute=lambda e: mae(*e.pair, mask=e.mask),
-)
-NMSE = Metric(
-    "nmse",
-    "NMSE, brain",
-    "",
-    False,
-    (0, inf),
-    4,
-    "Squared error over squared norm, in the brain mask.",
-    compute=lambda e: nmse(*e.pair, mask=e.mask),
-)
-INFORMATION = Metric(
-    "mutual_information_bits",
-    "mutual information",
-    "bits",
-    True,
-    (0, inf),
-    3,
-    "Of the true and the made contrast in the brain; 64 bins over the range 0 to 1.5.",
-    compute=lambda e: mutual_information(*e.pair, data_range=CEILING, mask=e.mask),
-)
-TISSUES = Metric(
-    "dice_tissue",
-    "Dice, tissues",
-    "",
-    True,
-    (0, 1),
-    3,
-    "Downstream check: mean Dice of three multi-Otsu classes of true and made contrast.",
-    compute=lambda e: tissue_dice(e.target, e.pair[1], e.mask),
-)
-PSNR_WHOLE = Metric(
-    "psnr_whole_db",
-    "PSNR, whole",
-    "dB",
-    True,
-    (-inf, inf),
-    2,
-    "Data range 1, over the volume.",
-    compute=lambda e: psnr(*e.pair, data_range=1),
-)
-SSIM_WHOLE = Metric(
-    "ssim_whole",
-    "SSIM, whole",
-    "",
-    True,
-    (-1, 1),
-    4,
-    "The 3-D map over the volume without its rim.",
-    compute=lambda e: e.ssim[0],
-)
-MAE_WHOLE = Metric(
-    "mae_whole",
-    "MAE, whole",
-    "",
-    False,
-    (0, inf),
-    4,
-    "Mean absolute error over the volume.",
-    compute=lambda e: mae(*e.pair),
-)
-PSNR_SLICE = Metric(
-    "psnr_slice_db",
-    "PSNR by slice",
-    "dB",
-    True,
-    (-inf, inf),
-    2,
-    "As published on IXI and BraTS: axial slices, both images over their own maxima, background in it (SynDiff).",
-    compute=lambda e: e.by_slice[0],
-)
-SSIM_SLICE = Metric(
-    "ssim_slice",
-    "SSIM by slice",
-    "",
-    True,
-    (-1, 1),
-    4,
-    "Of the same slices, 7x7 uniform window, data range 1.",
-    compute=lambda e: e.by_slice[1],
-)
-CYCLE = Metric(
-    "cycle_mae",
-    "cycle MAE",
-    "",
-    False,
-    (0, inf),
-    4,
-    "Of the input made again from the prediction, in the brain: small without being right.",
-    ranked=False,
-    compute=lambda e: e.cycle_mae,
+METRICS: tuple[Metric, ...] = (
+    DECIBELS.metric(
+        "psnr_db",
+        "PSNR, brain",
+        "Data range 1, over the brain mask.",
+        lambda e: psnr(*e.pair, data_range=1, mask=e.mask),
+    ),
+    SIMILARITY.metric(
+        "ssim",
+        "SSIM, brain",
+        "Mean over the brain of the 3-D map, 7x7x7 uniform window, data range 1.",
+        lambda e: e.ssim[1],
+    ),
+    ERROR.metric("mae", "MAE, brain", "Mean absolute error over the brain mask.", lambda e: mae(*e.pair, mask=e.mask)),
+    ERROR.metric(
+        "nmse",
+        "NMSE, brain",
+        "Squared error over squared norm, in the brain mask.",
+        lambda e: nmse(*e.pair, mask=e.mask),
+    ),
+    BITS.metric(
+        "mutual_information_bits",
+        "mutual information",
+        "Of the true and the made contrast in the brain; 64 bins over the range 0 to 1.5.",
+        lambda e: mutual_information(*e.pair, data_range=CEILING, mask=e.mask),
+    ),
+    SHARE.metric(
+        "dice_tissue",
+        "Dice, tissues",
+        "Downstream check: mean Dice of three multi-Otsu classes of true and made contrast.",
+        lambda e: tissue_dice(e.target, e.pair[1], e.mask),
+    ),
+    DECIBELS.metric(
+        "psnr_whole_db", "PSNR, whole", "Data range 1, over the volume.", lambda e: psnr(*e.pair, data_range=1)
+    ),
+    SIMILARITY.metric("ssim_whole", "SSIM, whole", "The 3-D map over the volume without its rim.", lambda e: e.ssim[0]),
+    ERROR.metric("mae_whole", "MAE, whole", "Mean absolute error over the volume.", lambda e: mae(*e.pair)),
+    DECIBELS.metric(
+        "psnr_slice_db",
+        "PSNR by slice",
+        "As published on IXI and BraTS: axial slices, both images over their own maxima, background in it (SynDiff).",
+        lambda e: e.by_slice[0],
+    ),
+    SIMILARITY.metric(
+        "ssim_slice", "SSIM by slice", "Of the same slices, 7x7 uniform window, data range 1.", lambda e: e.by_slice[1]
+    ),
+    ERROR.metric(
+        "cycle_mae",
+        "cycle MAE",
+        "Of the input made again from the prediction, in the brain: small without being right.",
+        lambda e: e.cycle_mae,
+        ranked=False,
+    ),
 )
 
 
@@ -274,20 +207,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     tracks_apart = True
     kernels = ("images", "doubles", "volumes", "labels")
     input_names = ("image", "mask")
-    metrics = (
-        PSNR,
-        SSIM,
-        MAE,
-        NMSE,
-        INFORMATION,
-        TISSUES,
-        PSNR_WHOLE,
-        SSIM_WHOLE,
-        MAE_WHOLE,
-        PSNR_SLICE,
-        SSIM_SLICE,
-        CYCLE,
-    )
+    metrics = METRICS
 
     def cases(self, setting: Setting) -> list[CaseId]:
         return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]

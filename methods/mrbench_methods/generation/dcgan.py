@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 
 from mrbench.core.track import Track
-from mrbench.tasks.generation import Generation, GenerationInputs, TrainingSlices
+from mrbench.tasks.generation import TRACKS, GenerationInputs, TrainingSlices
 from mrbench_methods.network import NetworkMethod
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class DCGAN(NetworkMethod):
         "Radford et al., ICLR 2016; Bermudez et al., Learning implicit brain MRI manifolds with deep learning, "
         "SPIE Medical Imaging 2018"
     )
-    settings: Mapping[str, Any] = Generation.tracks
+    settings: Mapping[str, Any] = TRACKS
     quick_presets = ({},)
 
     def __init__(self, *, latent: int = 100, base: int = 16, weights: str = "auto") -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from mrbench.core.errors import RequestError
 from mrbench.core.track import Track
 from mrbench.datasets.dataset import Subject
-from mrbench.tasks.registration import CONTRAST, Registration, RegistrationInputs
+from mrbench.tasks.registration import CONTRAST, RegistrationInputs
+from mrbench.tasks.registration_rules import TRACKS
 from mrbench_methods.network import NetworkMethod
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class VoxelMorph(NetworkMethod):
     """
 
     task = "registration"
-    settings: Mapping[str, Any] = Registration.tracks
+    settings: Mapping[str, Any] = TRACKS
     network_: FieldNetwork
     reference = (
         "Balakrishnan et al., VoxelMorph, IEEE TMI 2019; diffeomorphic form: Dalca et al., Med. Image Anal. 2019"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mrbench.core.track import Track
-from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, Segmentation, SegmentationInputs, TrainingTumours
+from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, TRACKS, SegmentationInputs, TrainingTumours
 from mrbench_methods.network import NetworkMethod
 from mrbench_methods.segmentation.brain import brain_box, resampled
 
@@ -37,7 +37,7 @@ class Vox2Vox(NetworkMethod):
 
     task = "segmentation"
     reference = "Cirillo et al., Vox2Vox: 3D-GAN for brain tumour segmentation, BrainLes 2020"
-    settings: Mapping[str, Any] = Segmentation.tracks
+    settings: Mapping[str, Any] = TRACKS
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"adversarial": 0.0})
     quick_presets = ({},)
 
