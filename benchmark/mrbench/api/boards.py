@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,16 +26,15 @@ from mrbench.report.page import FILE as PAGE
 from mrbench.report.pictures import FILE as PICTURES
 from mrbench.report.pictures import load as pictures
 from mrbench.report.pictures import update
-from mrbench.report.render import table as rendered
+from mrbench.report.render import table as table_of
 from mrbench.report.report import Facts, Report
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
 from mrbench.stats.matching import without_weights
 
-if TYPE_CHECKING:
-    pass
-
+P = ParamSpec("P")
+R = TypeVar("R")
 
 RESULTS = Path("mrbench-results")
 """Where results go unless told otherwise: a folder that git ignores."""
@@ -191,34 +191,17 @@ def _with_trainings(report: Report) -> Report:
     return replace(report, trainings=trainings(report.task, names)) if names else report
 
 
-def table(
-    board: Path | str | Report,
-    *,
-    methods: Sequence[str] | None = None,
-    metrics: Sequence[str] | None = None,
-    digits: int | None = None,
-    intervals: bool = True,
-    layout: str = "double",
-    format: str = "markdown",
-) -> str:
-    """Render the table of a board.
+def _of_board(render: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Path | str | Report, P], R]:
+    """Let a function of a report take the folder of a board as well; it keeps its signature and docstring."""
 
-    Parameters
-    ----------
-    board : Report, or path to the folder of a board
-        Its rows, or its folder.
-    methods, metrics, digits, intervals, layout, format
-        As of `mrbench.report.render.table`.
-    """
-    return rendered(
-        board if isinstance(board, Report) else report_of(board),
-        methods=methods,
-        metrics=metrics,
-        digits=digits,
-        intervals=intervals,
-        layout=layout,
-        format=format,
-    )
+    @wraps(render)
+    def of_board(board: Path | str | Report, /, *arguments: P.args, **options: P.kwargs) -> R:
+        return render(board if isinstance(board, Report) else report_of(board), *arguments, **options)
+
+    return of_board
+
+
+table = _of_board(table_of)
 
 
 def load(folder: Path | str) -> pd.DataFrame:

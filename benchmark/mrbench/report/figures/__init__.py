@@ -31,7 +31,8 @@ class Kind(Protocol):
     WIDTH : float
         Inches at which it is drawn where nobody asks for another width.
     draw : callable
-        ``draw(report, *, methods=None, width=WIDTH, ...)``; its further keywords are the figure's own options.
+        ``draw(report, *, width, ...)``: of a report of the methods to show, at that width in inches. Further keywords
+        are the figure's own options; ``metric`` is one of the report's, by default the one that ranks.
     """
 
     title: str
@@ -78,20 +79,22 @@ def figure(
     RequestError
         If there is no such figure, or the board lacks what it shows, or an option is unknown.
     """
+    from mrbench.report.figures.style import styled
+
     name = kind.replace("_", "-")
     if name not in kinds():
         raise unknown_name("figure", kind, kinds())
     module = kinds()[name]
-    own = [key for key in signature(module.draw).parameters if key != "report"]
+    known = ["methods", *list(signature(module.draw).parameters)[1:]]
     for option in options:
-        if option not in own:
-            raise unknown_name(f"option of the figure {name}", option, own)
+        if option not in known:
+            raise unknown_name(f"option of the figure {name}", option, known)
     chosen = report.select(methods)
     if not module.applies(chosen):
         raise RequestError(f"{report.caption.title} has nothing that the figure {name} shows; {_others(chosen)}.")
     if width is not None and not 2 <= width <= 20:
         raise RequestError(f"a figure cannot be {width:g} inches wide; choose 3.4 for a column, 7 for a page.")
-    return module.draw(chosen, width=module.WIDTH if width is None else width, **options)
+    return styled(module.draw)(chosen, width=module.WIDTH if width is None else width, **options)
 
 
 def written(path: Path, draw: Callable[[], Figure]) -> None:

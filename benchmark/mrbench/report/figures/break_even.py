@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,24 +32,13 @@ def applies(report: Report) -> bool:
     return {"learned", "classical"} <= kinds
 
 
-@style.styled
-def draw(report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH) -> Figure:
+def draw(report: Report, *, width: float) -> Figure:
     """Draw hours against the number of cases, training counted; dots mark where lines cross.
 
     Each network is held against the best-ranked classical method that is drawn.
-
-    Parameters
-    ----------
-    report : Report
-        What the board is computed to.
-    methods : sequence of str, optional
-        Default: the four best of each kind.
-    width : float
-        Inches.
     """
     from matplotlib.lines import Line2D
 
-    report = report.select(methods)
     table = costs(report)
     unknown = _unknown(report, table)
     if len(table) > 2 * EACH:

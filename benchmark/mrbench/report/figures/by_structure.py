@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,20 +27,8 @@ def applies(report: Report) -> bool:
     return detail is not None and any(detail in details for details in report.frame["details"])
 
 
-@style.styled
-def draw(report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH) -> Figure:
-    """Draw structures by methods; a number stands in each cell where there is room.
-
-    Parameters
-    ----------
-    report : Report
-        What tables and figures of a board are drawn from.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
-    width : float
-        Inches.
-    """
-    report = report.select(methods)
+def draw(report: Report, *, width: float) -> Figure:
+    """Draw structures by methods; a number stands in each cell where there is room."""
     means = _means(report)
     order = list(means.columns)
     structures = [escape.plain(name) for name in means.index]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,26 +23,10 @@ def applies(report: Report) -> bool:
     return bool(report.metrics)
 
 
-@style.styled
-def draw(
-    report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH, metric: str | None = None
-) -> Figure:
-    """Draw a row for each method: quartiles, median, a mark for each case, a cross for each failed one.
-
-    Parameters
-    ----------
-    report : Report
-        What tables and figures of a board are drawn from.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
-    width : float
-        Inches.
-    metric : str, optional
-        Default: the one that ranks.
-    """
+def draw(report: Report, *, width: float, metric: str | None = None) -> Figure:
+    """Draw a row for each method: quartiles, median, a mark for each case, a cross for each failed one."""
     from matplotlib.lines import Line2D
 
-    report = report.select(methods)
     shown = report.metric(metric)
     values = report.leaderboard.values[shown.name]
     order = [method for method in report.methods if method in values and values[method].notna().any()]

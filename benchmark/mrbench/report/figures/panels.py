@@ -35,24 +35,13 @@ def applies(report: Report) -> bool:
     return any(method in shot.views for shot in report.pictures.shots.values() for method in report.methods)
 
 
-@style.styled
-def draw(
-    report: Report,
-    *,
-    methods: Sequence[str] | None = None,
-    width: float = WIDTH,
-    case: str | None = None,
-    zoom: bool = True,
-    errors: bool = True,
-) -> Figure:
+def draw(report: Report, *, width: float, case: str | None = None, zoom: bool = True, errors: bool = True) -> Figure:
     """Draw a column for each method: prediction, signed error, and the grid of a deformation.
 
     Parameters
     ----------
     report : Report
-        What tables and figures of a board are drawn from.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
+        Of the methods to show.
     width : float
         Inches.
     case : str, optional
@@ -67,7 +56,6 @@ def draw(
     RequestError
         If there are no pictures of the case.
     """
-    report = report.select(methods)
     shot = report.pictures.shot(case)
     order = [method for method in report.methods if method in shot.views]
     views = [shot.views[method] for method in order]

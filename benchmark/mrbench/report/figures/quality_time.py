@@ -32,28 +32,13 @@ def applies(report: Report) -> bool:
     return bool(report.metrics) and len(_points(report, report.primary.name)) > 0
 
 
-@style.styled
-def draw(
-    report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH, metric: str | None = None
-) -> Figure:
+def draw(report: Report, *, width: float, metric: str | None = None) -> Figure:
     """Draw a numbered mark for each method, with its interval, above a key of the numbers.
 
     Marks of methods on fewer cases than the rest are hollow, and no part of the front.
-
-    Parameters
-    ----------
-    report : Report
-        What tables and figures of a board are drawn from.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
-    width : float
-        Inches.
-    metric : str, optional
-        Default: the one that ranks.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    report = report.select(methods)
     shown = report.metric(metric)
     points = _points(report, shown.name)
     key = [f"{number} {method}" for number, method in zip(points["number"], points.index, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,20 +22,8 @@ def applies(report: Report) -> bool:
     return bool(report.metrics) and len(_ranks(report)) > 1
 
 
-@style.styled
-def draw(report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH) -> Figure:
-    """Draw the rank of each method with its 95 % interval, and how often it comes first.
-
-    Parameters
-    ----------
-    report : Report
-        What tables and figures of a board are drawn from.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
-    width : float
-        Inches.
-    """
-    report = report.select(methods)
+def draw(report: Report, *, width: float) -> Figure:
+    """Draw the rank of each method with its 95 % interval, and how often it comes first."""
     ranks = _ranks(report)
     order = [str(method) for method in ranks.index]
     labels = style.names(order, style.name_width(order, width))

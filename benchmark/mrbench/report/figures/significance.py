@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,27 +24,11 @@ def applies(report: Report) -> bool:
     return bool(report.metrics) and bool((report.leaderboard.comparisons["metric"] == report.primary.name).any())
 
 
-@style.styled
-def draw(
-    report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH, metric: str | None = None
-) -> Figure:
-    """Draw methods by methods: is the one of the row better or worse than the one of the column?
-
-    Parameters
-    ----------
-    report : Report
-        What tables and figures of a board are drawn from.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
-    width : float
-        Inches.
-    metric : str, optional
-        Default: the one that ranks.
-    """
+def draw(report: Report, *, width: float, metric: str | None = None) -> Figure:
+    """Draw methods by methods: is the one of the row better or worse than the one of the column?"""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    report = report.select(methods)
     shown = report.metric(metric)
     verdicts = _verdicts(report, shown.name, shown.sign)
     order = report.methods

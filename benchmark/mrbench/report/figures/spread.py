@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,20 +24,8 @@ def applies(report: Report) -> bool:
     return name is not None and any(name in own and f"{name}_real" in own for own in report.frame["details"])
 
 
-@style.styled
-def draw(report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH) -> Figure:
-    """Draw quartiles and range of all samples of a method, below those of real, held-out data.
-
-    Parameters
-    ----------
-    report : Report
-        What tables and figures of a board are drawn from.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
-    width : float
-        Inches.
-    """
-    report = report.select(methods)
+def draw(report: Report, *, width: float) -> Figure:
+    """Draw quartiles and range of all samples of a method, below those of real, held-out data."""
     values, real = _values(report)
     order = list(values)
     labels = ["real, held out", *style.names(order, style.name_width(order, width))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -28,24 +27,8 @@ def applies(report: Report) -> bool:
     return bool(report.metrics) and len(_points(report, report.primary.name)) > 0
 
 
-@style.styled
-def draw(
-    report: Report, *, methods: Sequence[str] | None = None, width: float = WIDTH, metric: str | None = None
-) -> Figure:
-    """Draw a line for each method over the sizes of its training sets, and the best classical method across.
-
-    Parameters
-    ----------
-    report : Report
-        What the board is computed to.
-    methods : sequence of str, optional
-        Rows to show, in this order; default: all.
-    width : float
-        Inches.
-    metric : str, optional
-        Default: the one that ranks.
-    """
-    report = report.select(methods)
+def draw(report: Report, *, width: float, metric: str | None = None) -> Figure:
+    """Draw a line for each method over the sizes of its training sets, and the best classical method across."""
     shown = report.metric(metric)
     points = _points(report, shown.name)
     families = list(dict.fromkeys(points["family"]))

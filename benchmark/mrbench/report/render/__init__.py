@@ -58,7 +58,7 @@ def table(
     Parameters
     ----------
     report : Report
-        What is shown.
+        What is shown; `mrbench.table` takes the path to the folder of a board as well.
     methods, metrics : sequence of str, optional
         Only these. Default: all; a table in print leaves out what its width does not hold, and says so.
     digits : int, optional
