@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mrbench.core.method import Method
 from mrbench.core.registry import find_method
-from mrbench.core.setting import Setting
 from mrbench.core.specification import MethodSpec, built
+from mrbench.core.task import Setting
 
 
 def setting_of(task: object, dataset: object, track: str | None = None, split: str = "test") -> Setting:

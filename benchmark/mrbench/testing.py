@@ -29,8 +29,8 @@ from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import Method, Resources
 from mrbench.core.random import seed_everything
 from mrbench.core.registry import find_method
-from mrbench.core.setting import Setting
 from mrbench.core.specification import built, parse_spec
+from mrbench.core.task import Setting
 
 if TYPE_CHECKING:
     from _pytest.mark.structures import MarkDecorator

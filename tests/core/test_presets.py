@@ -7,7 +7,7 @@ import pytest
 from mrbench.core.candidate import candidates
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_dataset, find_method, find_task, method_names, task_names
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 
 
 @pytest.mark.parametrize("name", task_names())

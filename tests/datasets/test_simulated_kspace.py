@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrbench.core.registry import find_dataset, find_task
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.datasets.cine_sim import FRAMES, SHAPE, _grid
 from mrbench.datasets.simulated_kspace import FolderScans
 from mrbench.physics.fourier import root_sum_of_squares, to_image

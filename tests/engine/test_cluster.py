@@ -16,7 +16,7 @@ from tests.cluster import cluster, lay_out, trial
 from mrbench.core.candidate import candidates
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine import cluster as engine
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.worker import prediction_path

@@ -12,7 +12,7 @@ from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine.run import Options, missing, run_board
 
 CASES = 300

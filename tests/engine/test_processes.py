@@ -15,7 +15,7 @@ from tests.settings import setting_of
 
 from mrbench.core.candidate import candidates
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.slot import log_name

@@ -14,7 +14,7 @@ from mrbench.core.candidate import candidates
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.worker import prediction_path

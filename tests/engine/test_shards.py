@@ -17,7 +17,7 @@ from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.errors import MrbenchError, RequestError
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine.provenance import read_runs
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.shard import Shard

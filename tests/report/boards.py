@@ -10,8 +10,9 @@ import numpy as np
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
 from mrbench.core.task import Task
+from mrbench.report.facts import Facts
 from mrbench.report.pictures import Pictures, Shot, View
-from mrbench.report.report import Facts, Report
+from mrbench.report.report import Report
 from mrbench.stats.training import Training
 
 CASES = 14

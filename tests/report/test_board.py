@@ -17,8 +17,9 @@ from mrbench.core.row import Row
 from mrbench.engine.provenance import read_runs
 from mrbench.report import page as pages
 from mrbench.report.board import write_board, write_index
+from mrbench.report.facts import Facts
 from mrbench.report.pictures import load, save
-from mrbench.report.report import Facts, Report
+from mrbench.report.report import Report
 from tests.report import boards
 from tests.report.boards import HOSTILE, LONG
 

@@ -17,17 +17,18 @@ from mrbench.core.candidate import Candidate
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task, is_file
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine.provenance import facts_of, read_runs
 from mrbench.engine.store import RowStore
 from mrbench.engine.worker import prediction_path
 from mrbench.report.board import write_board, write_index
+from mrbench.report.facts import Facts
 from mrbench.report.page import FILE as PAGE
 from mrbench.report.pictures import FILE as PICTURES
 from mrbench.report.pictures import load as pictures
 from mrbench.report.pictures import update
 from mrbench.report.render import table as table_of
-from mrbench.report.report import Facts, Report
+from mrbench.report.report import Report
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
@@ -136,9 +137,11 @@ def publish(
     report = _with_trainings(Report.from_rows(rows, setting.task, facts=facts))
     if figures:
         cases = {case.id: case for case in setting.all_cases}
-        report = update(
-            folder / PICTURES, report, setting.task, lambda case: setting.load(cases[case]), cached_prediction
+        board, keys = report.leaderboard, report.predictions
+        shown = update(
+            folder / PICTURES, board, keys, setting.task, lambda case: setting.load(cases[case]), cached_prediction
         )
+        report = replace(report, pictures=shown)
     page = write_board(folder, report, figures=figures, force=force)
     if page is not None:
         root = Path(*folder.parts[: len(folder.parts) - len(setting.folder.parts)])

@@ -16,7 +16,7 @@ from mrbench.core.candidate import resolve
 from mrbench.core.case import Case
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.testing import METHOD_CHECKS, MethodUnderTest
 
 TRIED = 3

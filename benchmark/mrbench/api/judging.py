@@ -15,8 +15,8 @@ from mrbench.core.registry import find_task, is_file, task_names
 from mrbench.core.row import Row
 from mrbench.engine.store import RowStore
 from mrbench.io.files import write_atomically
+from mrbench.report.facts import Facts
 from mrbench.report.findings import as_json, as_markdown
-from mrbench.report.report import Facts
 from mrbench.stats.claims import Claim, parse_claims
 from mrbench.stats.findings import Finding, Rows, judge
 from mrbench.stats.frame import frame

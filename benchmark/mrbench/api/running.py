@@ -15,7 +15,7 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import FOLDER
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.resolver import resolved
 from mrbench.engine.run import Options, by_method_and_key, cases_of, missing, run_board

@@ -19,7 +19,7 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.digest import hash_of
 from mrbench.core.errors import DataError, PredictionError, RequestError, unknown_name
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.store import RowStore
 from mrbench.engine.worker import prediction_path

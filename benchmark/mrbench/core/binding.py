@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrbench.core.registry import find_dataset, find_task
-from mrbench.core.setting import Address, Setting
+from mrbench.core.task import Address, Setting
 
 
 def bind(task: str, dataset: str, track: str | None = None, split: str = "test", seed: int = 0) -> Setting:

@@ -14,9 +14,9 @@ from mrbench.core.digest import content_of, hash_of, sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
 from mrbench.core.method import TUNED, Kind, LearnedMethod, Method, is_tuned
 from mrbench.core.registry import find_method, method_names
-from mrbench.core.setting import Setting
 from mrbench.core.source import source_hash
 from mrbench.core.specification import MethodSpec, built, parse_spec
+from mrbench.core.task import Setting
 from mrbench.core.tuned import has_tuned, tuned_parameters
 from mrbench.core.weights import (
     manifest_path,

@@ -13,14 +13,12 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from mrbench.core.digest import content_of
 from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import Method
-
-if TYPE_CHECKING:
-    from mrbench.core.task import Task
+from mrbench.core.task import Task
 
 COMMAND = "cmd:"
 """How the name of such a method starts."""
@@ -87,7 +85,7 @@ def _run(words: Sequence[str], folder: Path) -> None:
         raise PredictionError(f"the command ended with code {done.returncode}: {last[:300]}")
 
 
-def command_method(name: str, task_name: str) -> type[Method]:
+def command_method(name: str, task: Task[Any, Any]) -> type[Method]:
     """Return the method class of ``cmd:...``.
 
     In its name the executable and every file that the command names stand with their content, so that predictions
@@ -98,8 +96,6 @@ def command_method(name: str, task_name: str) -> type[Method]:
     RequestError
         If the command is empty, its quotes are open, it names no ``{output}``, or the task writes no files.
     """
-    from mrbench.core.registry import find_task
-
     text = name.removeprefix(COMMAND).strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
         text = text[1:-1]
@@ -110,10 +106,9 @@ def command_method(name: str, task_name: str) -> type[Method]:
     fields = {field for word in words for _, field, _, _ in _fields(name, word) if field is not None}
     if not words or OUTPUT not in fields:
         raise RequestError(f"method '{name}' has no {{output}}; write where the command puts its prediction.")
-    task = find_task(task_name)
     if unknown := sorted(fields - {*task.input_names, OUTPUT, FOLDER, THREADS}):
         known = _known(dict.fromkeys((*task.input_names, OUTPUT, FOLDER, THREADS)))
-        raise RequestError(f"method '{name}': {task_name} writes no {{{unknown[0]}}}; use {known}.")
+        raise RequestError(f"method '{name}': {task.name} writes no {{{unknown[0]}}}; use {known}.")
     if shutil.which(words[0]) is None:
         raise RequestError(f"method '{name}': there is no command '{words[0]}' here; check the path.")
     return _class(name, task, words)

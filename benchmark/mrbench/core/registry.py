@@ -73,7 +73,7 @@ def find_method(name: str, task: str) -> type[Method]:
         If there is none, with a suggestion; or if a file has no such method for this task.
     """
     if name.startswith(COMMAND):
-        return command_method(name, task)
+        return command_method(name, find_task(task))
     if is_file(name):
         method = _from_file(name, Method, "method", lambda method: getattr(method, "task", task) == task)
     elif name in (names := method_names(task)):

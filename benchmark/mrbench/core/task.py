@@ -1,13 +1,17 @@
-"""Task: what goes in, what comes out, how it is scored. One file a task under `mrbench.tasks`."""
+"""Task and setting: what goes in, what comes out, how it is scored, and all that a table of it is about.
+
+One file a task under `mrbench.tasks`; `mrbench.core.binding` resolves names to a setting.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isnan
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Never
+from pathlib import Path, PurePath
+from typing import Any, Generic, Never
 
 import numpy as np
 
@@ -19,9 +23,6 @@ from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
 from mrbench.core.track import Track
-
-if TYPE_CHECKING:
-    from mrbench.core.setting import Setting
 
 
 @dataclass(frozen=True)
@@ -230,3 +231,80 @@ class Task(ABC, Generic[Inputs, Reference]):
     @abstractmethod
     def picture(self, case: Case[Inputs, Reference], prediction: np.ndarray, index: int | None = None) -> Picture:
         """Return the images that a panel shows; of the slice ``index``, below `slices`, or of the task's choice."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """The names that a setting was bound from: what another process binds it from again."""
+
+    task: str
+    dataset: str
+    track: str
+    split: str
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Rows that differ in any of these never share a table.
+
+    Attributes
+    ----------
+    task : Task
+    dataset : Dataset
+    track : Track
+    split : str
+        ``train``, ``validation`` or ``test``.
+    seed : int
+    task_name : str
+        What the task was asked for as: its name, or ``file.py:Name``.
+    """
+
+    task: Task[Any, Any]
+    dataset: Dataset
+    track: Track[Any]
+    split: str = "test"
+    seed: int = 0
+    task_name: str = ""
+
+    @classmethod
+    def of(
+        cls, task: Task[Any, Any], dataset: Dataset, track: str | None = None, split: str = "test", seed: int = 0
+    ) -> Setting:
+        """Choose the track by name, or the one that suits the dataset.
+
+        Raises
+        ------
+        RequestError
+            If the task has no such track.
+        """
+        return cls(task, dataset, task.track(track, dataset), split, seed, task.name)
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """The frozen settings of scoring."""
+        return self.task.protocol(self)
+
+    @cached_property
+    def all_cases(self) -> tuple[CaseId, ...]:
+        """Every case, in a fixed order."""
+        return tuple(self.task.cases(self))
+
+    def cases(self, limit: int | None = None) -> list[CaseId]:
+        """The cases, or the first ``limit`` of them."""
+        return list(self.all_cases[:limit])
+
+    def load(self, case: CaseId) -> Case[Any, Any]:
+        """Load the arrays of one case; raises `DataError` where its files are bad."""
+        return self.task.load(self, case)
+
+    @property
+    def address(self) -> Address:
+        """The names to bind this setting from in another process."""
+        return Address(self.task_name or self.task.name, self.dataset.address, self.track.name, self.split, self.seed)
+
+    @property
+    def folder(self) -> PurePath:
+        """Where its files lie in a folder of results: task, track, dataset, and the split unless it is the test."""
+        folder = PurePath(self.task.name, self.track.name, self.dataset.name)
+        return folder if self.split == "test" else folder / self.split

@@ -21,8 +21,8 @@ from mrbench.core.binding import bound
 from mrbench.core.candidate import Candidate, Traits
 from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, MrbenchError, RequestError, brief
-from mrbench.core.setting import Address
 from mrbench.core.specification import MethodSpec
+from mrbench.core.task import Address
 from mrbench.engine.resolver import resolved
 from mrbench.engine.slot import Finished, Options, Slot, advance
 from mrbench.engine.worker import Outcome, prediction_path

@@ -14,7 +14,7 @@ from typing import Any
 
 import mrbench
 from mrbench.core.errors import DataError
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.io.files import open_regular, write_atomically
 
 

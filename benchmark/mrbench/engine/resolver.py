@@ -16,8 +16,8 @@ from mrbench.core.binding import bound
 from mrbench.core.candidate import Candidate, Traits, candidates
 from mrbench.core.errors import MrbenchError, RequestError
 from mrbench.core.registry import is_foreign, method_names
-from mrbench.core.setting import Setting
 from mrbench.core.specification import MethodSpec, parse_spec
+from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
 
 

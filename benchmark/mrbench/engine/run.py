@@ -13,7 +13,7 @@ from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine.child import start_server
 from mrbench.engine.cluster import run_on_cluster
 from mrbench.engine.provenance import facts_of, record_run

@@ -20,7 +20,7 @@ from mrbench.core.binding import bound
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, MrbenchError, PredictionError
 from mrbench.core.row import Status
-from mrbench.core.setting import Address, Setting
+from mrbench.core.task import Address, Setting
 from mrbench.engine.worker import prediction_path, read_array, write_object
 from mrbench.io.files import write_atomically
 

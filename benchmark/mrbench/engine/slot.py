@@ -18,7 +18,7 @@ from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError
 from mrbench.core.method import Resources
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
 from mrbench.engine.guard import Ending
 from mrbench.engine.scorer import Load, Loaded, Score, Scored

@@ -27,8 +27,8 @@ from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import find_method, find_task
 from mrbench.core.row import Status
-from mrbench.core.setting import Address
 from mrbench.core.specification import MethodSpec, built
+from mrbench.core.task import Address
 from mrbench.engine.threads import pin_loaded_libraries
 from mrbench.engine.timing import PeakMemory, Stopwatch
 from mrbench.io.files import cache_root

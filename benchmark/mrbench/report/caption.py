@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mrbench.core.row import Row
-    from mrbench.report.report import Facts
+    from mrbench.report.facts import Facts
     from mrbench.stats.leaderboard import Leaderboard
 
 

@@ -19,7 +19,6 @@ from mrbench.io.files import write_atomically
 if TYPE_CHECKING:
     from mrbench.core.case import Case
     from mrbench.core.task import Task
-    from mrbench.report.report import Report
     from mrbench.stats.leaderboard import Leaderboard
 
 FILE = "pictures.npz"
@@ -197,19 +196,22 @@ def collect(
 
 def update(
     path: Path,
-    report: Report,
+    board: Leaderboard,
+    predictions: Mapping[tuple[str, str], str | None],
     task: Task,
     load_case: Callable[[str], Case],
     load_prediction: Callable[[str], np.ndarray | None],
-) -> Report:
+) -> Pictures:
     """Bring the pictures of a board up to its rows, from the predictions that are at hand, and write them.
 
     Parameters
     ----------
     path : Path
         Of ``pictures.npz``; what it shows already is kept as far as the rows stand behind it.
-    report : Report
-        What tables and figures of a board are drawn from.
+    board : Leaderboard
+        Chooses cases and methods.
+    predictions : mapping
+        From method and case to the name of the prediction that the row scored.
     task : Task
         What draws the pictures.
     load_case : callable
@@ -219,26 +221,25 @@ def update(
 
     Returns
     -------
-    Report
-        With the pictures.
+    Pictures
 
     Raises
     ------
     DataError
         If a case cannot be loaded, or the file cannot be written.
     """
-    chosen = chosen_cases(report.leaderboard)
+    chosen = chosen_cases(board)
     try:
         before = load(path)
     except DataError:
         before = Pictures()
     kept = Pictures({label: shot for label, shot in before.shots.items() if chosen.get(label) == shot.case})
-    kept = kept.of(report.predictions)
+    kept = kept.of(predictions)
     missing = {
         label: [
             (method, key)
-            for method in report.methods
-            if (key := report.predictions.get((method, case))) is not None
+            for method in map(str, board.summary.index)
+            if (key := predictions.get((method, case))) is not None
             and (label not in kept.shots or kept.shots[label].keys.get(method) != key)
         ]
         for label, case in chosen.items()
@@ -248,12 +249,12 @@ def update(
         for label, wanted in missing.items()
     }
     cases = {label: load_case(chosen[label]) for label, wanted in missing.items() if wanted}
-    keys = {place: key for place, key in report.predictions.items() if key is not None}
+    keys = {place: key for place, key in predictions.items() if key is not None}
     fresh = collect(task, cases, at_hand, keys)
     pictures = Pictures({**kept.shots, **fresh.over(kept).shots})
     if fresh or pictures.shots.keys() != before.shots.keys():
         save(path, pictures)
-    return replace(report, pictures=pictures)
+    return pictures
 
 
 def save(path: Path, pictures: Pictures) -> None:

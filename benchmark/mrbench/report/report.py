@@ -13,64 +13,11 @@ from mrbench.core.metric import Metric
 from mrbench.core.row import Row
 from mrbench.core.task import Task
 from mrbench.report.caption import Caption, caption, subject_notes
+from mrbench.report.facts import Facts
 from mrbench.report.pictures import Pictures
 from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
 from mrbench.stats.training import Training
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the rows of a board do not carry and its readers need; every run records it.
-
-    Attributes
-    ----------
-    title, citation, licence : str
-        Of the dataset; empty where no run recorded them.
-    simulation : str
-        What tables say of simulated data; empty of real ones.
-    all_cases : int or None
-        How many cases the board has in all; None where unknown.
-    limited : bool
-        Whether only the first cases were asked for.
-    protocol : mapping
-        The scoring settings, as `Protocol.as_dict`.
-    runs : mapping
-        ``run.json``: what each run recorded, by its id.
-    notes : tuple of str
-        Sentences that must stand under the tables beside those of the task.
-    """
-
-    title: str = ""
-    citation: str = ""
-    licence: str = ""
-    simulation: str = ""
-    all_cases: int | None = None
-    limited: bool = False
-    protocol: Mapping[str, Any] = field(default_factory=dict)
-    runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def recorded(cls, rows: Sequence[Row], runs: Mapping[str, Mapping[str, Any]]) -> Facts:
-        """Take from ``run.json`` what the runs that made these rows recorded; the last of them counts."""
-        used = {row.run for row in rows}
-        shown = {name: run for name, run in runs.items() if name in used}
-        last: Mapping[str, Any] = next(reversed(shown.values()), {})
-        about: Mapping[str, Any] = last.get("about", {})
-        simulation = about.get("simulation") or "simulated data" if rows[-1].simulated else ""
-        limited = bool(shown) and all(run.get("limit") is not None for run in shown.values())
-        return cls(
-            title=about.get("title", ""),
-            citation=about.get("citation", ""),
-            licence=about.get("licence", ""),
-            simulation=simulation,
-            all_cases=about.get("cases"),
-            limited=limited,
-            protocol=last.get("protocol", {}),
-            runs=shown,
-            notes=tuple(about.get("notes", ())),
-        )
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mrbench.report import escape
 from mrbench.report.columns import Cell
 from mrbench.report.names import fold
-from mrbench.report.render import markdown as github
-from mrbench.report.render.terminal import uncut
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+
+WHOLE = 10_000
+"""Characters of a line in a file or a pipe, where nothing is cut for want of width."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,14 @@ class Sheet:
         """A GitHub table with title and text."""
         left = [place < self.names for place in range(len(self.head))]
         body = [[_markdown(cell, code=not place) for place, cell in enumerate(row)] for row in self.body]
-        parts = [f"### {escape.markdown(self.title)}", github.table([*map(escape.markdown, self.head)], body, left)]
+        parts = [f"### {escape.markdown(self.title)}", github_table([*map(escape.markdown, self.head)], body, left)]
         return "\n\n".join([*parts, escape.markdown(self.text)]) + "\n"
 
     def show(self, console: Console) -> None:
         """Print it; a narrow terminal folds cells rather than cutting them, a file or pipe gets them whole."""
         from rich.table import Table
 
-        room = max(12, console.width // 4) if console.is_terminal else 10_000
+        room = max(12, console.width // 4) if console.is_terminal else WHOLE
         table = Table(box=None, pad_edge=False, header_style="bold")
         for place, name in enumerate(self.head):
             justify: Literal["left", "right"] = "left" if place < self.names else "right"
@@ -70,3 +73,21 @@ def _markdown(cell: Cell, *, code: bool) -> str:
 def _terminal(cell: Cell, room: int) -> Text:
     text = escape.plain(" ".join(filter(None, (cell.text, cell.interval))))
     return escape.terminal("\n".join([text] if " " in text else fold(text, room)), "bold" if cell.best else "")
+
+
+def github_table(head: Sequence[str], body: Iterable[Sequence[str]], left: Sequence[bool]) -> str:
+    """A table of escaped cells."""
+    rule = [":--" if is_left else "--:" for is_left in left]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
+
+
+@contextmanager
+def uncut(console: Console) -> Iterator[None]:
+    """Let lines of a file or pipe be as long as they are; a terminal keeps its width."""
+    before = console.width
+    if not console.is_terminal:
+        console.width = WHOLE
+    try:
+        yield
+    finally:
+        console.width = before

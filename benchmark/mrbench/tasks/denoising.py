@@ -10,7 +10,7 @@ import numpy as np
 from mrbench.core.case import Case, CaseId
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.volumes import head_mask
 from mrbench.physics.noise import add_rician

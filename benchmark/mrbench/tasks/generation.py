@@ -19,8 +19,7 @@ from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for, seed_for
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
-from mrbench.core.task import Evaluation, Picture, Task
+from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import (

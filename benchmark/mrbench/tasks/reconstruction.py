@@ -17,8 +17,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
-from mrbench.core.task import Evaluation, Picture, Task
+from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.metrics.image import image_scores, nmse

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from mrbench.core.grid import Grid
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
-from mrbench.core.task import Picture, Task
+from mrbench.core.task import Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.datasets.grid import subject_grid
@@ -26,7 +24,7 @@ from mrbench.metrics.deformation import compose, warp
 from mrbench.metrics.overlap import LabelOverlap, dice
 from mrbench.tasks.files import read_prediction, write_images
 from mrbench.tasks.registration_rules import INTER_SUBJECT, OUR_RULES, TRACKS, Rules
-from mrbench.tasks.registration_scores import METRICS, RegistrationEvaluation
+from mrbench.tasks.registration_scores import METRICS, RegistrationEvaluation, RegistrationInputs, RegistrationReference
 
 CONTRAST = "T1"
 
@@ -38,38 +36,6 @@ UNLABELLED = (
 )
 
 PREPARE = "align them first: `mrbench data prepare {address} --strip --align affine --spacing 2 --out FOLDER`"
-
-
-@dataclass(frozen=True)
-class RegistrationInputs:
-    """What a registration method sees.
-
-    Attributes
-    ----------
-    fixed, moving : ndarray of float32, shape ``(z, y, x)``
-        Skull-stripped, affinely aligned, scaled to [0, 1].
-    fixed_mask, moving_mask : ndarray of bool
-        Brain or region of interest.
-    spacing : tuple of float
-        mm, order ``(z, y, x)``.
-    """
-
-    fixed: np.ndarray
-    moving: np.ndarray
-    fixed_mask: np.ndarray
-    moving_mask: np.ndarray
-    spacing: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class RegistrationReference:
-    """What only the scorer sees: labels, the structures to score, and the true field, each where it is known."""
-
-    fixed_labels: np.ndarray | None
-    moving_labels: np.ndarray | None
-    structures: Mapping[str, tuple[int, ...]]
-    displacement: np.ndarray | None
-    rules: Rules = OUR_RULES
 
 
 class Registration(Task[RegistrationInputs, RegistrationReference]):

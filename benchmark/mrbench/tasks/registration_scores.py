@@ -1,11 +1,11 @@
-"""Scores of registration: what its metrics share, and the metrics, ours and those of the literature beside them."""
+"""Scores of registration: what they are computed from, and the metrics, ours beside those of the literature."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,25 +29,46 @@ from mrbench.metrics.published import (
     warp_labels_linear,
 )
 from mrbench.metrics.scales import BITS, OVERLAP, SIMILARITY
-from mrbench.tasks.registration_rules import Rules
-
-if TYPE_CHECKING:
-    from mrbench.tasks.registration import RegistrationInputs, RegistrationReference
+from mrbench.tasks.registration_rules import OUR_RULES, Rules
 
 VOXELS = (1.0, 1.0, 1.0)
 """Spacing of a distance in voxels."""
 
 
-class RegistrationEvaluation(Evaluation[Any, Any]):
+@dataclass(frozen=True)
+class RegistrationInputs:
+    """What a registration method sees.
+
+    Attributes
+    ----------
+    fixed, moving : ndarray of float32, shape ``(z, y, x)``
+        Skull-stripped, affinely aligned, scaled to [0, 1].
+    fixed_mask, moving_mask : ndarray of bool
+        Brain or region of interest.
+    spacing : tuple of float
+        mm, order ``(z, y, x)``.
+    """
+
+    fixed: np.ndarray
+    moving: np.ndarray
+    fixed_mask: np.ndarray
+    moving_mask: np.ndarray
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class RegistrationReference:
+    """What only the scorer sees: labels, the structures to score, and the true field, each where it is known."""
+
+    fixed_labels: np.ndarray | None
+    moving_labels: np.ndarray | None
+    structures: Mapping[str, tuple[int, ...]]
+    displacement: np.ndarray | None
+    rules: Rules = OUR_RULES
+
+
+class RegistrationEvaluation(Evaluation[RegistrationInputs, RegistrationReference]):
     """What the metrics of registration share: warped labels, overlaps, distances, Jacobian determinant."""
-
-    @property
-    def inputs(self) -> RegistrationInputs:
-        return self.case.inputs
-
-    @property
-    def reference(self) -> RegistrationReference:
-        return self.case.reference
 
     @property
     def rules(self) -> Rules:

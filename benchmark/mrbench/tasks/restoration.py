@@ -19,8 +19,7 @@ from mrbench.core.grid import Grid
 from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.row import Row
-from mrbench.core.setting import Setting
-from mrbench.core.task import Evaluation, Picture, Task
+from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY

@@ -12,7 +12,7 @@ from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
-from mrbench.core.setting import Setting
+from mrbench.core.task import Setting
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.physics.noise import complex_noise
 from mrbench.physics.resolution import Degradation, spline

@@ -18,8 +18,7 @@ from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
-from mrbench.core.setting import Setting
-from mrbench.core.task import Evaluation, Picture, Task
+from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.grid import subject_grid

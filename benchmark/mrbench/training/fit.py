@@ -19,9 +19,8 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.metric import Metric
-from mrbench.core.setting import Setting
 from mrbench.core.specification import MethodSpec
-from mrbench.core.task import Task
+from mrbench.core.task import Setting, Task
 from mrbench.core.track import Track
 from mrbench.core.weights import weights_name
 from mrbench.io.files import sha256_of, write_atomically

@@ -15,8 +15,8 @@ import numpy as np
 from mrbench.core.errors import PredictionError, RequestError
 from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
-from mrbench.core.setting import Setting
 from mrbench.core.specification import MethodSpec, built
+from mrbench.core.task import Setting
 from mrbench.core.tuned import manifest_name
 from mrbench.io.files import write_atomically
 

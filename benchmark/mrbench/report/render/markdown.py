@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mrbench.report import escape
 from mrbench.report.columns import Cell, Column, Look, grid
+from mrbench.report.sheet import github_table
 
 if TYPE_CHECKING:
     from mrbench.report.report import Report
@@ -22,7 +22,7 @@ def render(report: Report, look: Look) -> str:
     body = [[_text(*pair) for pair in zip(shown.columns, cells, strict=True)] for cells in shown.cells]
     parts = [
         f"### {escape.markdown(report.caption.title)}",
-        table(head, body, left=[column.left for column in shown.columns]),
+        github_table(head, body, left=[column.left for column in shown.columns]),
         escape.markdown(report.caption.text),
         "\n".join(
             f"- {escape.markdown_code(name)} skipped: {escape.markdown(reason)}"
@@ -30,12 +30,6 @@ def render(report: Report, look: Look) -> str:
         ),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def table(head: Sequence[str], body: Iterable[Sequence[str]], left: Sequence[bool]) -> str:
-    """A table of escaped cells."""
-    rule = [":--" if is_left else "--:" for is_left in left]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
 
 
 def _text(column: Column, cell: Cell) -> str:

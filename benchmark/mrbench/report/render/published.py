@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mrbench.report.columns import Look
+from mrbench.report.published import beside
 
 if TYPE_CHECKING:
     from mrbench.report.report import Report
@@ -15,6 +16,4 @@ FILE = None
 
 def render(report: Report, look: Look) -> str:
     """Return title, table and the sentence that these are not our measurements."""
-    from mrbench.report.published import beside
-
     return beside(report).markdown

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from mrbench.report import escape
 from mrbench.report.columns import ALWAYS, Cell, Column, Grid, Look, grid
 from mrbench.report.names import fold
+from mrbench.report.sheet import WHOLE, uncut
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 NAMES = ("terminal", "txt")
 FILE = None
 WITHOUT_INTERVALS = Look(intervals=False)
-WHOLE = 10_000
-"""Characters of a line in a file or a pipe, where nothing is cut for want of width."""
 SHORTEST = 14
 """Characters of a method's name before a narrow terminal drops a column rather than fold it further."""
 
@@ -56,18 +53,6 @@ def print_leaderboard(console: Console, report: Report, look: Look = WITHOUT_INT
                 console.print(escape.terminal(f"! {method}: {message}", "yellow"))
         for name, reason in report.leaderboard.skipped.items():
             console.print(escape.terminal(f"- {name} skipped: {reason}", "dim"))
-
-
-@contextmanager
-def uncut(console: Console) -> Iterator[None]:
-    """Let lines of a file or pipe be as long as they are; a terminal keeps its width."""
-    before = console.width
-    if not console.is_terminal:
-        console.width = WHOLE
-    try:
-        yield
-    finally:
-        console.width = before
 
 
 def _fitted(console: Console, shown: Grid, longest: int) -> tuple[Grid, list[Column], int]:
