@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -45,6 +46,28 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     session.config._mrbench_exit = exitstatus  # type: ignore[attr-defined]
+
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def visible_names() -> set[str]:
+    """Of the checkout's own folder, less what tools hide there."""
+    return {path.name for path in CHECKOUT.iterdir() if not path.name.startswith((".", "__"))}
+
+
+@pytest.fixture(scope="session")
+def _checkout() -> set[str]:
+    return visible_names()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_written_into_the_checkout(_checkout: set[str]) -> Iterator[None]:
+    """Results, logs, weights and what a tool leaves in the working directory belong into a test's own folder."""
+    yield
+    new = visible_names() - _checkout
+    _checkout |= new
+    assert not new, f"this test, or one beside it, left {sorted(new)} in {CHECKOUT}"
 
 
 SHAPE = (32, 40, 36)

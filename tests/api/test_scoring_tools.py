@@ -50,7 +50,7 @@ def elastix(fixed: Path, moving: Path, name: str, folder: Path) -> float:
         wanted.AddParameterMap(own)
     _, transform = itk.elastix_registration_method(*images, parameter_object=wanted, log_to_console=False)
     (folder / name).mkdir()
-    field = itk.transformix_deformation_field(images[1], transform)
+    field = itk.transformix_deformation_field(images[1], transform, output_directory=str(folder.parent))
     itk.imwrite(field, str(folder / name / "deformationField.mha"))
     labels = [itk.imread(f"{path}_labels.nii.gz", itk.F) for path in (fixed, moving)]
     transform.SetParameter("FinalBSplineInterpolationOrder", "0")

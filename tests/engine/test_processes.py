@@ -63,6 +63,14 @@ KEEPS = {
 """Odd ways to succeed."""
 
 
+WHAT_IS_LOGGED = """
+@method(task="registration")
+def speaks(inputs):
+    print("heard")
+    return zeros(inputs)
+"""
+
+
 def source() -> str:
     functions = {**WHAT, **KEEPS, "good": "return zeros(inputs)"}
     return HEAD + "".join(
@@ -86,6 +94,16 @@ def alive(mark: Path) -> list[psutil.Process]:
     """The processes whose ids a method wrote to a file."""
     pids = [int(line) for line in mark.read_text().split()]
     return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+
+
+def test_a_log_lies_in_the_folder_of_its_run(board: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook changes its working directory between two runs -> the logs of the second do not go to the first."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        (row,) = run(board, HEAD + WHAT_IS_LOGGED, ["speaks"], Path())
+        assert row.status == "ok"
+        assert "heard" in next((tmp_path / name / "out" / "logs").iterdir()).read_text()
 
 
 @pytest.mark.slow

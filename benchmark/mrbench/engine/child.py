@@ -110,7 +110,7 @@ class Child:
             tuple(cores),
             tuple(preload),
             tuple(kernels),
-            log,
+            log and log.absolute(),  # the server keeps the working directory in which it was started
             None if memory is None else int(memory * 2**30),
         )
         ours, theirs = socket.socketpair()
