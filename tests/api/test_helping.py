@@ -120,6 +120,36 @@ def test_the_doctor_on_the_command_line(cohort: Path, tmp_path: Path) -> None:
     assert done.exit_code == 1 and "fault" in done.output and "axes (component, z, y, x)" in done.output
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("__import__('os')._exit(0)", "it ended its process (exit code 0)"),
+        ("__import__('time').sleep(60)", "no end within 5 s"),
+        ("raise type('Odd', (BaseException,), {'__str__': lambda self: 1 / 0})()", "its message cannot be read"),
+    ],
+)
+def test_whatever_a_method_does_to_the_doctor_is_a_finding(
+    body: str, message: str, cohort: Path, tmp_path: Path
+) -> None:
+    """a method exits, hangs or raises under `mrbench doctor` -> a finding that says so"""
+    (tmp_path / "mine.py").write_text(f"{FAULTY}\n@method(task='registration')\ndef f(inputs):\n    'x'\n    {body}\n")
+    limit = 5.0 if "sleep" in body else 600.0
+    findings = api.doctor(f"{tmp_path}/mine.py:f", task="registration", dataset=f"folder:{cohort}", timeout=limit)
+    assert any(message in finding.message for finding in findings if not finding.passed), findings
+
+
+def test_a_method_that_patches_the_harness_is_judged_all_the_same(cohort: Path, tmp_path: Path) -> None:
+    """a method's file patches a check, closes stderr and is imported by `mrbench doctor` -> it is judged by our own"""
+    patches = (
+        "import os, mrbench.tasks.registration as r, mrbench.testing as t\n"
+        "r.Registration.check = lambda *any: None\nt.check_prediction_is_accepted = print\nos.close(2)\n"
+    )
+    (tmp_path / "mine.py").write_text(patches + FAULTY)
+    findings = api.doctor(f"{tmp_path}/mine.py:last", task="registration", dataset=f"folder:{cohort}")
+    fault = next(finding for finding in findings if finding.name == "prediction is accepted")
+    assert not fault.passed and "axes (component, z, y, x)" in fault.message
+
+
 def board_of(folder: Path, *methods: tuple[str, str]) -> Path:
     needed = {name for name, p in inspect.signature(Row).parameters.items() if p.default is inspect.Parameter.empty}
     common = dict.fromkeys(needed, "x") | {

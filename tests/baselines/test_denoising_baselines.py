@@ -269,7 +269,7 @@ def test_tuned_settings_are_shipped(name: str) -> None:
         *(("ixi-hh-2mm", track, "") for track in TRACKS if track not in RICIAN),
         *(("icbm-sim", "rician-10", bias) for bias in ("", "[bias=kept]")),
     ]:
-        path = tuned_folder(method_class) / manifest_name(method_class, parse_spec(name + bias), dataset, track)
+        path = tuned_folder(method_class) / manifest_name(method_class.tunable, parse_spec(name + bias), dataset, track)
         manifest = json.loads(path.read_text())
         tried = {entry["strength"]: entry["psnr_fg_db"] for entry in manifest["tried"]}
         assert manifest["split"] == "validation" and manifest["method"] == name + bias

@@ -57,6 +57,7 @@ def test_what_is_resolved_elsewhere_is_what_would_be_resolved_here(outside: Path
         ("import os; os._exit(3)", "ended \\(exit code 3\\)"),
         ("raise SystemExit(2)", "cannot be imported: SystemExit: 2"),
         ("1 / 0", "cannot be imported: ZeroDivisionError"),
+        ("raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()", "cannot be imported: Odd"),
         ("", "unknown method in methods.py 'threshold'"),
     ],
 )
@@ -66,6 +67,15 @@ def test_a_file_that_cannot_be_imported_is_one_sentence(outside: Path, text: str
     with pytest.raises(RequestError, match=said) as caught:
         resolved(setting, [f"{outside}/methods.py:threshold"])
     assert "\n" not in str(caught.value)
+
+
+def test_an_import_that_does_not_end_is_one_sentence(outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """importing a method's file does not end -> one sentence, after a while"""
+    monkeypatch.setattr("mrbench.engine.resolver.LONGEST_IMPORT", 1.0)
+    (outside / "methods.py").write_text("import time; time.sleep(60)")
+    setting = bind(f"{outside}/task.py:Counting", f"{outside}/rings.py:Rings")
+    with pytest.raises(RequestError, match="took longer than 1 s"):
+        resolved(setting, [f"{outside}/methods.py:threshold"])
 
 
 def test_only_code_of_others_needs_a_process_of_its_own() -> None:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mrbench.api.data import prepare
+from mrbench.api.examiner import Examiner, Lost, Verdict
 from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
-from mrbench.core.candidate import resolve
+from mrbench.core.candidate import Candidate
 from mrbench.core.case import Case
-from mrbench.core.errors import RequestError
-from mrbench.core.method import Resources
-from mrbench.core.task import Setting
-from mrbench.testing import METHOD_CHECKS, MethodUnderTest
+from mrbench.core.errors import RequestError, brief
+from mrbench.core.method import Method
+from mrbench.engine.resolver import resolved
+from mrbench.testing import METHOD_CHECKS, MethodUnderTest, check_prediction_is_accepted
 
 TRIED = 3
 """Cases of which the smallest is used."""
+
+TIMEOUT = 600.0
+"""Seconds that one of the things that are looked at may take."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +39,29 @@ class Finding:
     passed : bool
     message : str
         What is wrong and what to do, or what was measured.
+    lost : bool
+        Whether its process ended over it.
     """
 
     name: str
     what: str
     passed: bool
     message: str = ""
+    lost: bool = False
 
 
 def doctor(
-    method: str, *, task: str, dataset: str = "icbm-sim", track: str | None = None, progress: Progress = SILENT
+    method: str,
+    *,
+    task: str,
+    dataset: str = "icbm-sim",
+    track: str | None = None,
+    timeout: float = TIMEOUT,
+    progress: Progress = SILENT,
 ) -> list[Finding]:
     """Run the contract suite on a method, on the smallest of the first validation cases.
+
+    The method runs in a process of its own and is scored in this one, which never imports it.
 
     Parameters
     ----------
@@ -54,8 +69,15 @@ def doctor(
         As on the command line: a name, ``file.py:function``, ``cmd:...``.
     task, dataset, track
         As `mrbench.core.binding.bind` resolves them.
+    timeout : float
+        Seconds that each of the things that are looked at may take.
     progress : Progress
         Told how far it is; silent by default.
+
+    Returns
+    -------
+    list of Finding
+        The last one is the fault, where the method ended its process or did not answer: no more can be tried then.
 
     Raises
     ------
@@ -67,69 +89,85 @@ def doctor(
         setting = bind(task, dataset, track, "test")
     if not setting.all_cases:
         raise RequestError(f"{dataset} has no case to try {method} on; choose another --dataset.")
-    candidate = resolve(setting, method)
+    (candidate,) = resolved(setting, [method])
     if candidate.skipped:
         return [Finding("available", "It can run here.", False, f"{candidate.skipped}.")]
     cases = setting.cases(TRIED)
     learned_from = setting.dataset.subjects("train") if candidate.method.fitted else ()
     prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
-    case = min((setting.load(one) for one in cases), key=lambda loaded: _size(loaded.inputs))
-    test = MethodUnderTest(str(replace(candidate.resolved, alias="")), setting, case)
-    findings = [_checked(_words(check.__name__), check, test) for check in METHOD_CHECKS]
-    if all(finding.passed for finding in findings):
-        findings += [_units(setting, case, test), _time(case, test), *_device(test)]
+    loaded = [(one, setting.load(one)) for one in cases]
+    identity, case = min(loaded, key=lambda one: _size(one[1].inputs))
+    spec = str(replace(candidate.resolved, alias=""))
+    examiner = Examiner(setting, identity, spec, timeout)
+    try:
+        return _examined(candidate, case, examiner)
+    finally:
+        examiner.close()
+
+
+def _examined(candidate: Candidate, case: Case[Any, Any], examiner: Examiner) -> list[Finding]:
+    findings: list[Finding] = []
+    setting, test = candidate.setting, _Given(str(candidate.resolved), candidate.setting, case, 0.0, examiner)
+    for check in METHOD_CHECKS:
+        judge = test.judged if check is check_prediction_is_accepted else partial(examiner.examine, check.__name__)
+        findings.append(_finding(_words(check.__name__), check.__doc__ or "", judge))
+        if findings[-1].lost:
+            return findings
+    if not all(finding.passed for finding in findings):
+        return findings
+
+    def units() -> Verdict:
+        warning = setting.task.diagnose(case, test.predict(test.ready()))
+        return warning is None, warning or ""
+
+    rest: list[tuple[str, str, Callable[[], Verdict]]] = [
+        ("units and axes", "Units, axes and signs are those that the task documents.", units),
+        ("time", "How long one case takes.", partial(examiner.examine, "time")),
+    ]
+    if candidate.method.kind == "learned":
+        what = "It computes on the device that it is lent, and the same there."
+        rest.append(("device", what, partial(examiner.examine, "device")))
+    for name, what, judge in rest:
+        findings.append(_finding(name, what, judge))
+        if findings[-1].lost:
+            break
     return findings
+
+
+@dataclass(frozen=True)
+class _Given(MethodUnderTest):
+    """A method that predicts elsewhere, so that what is judged here is the array that it returned."""
+
+    examiner: Examiner | None = None
+
+    def ready(self) -> Method:
+        return None  # type: ignore[return-value]
+
+    def returned(self, method: Method) -> object:
+        assert self.examiner is not None
+        return self.examiner.predict()
+
+    def judged(self) -> Verdict:
+        """Whether the task accepts the prediction and can score it."""
+        check_prediction_is_accepted(self)
+        return True, ""
+
+
+def _finding(name: str, what: str, judge: Callable[[], Verdict]) -> Finding:
+    what, lost = " ".join(what.split()), False
+    try:
+        passed, message = judge()
+    except Lost as fault:
+        passed, message, lost = False, str(fault), True
+    except AssertionError as fault:
+        passed, message = False, str(fault)
+    except Exception as fault:  # of what it returned
+        passed, message = False, f"{type(fault).__name__}: {brief(fault)}"
+    return Finding(name, what, passed, message, lost)
 
 
 def _words(name: str) -> str:
     return name.removeprefix("check_").replace("_", " ")
-
-
-def _checked(name: str, check: Callable[[MethodUnderTest], None], test: MethodUnderTest) -> Finding:
-    what = " ".join((check.__doc__ or "").split())
-    try:
-        check(test)
-    except AssertionError as fault:
-        return Finding(name, what, False, str(fault))
-    except Exception as fault:  # whatever the method raises is what it is asked for
-        return Finding(name, what, False, f"{type(fault).__name__}: {fault}")
-    return Finding(name, what, True)
-
-
-def _units(setting: Setting, case: Case[Any, Any], test: MethodUnderTest) -> Finding:
-    what = "Units, axes and signs are those that the task documents."
-    warning = setting.task.diagnose(case, test.predict(test.ready()))
-    return Finding("units and axes", what, warning is None, warning or "")
-
-
-def _time(case: Case[Any, Any], test: MethodUnderTest) -> Finding:
-    started = time.perf_counter()
-    method = test.ready()
-    ready = time.perf_counter()
-    method.predict(case.inputs)
-    seconds = time.perf_counter() - ready
-    message = f"{seconds:.2f} s on one thread for case {case.id}, after {ready - started:.2f} s of set-up"
-    return Finding("time", "How long one case takes.", True, message)
-
-
-def _device(test: MethodUnderTest) -> list[Finding]:
-    """Of learned methods, whether a GPU gives the same, where there is one."""
-    method = test.ready()
-    if method.kind != "learned":
-        return []
-    import torch
-
-    what = "It computes on the device that it is lent, and the same there."
-    if not torch.cuda.is_available():
-        return [Finding("device", what, True, "no GPU here: tried on the CPU alone")]
-    on_cpu = test.predict(method)
-    method.setup(Resources(threads=1, device="cuda"))
-    torch.cuda.reset_peak_memory_stats()
-    apart = float(np.abs(test.predict(method).astype(np.float64) - on_cpu).max())
-    if not torch.cuda.max_memory_allocated():
-        return [Finding("device", what, False, "the GPU was not used; move network and inputs to resources.device.")]
-    close = apart <= 0.01 * float(np.abs(on_cpu).max())
-    return [Finding("device", what, close, f"GPU and CPU are {apart:.3g} apart")]
 
 
 def _size(value: object) -> int:

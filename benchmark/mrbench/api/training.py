@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mrbench.api.data import prepare
+from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import find_dataset, find_method, find_task
 from mrbench.core.specification import MethodSpec, built, parse_spec
+from mrbench.engine.resolver import resolved
+from mrbench.engine.run import Options
 
 if TYPE_CHECKING:
     from mrbench.core.dataset import Dataset
     from mrbench.training.loop import Progress as TrainingProgress
     from mrbench.training.loop import Schedule
-from mrbench.api.data import prepare
-from mrbench.api.progress import SILENT, Progress
 
 RESOURCES = Resources()
+OPTIONS = Options()
 
 
 def train(
@@ -89,12 +93,14 @@ def tune(
     dataset: str = "icbm-sim",
     track: str | None = None,
     limit: int | None = None,
-    threads: int = 1,
+    options: Options = OPTIONS,
     out: Path = Path("tuned"),
     progress: Progress = SILENT,
     listen: Callable[[Mapping[str, float], float], None] = lambda parameters, score: None,
 ) -> tuple[MethodSpec, Path]:
     """Choose the parameters of a classical method on the validation split.
+
+    A candidate that fails, or ends at a limit of ``options``, is the worst; the search goes on.
 
     Returns
     -------
@@ -106,16 +112,18 @@ def tune(
     Raises
     ------
     RequestError
-        If the method has nothing to tune, or there are no validation cases.
+        If the method has nothing to tune or fails with every candidate, or there are no validation cases.
+    DataError
+        If a case cannot be read.
     """
-    from mrbench.training.tune import tune as search
+    from mrbench.engine.tune import tune as search
 
-    setting, spec = bind(task, dataset, track, "validation"), parse_spec(method)
-    method_class = find_method(spec.name, setting.task.name)
-    if method_class.tunable:
-        learned_from = setting.dataset.subjects("train") if method_class.fitted else ()
+    setting = bind(task, dataset, track, "validation")
+    (candidate,) = resolved(setting, [method])
+    if candidate.method.tunable and not candidate.skipped:
+        learned_from = setting.dataset.subjects("train") if candidate.method.fitted else ()
         subjects = setting.task.subjects_for(setting, setting.cases(limit))
         prepare(setting.dataset, [*learned_from, *subjects], progress)
-    path = search(method_class, spec, setting, out=out, limit=limit, threads=threads, report=listen)
+    path = search(candidate, out=out, limit=limit, options=options, report=listen)
     chosen = json.loads(path.read_text())["chosen"]
-    return MethodSpec(spec.name, {**spec.parameters, **chosen}), path
+    return replace(candidate.spec, parameters={**candidate.spec.parameters, **chosen}), path

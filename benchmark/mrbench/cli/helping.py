@@ -22,6 +22,7 @@ def doctor(
     task: Task,
     dataset: Dataset = "icbm-sim",
     track: Track = None,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that each check may take.")] = 600,
 ) -> None:
     """Check a method on one small case: shape, units, determinism, inputs unchanged, device, time.
 
@@ -35,7 +36,7 @@ def doctor(
 
     console = Console()
     with progress_bar(console) as listener:
-        findings = api.doctor(method, task=task, dataset=dataset, track=track, progress=listener)
+        findings = api.doctor(method, task=task, dataset=dataset, track=track, timeout=timeout, progress=listener)
     for finding in findings:
         mark = "[green]ok[/]  " if finding.passed else "[red]fault[/]"
         console.print(f"{mark} [bold]{finding.name}[/]: {escape(finding.what)}", soft_wrap=True)

@@ -16,6 +16,8 @@ Split = Annotated[str, typer.Option(help="train, validation or test.")]
 Out = Annotated[Path, typer.Option(help="Folder of results.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads that a method may use.")]
 Device = Annotated[str, typer.Option(help="cpu, or cuda for learned methods.")]
+Timeout = Annotated[float | None, typer.Option(min=0.001, help="Kill a case after this many seconds.")]
+Memory = Annotated[float | None, typer.Option(min=0.01, help="Kill a case that holds more memory than this, in GiB.")]
 Board = Annotated[Path, typer.Argument(help="Folder of a board (with rows.jsonl).")]
 
 

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from mrbench.cli.options import Board, Dataset, Device, Out, Split, Task, Threads, Track, check_device
+from mrbench.cli.options import (
+    Board,
+    Dataset,
+    Device,
+    Memory,
+    Out,
+    Split,
+    Task,
+    Threads,
+    Timeout,
+    Track,
+    check_device,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,10 +51,8 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Cases side by side, each on cores of its own. Default: 1.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.001, help="Kill a case after this many seconds.")] = None,
-    memory: Annotated[
-        float | None, typer.Option(min=0.01, help="Kill a case that holds more memory than this, in GiB.")
-    ] = None,
+    timeout: Timeout = None,
+    memory: Memory = None,
     scoring_timeout: Annotated[
         float,
         typer.Option(min=0.001, help="Give up a case that takes longer than this to read or to score, in seconds."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mrbench.cli.options import Dataset, Device, Task, Threads, Track, check_device
+from mrbench.cli.options import Dataset, Device, Memory, Task, Threads, Timeout, Track, check_device
 
 if TYPE_CHECKING:
     from mrbench.core.method import Resources
@@ -191,6 +191,8 @@ def tune(
     dataset: Dataset = "icbm-sim",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N validation cases.")] = None,
     threads: Threads = 1,
+    timeout: Timeout = None,
+    memory: Memory = None,
     out: Annotated[Path, typer.Option(help="Folder of the manifest.")] = Path("tuned"),
 ) -> None:
     """Choose the parameters of a classical method on the validation split, and record how."""
@@ -199,7 +201,9 @@ def tune(
 
     from mrbench import api
     from mrbench.cli.progress import progress_bar
+    from mrbench.core.method import Resources
     from mrbench.core.registry import find_task
+    from mrbench.engine.run import Options
 
     console, primary = Console(), find_task(task).primary
 
@@ -214,7 +218,7 @@ def tune(
             dataset=dataset,
             track=track,
             limit=limit,
-            threads=threads,
+            options=Options(Resources(threads), timeout=timeout, memory=memory),
             out=out,
             progress=listener,
             listen=listen,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,11 +37,12 @@ class Traits:
     kind: Kind
     fitted: bool
     fresh_process: bool
+    tunable: Mapping[str, tuple[float, ...]]
 
     @classmethod
     def of(cls, method: type[Method]) -> Traits:
         """Those of a class."""
-        return cls(method.__qualname__, method.kind, method.fitted, method.fresh_process)
+        return cls(method.__qualname__, method.kind, method.fitted, method.fresh_process, dict(method.tunable))
 
 
 @dataclass(frozen=True)

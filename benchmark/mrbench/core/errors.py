@@ -26,10 +26,13 @@ class MethodSkipped(MrbenchError):
     """A method cannot run here; the message is the reason that its row shows."""
 
 
-def brief(error: Exception) -> str:
-    """The first line of a library's message, without what is no text."""
-    line = (str(error).splitlines() or [""])[0]
-    return "".join(letter if letter.isprintable() else "?" for letter in line)[:200] or type(error).__name__
+def brief(error: BaseException) -> str:
+    """The first line of the message of code that is not ours, whatever is in it, without what is no text."""
+    try:
+        line = (str(error).strip().splitlines() or [""])[0]
+    except BaseException as fault:
+        return f"its message cannot be read ({type(fault).__name__})"
+    return "".join(letter if letter.isprintable() else "?" for letter in line)[:300] or type(error).__name__
 
 
 LISTED = 30

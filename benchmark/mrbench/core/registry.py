@@ -14,7 +14,7 @@ from typing import Any
 
 from mrbench.core.command import COMMAND, command_method
 from mrbench.core.dataset import Dataset
-from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.errors import RequestError, brief, unknown_name
 from mrbench.core.method import Method
 from mrbench.core.task import Task
 
@@ -44,7 +44,7 @@ def _load(entry: EntryPoint, kind: str) -> type[Any]:
         return entry.load()
     except Exception as error:
         raise RequestError(
-            f"{kind} '{entry.name}' cannot be imported: {type(error).__name__}: {error}; reinstall its package."
+            f"{kind} '{entry.name}' cannot be imported: {type(error).__name__}: {brief(error)}; reinstall its package."
         ) from error
 
 
@@ -221,7 +221,7 @@ def _module(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             del sys.modules[name]
-            raise RequestError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
+            raise RequestError(f"{path} cannot be imported: {type(error).__name__}: {brief(error)}.") from error
     return sys.modules[name]
 
 

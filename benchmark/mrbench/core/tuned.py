@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,11 @@ from mrbench.core.specification import MethodSpec
 FOLDER = "tuned"
 
 
-def manifest_name(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> str:
+def manifest_name(tunable: Collection[str], spec: MethodSpec, dataset: str, track: str) -> str:
     """File name of a manifest; parameters that are not tuned belong to the name."""
-    fixed = [str(value) for key, value in spec.parameters.items() if key not in method.tunable]
+    fixed = [str(value) for key, value in spec.parameters.items() if key not in tunable]
     name = "-".join([Path(spec.name).name if is_file(spec.name) else spec.name, *fixed])
-    name = "".join("_" if letter in "/\\\0" else letter for letter in name).lstrip(
-        "."
-    )  # one file name, below its folder
+    name = "".join("_" if letter in "/\\\0" else letter for letter in name).lstrip(".")  # one name, below its folder
     return ".".join([name, dataset, track, "json"])
 
 
@@ -52,17 +50,17 @@ def tuned_parameters(method: type[Method], spec: MethodSpec, dataset: str, track
 
 def has_tuned(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> bool:
     """Whether the method ships values tuned for a data set and track."""
-    return (tuned_folder(method) / manifest_name(method, spec, dataset, track)).is_file()
+    return (tuned_folder(method) / manifest_name(method.tunable, spec, dataset, track)).is_file()
 
 
 def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: tuple[str, str]) -> object:
     lender = value.partition(":")[2]
     dataset, dot, track = lender.partition(".") if lender else (home[0], ".", home[1])
-    path = tuned_folder(method) / manifest_name(method, spec, dataset, track)
+    path = tuned_folder(method) / manifest_name(method.tunable, spec, dataset, track)
     if not dot or not path.is_file():
         if not lender:
             raise MethodSkipped(f"not tuned for {dataset}, {track}: give {key} a number, such as `mrbench tune` finds")
-        start = manifest_name(method, spec, "", "").removesuffix("...json")
+        start = manifest_name(method.tunable, spec, "", "").removesuffix("...json")
         files = sorted(tuned_folder(method).glob(f"{start}.*.json"))
         lenders = [file.name.removeprefix(f"{start}.").removesuffix(".json") for file in files]
         raise RequestError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import importlib
 import json
 import os
 import select
@@ -25,7 +26,7 @@ from typing import NoReturn
 
 import psutil
 
-from mrbench.engine.server import Request
+from mrbench.engine.server import SERVED_BY, Request
 from mrbench.io.files import open_regular
 
 PREFIX = "mrbench-"
@@ -112,18 +113,7 @@ def _become(request: Request, channel: Connection, files: list[int], output: int
     if request.cores:
         with suppress(OSError):
             os.sched_setaffinity(0, request.cores)
-    if request.role == "worker":
-        from mrbench.engine import worker
-
-        worker.serve(channel, *files)
-    elif request.role == "resolver":
-        from mrbench.engine import resolver
-
-        resolver.serve(channel)
-    else:
-        from mrbench.engine import scorer
-
-        scorer.serve(channel, *files)
+    importlib.import_module(SERVED_BY[request.role]).serve(channel, *files)
 
 
 def remove_left_behind() -> None:

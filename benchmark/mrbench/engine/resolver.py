@@ -14,11 +14,14 @@ from typing import Any
 
 from mrbench.core.binding import bound
 from mrbench.core.candidate import Candidate, Traits, candidates
-from mrbench.core.errors import MrbenchError, RequestError
+from mrbench.core.errors import MrbenchError, RequestError, brief
 from mrbench.core.registry import is_foreign, method_names
 from mrbench.core.specification import MethodSpec, parse_spec
 from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
+
+LONGEST_IMPORT = 300.0
+"""Seconds that the files of others may take to be imported."""
 
 
 def resolved(
@@ -29,7 +32,7 @@ def resolved(
     Raises
     ------
     RequestError
-        As there; or if a method's file ends the process that imports it.
+        As there; or if a method's file ends the process that imports it, or its import does not end.
     """
     names = [parse_spec(text).name for text in requested] or method_names(setting.task.name)
     if not any(is_foreign(name, setting.task.name) for name in names):
@@ -37,10 +40,14 @@ def resolved(
     child = Child("resolver", (anonymous_file(), anonymous_file()), threads=1)
     try:
         child.send((setting.address, tuple(requested), quick, all_weights))
-        wait([child.channel, child.lifeline])
-        reply = child.receive()
+        ready = wait([child.channel, child.lifeline], LONGEST_IMPORT)
+        reply = child.receive() if ready else None
     finally:
         child.end()
+    if reply is None:
+        raise RequestError(
+            f"importing {', '.join(names)} took longer than {LONGEST_IMPORT:g} s; mend what it does then."
+        )
     if not isinstance(reply, bytes):
         raise RequestError(
             f"the process that imported {', '.join(names)} ended (exit code {reply.exit_code}); mend what it does then."
@@ -61,7 +68,7 @@ def _read(setting: Setting, reply: bytes, names: Sequence[str]) -> list[Candidat
         raise RequestError(f"what {', '.join(names)} is cannot be read; give parameters that are literals.") from None
 
 
-def serve(channel: Connection) -> None:
+def serve(channel: Connection, *files: int) -> None:
     """Answer one request."""
     address, requested, quick, all_weights = channel.recv()
     try:
@@ -69,6 +76,8 @@ def serve(channel: Connection) -> None:
         reply: tuple[str, list[Any]] = ("", [_facts(candidate) for candidate in found])
     except MrbenchError as error:
         reply = (str(error), [])
+    except Exception as error:  # whatever the code of a class does when it is asked for its parameters
+        reply = (f"{', '.join(requested)} cannot be read: {type(error).__name__}: {brief(error)}.", [])
     channel.send_bytes(repr(reply).encode(errors="backslashreplace"))
 
 

@@ -50,7 +50,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Score:
-    """Score what the worker returned for the case that was loaded last, or what was cached under the key."""
+    """Score what the worker returned for the case that was loaded last, or what was cached under the key.
+
+    Without a key the prediction is not kept.
+    """
 
     key: str
     cached: bool
@@ -117,7 +120,7 @@ class _Scorer:
             return Scored("invalid", str(error))
         except Exception as error:
             return Scored("invalid", f"the prediction cannot be read: {type(error).__name__}: {error}")
-        kept = request.cached or _keep(request.key, checked)
+        kept = request.cached or (request.key != "" and _keep(request.key, checked))
         try:
             scores = task.score(case, checked)
             message = task.diagnose(case, checked) or ""

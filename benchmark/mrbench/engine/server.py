@@ -21,7 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-Role = Literal["worker", "scorer", "resolver"]
+Role = Literal["worker", "scorer", "resolver", "examiner"]
+
+SERVED_BY: Mapping[Role, str] = {
+    "worker": "mrbench.engine.worker",
+    "scorer": "mrbench.engine.scorer",
+    "resolver": "mrbench.engine.resolver",
+    "examiner": "mrbench.api.examiner",
+}
+"""The module whose ``serve`` a forked process runs, with a channel and the files for inputs and prediction."""
 
 DESCRIPTORS = 4
 """Of each forked process: channel, lifeline, and the files for inputs and prediction."""
@@ -36,7 +44,7 @@ class Request:
 
     Attributes
     ----------
-    role : {"worker", "scorer", "resolver"}
+    role : {"worker", "scorer", "resolver", "examiner"}
     environment : mapping
         The whole environment, with the number of threads of every library.
     path : tuple of str

@@ -117,7 +117,7 @@ class Slot:
                 os.close(file)
 
     def case(self, candidate: Candidate, case: CaseId, key: str, *, cached: bool) -> Generator[Wait, Reply, Finished]:
-        """Load, predict (unless ``cached``) and score a case, waiting by yielding.
+        """Load, predict (unless ``cached``) and score a case, waiting by yielding; without a key nothing is cached.
 
         Raises
         ------
@@ -231,6 +231,14 @@ def log_name(method: str) -> str:
 
 
 Running = Generator[Wait, Reply, Finished]
+
+
+def completed(slot: Slot, case: Running) -> Finished:
+    """Carry one case through to its end."""
+    running = {slot: (case, next(case))}
+    while True:
+        for _, finished in advance(running):
+            return finished
 
 
 def advance(running: dict[Slot, tuple[Running, Wait]]) -> list[tuple[Slot, Finished]]:

@@ -22,7 +22,7 @@ import psutil
 
 from mrbench.core.binding import bound
 from mrbench.core.case import CaseId
-from mrbench.core.errors import DataError, MethodSkipped, MrbenchError
+from mrbench.core.errors import DataError, MethodSkipped, MrbenchError, brief
 from mrbench.core.method import FittedMethod, Method, Resources
 from mrbench.core.random import seed_everything, seed_for
 from mrbench.core.registry import find_method, find_task
@@ -107,19 +107,19 @@ def _attempt(ready: _Ready | None, job: Job, inputs: int, prediction: int) -> tu
         outcome = _predict(ready.method, job, inputs, prediction)
         outcome = _changed(outcome, setup_seconds=ready.seconds, new_setup_seconds=ready.seconds if fresh else 0.0)
     except MethodSkipped as reason:
-        outcome = Outcome("skipped", _words(reason))
+        outcome = Outcome("skipped", brief(reason))
     except MemoryError:
         _write_trace()
         outcome = Outcome("out-of-memory", "the method ran out of memory; use a smaller volume or more memory.")
     except MrbenchError as error:
         _write_trace()
-        outcome = Outcome("error", _words(error))
+        outcome = Outcome("error", brief(error))
     except BaseException as error:
         _write_trace()
         if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, of a GPU
             outcome = Outcome("out-of-memory", "the GPU ran out of memory; use a smaller volume or --device cpu.")
         else:
-            outcome = Outcome("error", f"{type(error).__name__}: {_words(error)} (see its log)")
+            outcome = Outcome("error", f"{type(error).__name__}: {brief(error)} (see its log)")
     return ready, _changed(outcome, retire=_few_descriptors_left())
 
 
@@ -232,12 +232,3 @@ def _write_trace() -> None:
     """Put the traceback into the log, whatever the method did to its streams."""
     with suppress(BaseException):
         os.write(2, traceback.format_exc().encode(errors="backslashreplace"))
-
-
-def _words(error: BaseException) -> str:
-    """The first line of a message, whatever is in it."""
-    try:
-        lines = str(error).strip().splitlines() or ["no message"]
-    except BaseException as fault:
-        return f"its message cannot be read ({type(fault).__name__})"
-    return lines[0][:300].encode(errors="backslashreplace").decode()

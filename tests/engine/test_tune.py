@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from tests.settings import setting_of
 
 from mrbench.core import tuned
-from mrbench.core.candidate import candidates
+from mrbench.core.candidate import Candidate, candidates
 from mrbench.core.errors import MethodSkipped, RequestError
-from mrbench.core.method import Method
 from mrbench.core.specification import parse_spec
+from mrbench.core.task import Setting
 from mrbench.core.tuned import manifest_name, tuned_parameters
 from mrbench.datasets.folder import Folder
+from mrbench.engine.resolver import resolved
+from mrbench.engine.slot import Options
+from mrbench.engine.tune import search, tune
 from mrbench.tasks.registration import Registration
-from mrbench.training.tune import search, tune
 
 METHOD = """
 import numpy as np
@@ -35,6 +38,11 @@ class Shift(Method):
         field[1] = self.amount - 4
         return field
 """
+
+
+def wanted(setting: Setting, text: str) -> Candidate:
+    (candidate,) = resolved(setting, [text])
+    return candidate
 
 
 def test_search_grows_its_grid_to_the_maximum() -> None:
@@ -86,19 +94,13 @@ def test_tuned_means_what_the_manifest_says(
     shift: str, dataset: Folder, task: Registration, tmp_path, monkeypatch
 ) -> None:
     board = setting_of(task, dataset, "inter-subject")
-    spec = parse_spec(f"{shift}[axis=z]")
     found = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
     assert "not tuned for blobs, inter-subject" in str(found.skipped)
-    from mrbench.core.registry import find_method
-
-    method: type[Method] = find_method(spec.name, "registration")
     monkeypatch.setattr(tuned, "manifest_name", lambda *_: "shift.json")
-    monkeypatch.setattr("mrbench.training.tune.manifest_name", lambda *_: "shift.json")
+    monkeypatch.setattr("mrbench.engine.tune.manifest_name", lambda *_: "shift.json")
     scores = []
     path = tune(
-        method,
-        spec,
-        setting_of(task, dataset, split="validation"),
+        wanted(setting_of(task, dataset, split="validation"), f"{shift}[axis=z]"),
         out=tmp_path / "tuned",
         report=lambda parameters, score: scores.append(score),
     )
@@ -114,46 +116,74 @@ def test_tuned_means_what_the_manifest_says(
     assert len(same) == 1  # tuning may find the default: one row, and no error
 
 
-def test_manifest_names_and_refusals(shift: str, dataset: Folder, task: Registration) -> None:
-    from mrbench.core.registry import find_method
+def test_manifest_names_and_refusals(dataset: Folder, task: Registration) -> None:
     from mrbench_baselines.reconstruction.bart import BartPics
 
     spec = parse_spec("bart[regulariser=tv,strength=tuned]")
-    assert manifest_name(BartPics, spec, "ixi", "singlecoil-4x") == "bart-tv.ixi.singlecoil-4x.json"
+    assert manifest_name(BartPics.tunable, spec, "ixi", "singlecoil-4x") == "bart-tv.ixi.singlecoil-4x.json"
     with pytest.raises(RequestError, match="regulariser cannot be tuned; choose strength"):
         tuned_parameters(BartPics, parse_spec("bart[regulariser=tuned]"), "ixi", "singlecoil-4x")
     with pytest.raises(MethodSkipped, match="not tuned for nowhere"):
         tuned_parameters(BartPics, spec, "nowhere", "singlecoil-4x")
-    identity = find_method("identity", "registration")
     with pytest.raises(RequestError, match="nothing to tune"):
-        tune(identity, parse_spec("identity"), setting_of(task, dataset, split="validation"), out=Path())
+        tune(wanted(setting_of(task, dataset, split="validation"), "identity"), out=Path())
 
 
 FAILS = METHOD.replace("field = ", "if self.amount > 0.75: FAIL\n        field = ")
 
 
-@pytest.mark.parametrize("fault", ["raise ValueError('no')", "raise SystemExit(3)", "1 / 0"])
+@pytest.mark.parametrize("fault", ["raise SystemExit(3)", "__import__('os')._exit(0)", "__import__('time').sleep(60)"])
 def test_a_candidate_that_fails_is_the_worst_and_the_search_goes_on(
     fault: str, dataset: Folder, task: Registration, tmp_path: Path
 ) -> None:
-    from mrbench.core.registry import find_method
-
-    spec = parse_spec(f"{tmp_path / 'fails.py'}:Shift")
+    """a candidate of `mrbench tune` raises, exits or hangs -> it is the worst, and the search goes on"""
     (tmp_path / "fails.py").write_text(FAILS.replace("FAIL", fault))
     setting, out = setting_of(task, dataset, split="validation"), tmp_path / "tuned"
-    path = tune(find_method(spec.name, "registration"), spec, setting, out=out, limit=1)
+    options = Options(timeout=2.0 if "sleep" in fault else None)
+    path = tune(wanted(setting, f"{tmp_path / 'fails.py'}:Shift"), out=out, limit=1, options=options)
     manifest = json.loads(path.read_text())
     assert manifest["chosen"]["amount"] < 0.75 and {"amount": 1.0, "dice": None} in manifest["tried"]
     assert path.parent == out and path.name == "fails.py:Shift.blobs.inter-subject.json"
-    (tmp_path / "always.py").write_text(FAILS.replace("> 0.75", "> 0").replace("FAIL", fault))
-    always = parse_spec(f"{tmp_path / 'always.py'}:Shift")
+
+
+def test_a_method_that_always_fails_is_not_tuned(dataset: Folder, task: Registration, tmp_path: Path) -> None:
+    (tmp_path / "always.py").write_text(FAILS.replace("> 0.75", "> 0").replace("FAIL", "return None"))
+    setting = setting_of(task, dataset, split="validation")
     with pytest.raises(RequestError, match="fails with every parameter that was tried: "):
-        tune(find_method(always.name, "registration"), always, setting, out=out, limit=1)
+        tune(wanted(setting, f"{tmp_path / 'always.py'}:Shift"), out=tmp_path / "tuned", limit=1)
+    assert not list(tmp_path.glob("tuned/*.json"))
+
+
+def test_a_method_that_patches_the_harness_changes_no_score_of_its_tuning(
+    dataset: Folder, task: Registration, tmp_path: Path
+) -> None:
+    """a method's file patches a metric and closes stderr -> `mrbench tune` scores what it predicts all the same"""
+    patches = (
+        "import os, sys, mrbench.tasks.registration as r\nr.Registration.score = lambda *any: 1 / 0\nos.close(2)\n"
+    )
+    scores: dict[str, list[float]] = {"plain": [], "patching": []}
+    for name, text in {"plain": METHOD, "patching": patches + METHOD}.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        setting = setting_of(task, dataset, split="validation")
+        method = wanted(setting, f"{tmp_path / name}.py:Shift")
+        tune(method, out=tmp_path, limit=1, report=lambda values, score, told=scores[name]: told.append(score))
+    assert scores["plain"] == scores["patching"] != []
+    assert not [m for m in list(sys.modules.values()) if str(tmp_path) in str(getattr(m, "__file__", ""))]
+
+
+@pytest.mark.parametrize("grid", ["(1.0,)", "(0.0, 1.0)", "('a', 'b')", "(1.0, float('1e999'))"])
+def test_a_grid_that_cannot_be_searched_is_refused(
+    grid: str, dataset: Folder, task: Registration, tmp_path: Path
+) -> None:
+    """a method names a grid to tune that cannot be searched -> one sentence"""
+    (tmp_path / "mine.py").write_text(METHOD.replace("(0.5, 1.0)", grid))
+    with pytest.raises(RequestError, match=r"two or more positive numbers|cannot be read"):
+        tune(wanted(setting_of(task, dataset, split="validation"), f"{tmp_path / 'mine.py'}:Shift"), out=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["/a/b/mine.py:f", "../../mine.py:f", "mine.py:f[note='../../../x']"])
 def test_a_manifest_lies_in_the_folder_that_was_asked_for(name: str) -> None:
     from mrbench_baselines.reconstruction.bart import BartPics
 
-    written = manifest_name(BartPics, parse_spec(name), "d", "t")
+    written = manifest_name(BartPics.tunable, parse_spec(name), "d", "t")
     assert "/" not in written and written.startswith("mine.py:f") and written.endswith(".d.t.json")

@@ -1,0 +1,205 @@
+"""`mrbench tune`: the parameters of a classical method, chosen on the validation split as weights are.
+
+Each candidate runs as in a board: it predicts in a process of its own and is scored in another, which imports no code
+of a method. Whatever it does, it is the worst of the candidates, and the search goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrbench.core.candidate import Candidate
+from mrbench.core.case import CaseId
+from mrbench.core.errors import DataError, RequestError
+from mrbench.core.specification import MethodSpec
+from mrbench.core.tuned import manifest_name
+from mrbench.engine.slot import Options, Slot, completed
+from mrbench.io.files import inside, write_atomically
+
+Report = Callable[[Mapping[str, float], float], None]
+FARTHEST = 6
+"""Steps that a search may leave its grid before it gives up: the method then wants no such term at all."""
+
+WORTH = 1e-3
+"""Share of the score that a step within the grid must have gained at its edge, or the grid does not grow."""
+
+OPTIONS = Options()
+
+
+def tune(
+    candidate: Candidate,
+    *,
+    out: Path,
+    limit: int | None = None,
+    options: Options = OPTIONS,
+    report: Report = lambda parameters, score: None,
+) -> Path:
+    """Search the method's ``tunable`` parameters, best mean primary metric on the validation cases.
+
+    Each parameter is searched along its grid, in turn, until none changes; where the best lies on the edge
+    and is worth it, the grid grows by its own ratio. Every figure is kept in the manifest.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        The method with its other parameters, resolved for a validation split.
+    out : Path
+        Folder of the manifest, and of the log where a candidate printed anything.
+    limit : int, optional
+        Only the first cases.
+    options : Options
+        Threads and limits of a case.
+    report : callable
+        Told of each candidate that was scored.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    RequestError
+        If the method has nothing to tune or fails with every candidate, or there are no validation cases.
+    DataError
+        If a case cannot be read.
+    """
+    setting, spec, tunable = candidate.setting, candidate.spec, candidate.method.tunable
+    _refuse_grids(spec, tunable)
+    if candidate.skipped:
+        raise RequestError(f"method '{spec}' cannot be tuned here: {candidate.skipped}.")
+    cases = setting.cases(limit)
+    if not cases:
+        raise RequestError(f"{setting.dataset.name} has no validation cases to tune on; add subjects to that split.")
+    started, names, sign = time.monotonic(), list(tunable), setting.task.primary.sign
+    tried: dict[tuple[float, ...], float] = {}
+    faults: list[str] = []
+    logs = inside(out, "logs")
+    slot = Slot(setting, options, (), logs)
+
+    def score(values: tuple[float, ...]) -> float:
+        if values not in tried:
+            own = {**candidate.resolved.parameters, **dict(zip(names, values, strict=True))}
+            trial = replace(candidate, resolved=replace(candidate.resolved, parameters=own))
+            try:
+                tried[values] = _mean(slot, trial, cases)
+            except _Failure as failure:
+                faults.append(str(failure))
+                tried[values] = -sign * inf
+            else:
+                report(dict(zip(names, values, strict=True)), tried[values])
+        return sign * tried[values]
+
+    try:
+        best = search(score, list(tunable.values()))
+    finally:
+        slot.close()
+        _remove_empty(logs)
+    if not any(map(isfinite, tried.values())):
+        raise RequestError(f"method '{spec}' fails with every parameter that was tried: {faults[0]}")
+    facts = {
+        "chosen": dict(zip(names, best, strict=True)),
+        "tried": [
+            {**dict(zip(names, values, strict=True)), setting.task.primary.name: v if isfinite(v) else None}
+            for values, v in tried.items()
+        ],
+        "seconds": round(time.monotonic() - started),
+    }
+    path = inside(out, manifest_name(tunable, spec, setting.dataset.name, setting.track.name))
+    with write_atomically(path) as file:
+        file.write(json.dumps(_manifest(candidate, cases, limit) | facts, indent=1).encode() + b"\n")
+    return path
+
+
+class _Failure(Exception):
+    """Why a candidate has no score."""
+
+
+def _mean(slot: Slot, trial: Candidate, cases: Sequence[CaseId]) -> float:
+    """Mean primary metric of a candidate; the first case without one ends it."""
+    primary, scores = slot.setting.task.primary.name, []
+    for case in cases:
+        done = completed(slot, slot.case(trial, case, "", cached=False))
+        if done.outcome.outside:
+            raise DataError(f"case {case.id}: {done.outcome.message}")
+        if done.scored is None or done.scored.status != "ok":
+            raise _Failure(f"{case.id}: {(done.scored or done.outcome).message}")
+        if primary not in done.scored.metrics:
+            raise RequestError(f"{slot.setting.dataset.name} cannot tune: its cases have no {primary}.")
+        scores.append(done.scored.metrics[primary])
+    return float(np.mean(scores))
+
+
+def _refuse_grids(spec: MethodSpec, tunable: Mapping[str, Sequence[float]]) -> None:
+    if not tunable:
+        raise RequestError(f"method '{spec}' has nothing to tune; choose one that `mrbench list methods` says has.")
+    for name, grid in tunable.items():
+        if len(set(grid)) < 2 or not all(isinstance(v, int | float) and isfinite(v) and v > 0 for v in grid):
+            raise RequestError(f"method '{spec}': the grid of {name} is {grid!r}; give two or more positive numbers.")
+
+
+def _manifest(candidate: Candidate, cases: Sequence[CaseId], limit: int | None) -> dict[str, Any]:
+    """What was tuned, on what."""
+    setting = candidate.setting
+    task, dataset, track = setting.task, setting.dataset, setting.track
+    command = ["mrbench", "tune", "--task", setting.address.task, "--track", track.name]
+    command += ["--dataset", dataset.address, "--method", str(candidate.spec)]
+    command += ["--limit", str(limit)] if limit else []
+    return {
+        "method": str(candidate.spec),
+        "task": task.name,
+        "track": track.name,
+        "dataset": dataset.name,
+        "split": setting.split,
+        "cases": [case.id for case in cases],
+        "dataset_fingerprint": dataset.fingerprint,
+        "protocol": setting.protocol.hash,
+        "metric": task.primary.name,
+        "command": shlex.join(command),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _remove_empty(logs: Path) -> None:
+    """Remove the logs in which nothing stands."""
+    if not logs.is_dir() or logs.is_symlink():
+        return
+    for log in logs.iterdir():
+        if log.is_file() and not log.is_symlink() and log.stat().st_size == 0:
+            log.unlink()
+    if not any(logs.iterdir()):
+        logs.rmdir()
+
+
+def search(score: Callable[[tuple[float, ...]], float], grids: list[tuple[float, ...]]) -> tuple[float, ...]:
+    """Maximise along one axis after another until nothing changes; grids grow where the edge is best and clear."""
+    axes = [sorted(grid) for grid in grids]
+    longest = [len(axis) + FARTHEST for axis in axes]
+    best = tuple(axis[len(axis) // 2] for axis in axes)
+    while True:
+        before = best
+        for number, axis in enumerate(axes):
+            while True:
+                candidates = [(*best[:number], value, *best[number + 1 :]) for value in axis]
+                best = max([best, *candidates], key=score)  # what changes nothing stays in the middle of its grid
+                if len(axis) == longest[number] or axis[0] < best[number] < axis[-1]:
+                    break
+                within = axis[1] if best[number] == axis[0] else axis[-2]
+                gain = score(best) - score((*best[:number], within, *best[number + 1 :]))
+                if not gain > WORTH * abs(score(best)):  # also where nothing on the grid worked at all
+                    break
+                if best[number] == axis[-1]:
+                    axis.append(float(f"{axis[-1] ** 2 / axis[-2]:.2g}"))
+                else:
+                    axis.insert(0, float(f"{axis[0] ** 2 / axis[1]:.2g}"))
+        if best == before:
+            return best
