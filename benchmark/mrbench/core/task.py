@@ -298,6 +298,21 @@ class Setting:
         """Load the arrays of one case; raises `DataError` where its files are bad."""
         return self.task.load(self, case)
 
+    def row_facts(self, case: CaseId) -> dict[str, Any]:
+        """What a `Row` says of the case and the setting, whatever the method."""
+        return {
+            "task": self.task.name,
+            "track": self.track.name,
+            "dataset": self.dataset.name,
+            "simulated": self.dataset.simulated,
+            "fingerprint": self.dataset.fingerprint,
+            "split": self.split,
+            "protocol": self.protocol.hash,
+            "seed": self.seed,
+            "case": case.id,
+            "subjects": list(case.subjects),
+        }
+
     @property
     def address(self) -> Address:
         """The names to bind this setting from in another process."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,10 @@ def _refuse_names(setting: Setting, names: Sequence[str], what: str) -> None:
             raise RequestError(f"'{shown}', one of the {what}, is no text that UTF-8 can hold; rename it.") from None
 
 
+COSTS = ("seconds", "cpu_seconds", "setup_seconds", "other_load_cores", "memory_mib", "threads_used", "contended")
+"""What is measured of a prediction; a cached one keeps it."""
+
+
 class Recorder:
     """Turns finished cases into rows on disk."""
 
@@ -250,55 +254,28 @@ class Recorder:
     def finish(self, candidate: Candidate, case: CaseId, key: str, finished: Finished) -> None:
         """Write and announce one row; a cached prediction keeps the costs that it was measured with."""
         self.ledger.add(finished)
-        setting, outcome = self.setting, finished.outcome
+        outcome, method = finished.outcome, candidate.method
         scored = finished.scored or Scored(outcome.status, outcome.message)
+        old = self.measured[key] if finished.cached else None
+        resources = self.options.resources
         row = Row(
             key=candidate.row_key(case),
-            task=setting.task.name,
-            track=setting.track.name,
-            dataset=setting.dataset.name,
-            simulated=setting.dataset.simulated,
-            fingerprint=setting.dataset.fingerprint,
-            split=setting.split,
-            protocol=setting.protocol.hash,
+            **self.setting.row_facts(case),
             method=candidate.name,
-            kind=candidate.method.kind,
+            kind=method.kind,
             source=candidate.source,
             weights=candidate.weights,
-            seed=setting.seed,
-            case=case.id,
-            subjects=list(case.subjects),
             status=scored.status,
             run=self.run_id,
-            device=self.options.resources.device if candidate.method.kind == "learned" else "cpu",
-            threads=self.options.resources.threads,
+            device=old.device if old else resources.device if method.kind == "learned" else "cpu",
+            threads=old.threads if old else resources.threads,
             message=scored.message,
             metrics=scored.metrics,
             details=scored.details,
-            seconds=outcome.seconds,
-            cpu_seconds=outcome.cpu_seconds,
-            setup_seconds=outcome.setup_seconds,
-            other_load_cores=outcome.other_load_cores,
-            memory_mib=outcome.memory_mib,
-            threads_used=outcome.threads_used,
-            contended=outcome.contended,
             outside=outcome.outside,
             prediction=key if scored.status == "ok" and scored.kept else None,
+            **{name: getattr(old or outcome, name) for name in COSTS},
         )
-        if finished.cached:
-            old = self.measured[key]
-            row = replace(
-                row,
-                device=old.device,
-                threads=old.threads,
-                contended=old.contended,
-                seconds=old.seconds,
-                cpu_seconds=old.cpu_seconds,
-                setup_seconds=old.setup_seconds,
-                memory_mib=old.memory_mib,
-                other_load_cores=old.other_load_cores,
-                threads_used=old.threads_used,
-            )
         self.store.append(row)
         self.listen(candidate, case, row)
 

@@ -25,7 +25,7 @@ from mrbench.core.track import Track
 from mrbench.core.weights import weights_name
 from mrbench.io.files import sha256_of, write_atomically
 from mrbench.training.ancestry import ancestry_name, ancestry_of
-from mrbench.training.loop import CurvePoint, Report, Schedule, train
+from mrbench.training.loop import CurvePoint, Recipe, Report, Schedule, train
 from mrbench.training.weights import load_weights, save_weights
 
 
@@ -112,12 +112,7 @@ def fit(
         )
     recipe = method.training_recipe(task.training_examples(dataset, tracks), seed=seed)
     if start_from is not None:
-        try:
-            recipe.network.load_state_dict(load_weights(start_from))
-        except RuntimeError:
-            raise RequestError(
-                f"{start_from} holds weights of another network than {method.network}; give weights of the same."
-            ) from None
+        _start(recipe, start_from, method.network)
     ancestry = ancestry_of(dataset, start_from)
     name = f"{method.network}.{weights_name(task, ancestry_name(ancestry), names)}"
     settings = {
@@ -140,25 +135,6 @@ def fit(
         report=report,
         stop=stop,
     )
-    options = {
-        "--task": task.name,
-        "--track": "+".join(names),
-        "--method": str(spec),
-        "--dataset": dataset.address,
-        "--steps": schedule.steps,
-        "--learning-rate": schedule.learning_rate,
-        "--validate-every": schedule.validate_every,
-        "--seed": seed,
-    }
-    options |= {"--extra-subjects": len(dataset.extra_subjects)} if dataset.extra_subjects else {}
-    options |= {"--start-from": start_from.name} if start_from else {}
-    options |= {"--validation-limit": validation_limit} if validation_limit else {}
-    options |= {"--device": method.resources.device} if method.resources.device != "cpu" else {}
-    options |= {"--ema": schedule.ema} if schedule.ema else {}
-    words = [str(part) for option in options.items() for part in option]
-    command = shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
-    if recipe_name:
-        command = shlex.join(["mrbench", "train", "--recipe", recipe_name])
     manifest = {
         "network": method.network,
         "task": task.name,
@@ -169,7 +145,7 @@ def fit(
         "dataset_fingerprint": dataset.fingerprint,
         "spacing_mm": list(cases[0][0].load(cases[0][1]).spacing),
         "protocols": [setting.protocol.hash for setting in settings_of],
-        "command": command,
+        "command": _command(method, spec, settings_of, schedule, seed, start_from, validation_limit, recipe_name),
         "recipe": recipe_name,
         "ancestry": ancestry,
         "seed": seed,
@@ -193,6 +169,49 @@ def fit(
     # or the same command, after a change of code, would return these weights
     (checkpoints / f"{name}.pt").unlink(missing_ok=True)
     return path
+
+
+def _start(recipe: Recipe, weights: Path, network: str) -> None:
+    """Give the network of a recipe the weights of a file."""
+    try:
+        recipe.network.load_state_dict(load_weights(weights))
+    except RuntimeError:
+        raise RequestError(
+            f"{weights} holds weights of another network than {network}; give weights of the same."
+        ) from None
+
+
+def _command(
+    method: LearnedMethod,
+    spec: MethodSpec,
+    settings: Sequence[Setting],
+    schedule: Schedule,
+    seed: int,
+    start_from: Path | None,
+    validation_limit: int | None,
+    recipe_name: str | None,
+) -> str:
+    """What to type to train the same again."""
+    if recipe_name:
+        return shlex.join(["mrbench", "train", "--recipe", recipe_name])
+    task, dataset, device = settings[0].task, settings[0].dataset, method.resources.device
+    options: dict[str, object] = {
+        "--task": task.name,
+        "--track": "+".join(setting.track.name for setting in settings),
+        "--method": str(spec),
+        "--dataset": dataset.address,
+        "--steps": schedule.steps,
+        "--learning-rate": schedule.learning_rate,
+        "--validate-every": schedule.validate_every,
+        "--seed": seed,
+        "--extra-subjects": len(dataset.extra_subjects) or None,
+        "--start-from": start_from.name if start_from else None,
+        "--validation-limit": validation_limit or None,
+        "--device": device if device != "cpu" else None,
+        "--ema": schedule.ema or None,
+    }
+    words = [str(part) for option in options.items() if option[1] is not None for part in option]
+    return shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
 
 
 def _hardware(resources: Resources) -> str:
