@@ -3,54 +3,17 @@
 import shutil
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
-from tests.settings import setting_of
+from tests.io.kspace_files import HEADER, columns, fastmri
 
-from mrbench.core.errors import DataError, RequestError
-from mrbench.core.registry import find_dataset
-from mrbench.datasets.kspace_folder import KspaceFolder
+from mrbench.core.errors import DataError
 from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.io.ismrmrd_file import sort_readouts
 from mrbench.io.kspace import read_kspace
-from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
-from mrbench.tasks.reconstruction import TRACKS, Reconstruction
-
-HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD">
-<experimentalConditions><H1resonanceFrequency_Hz>128000000</H1resonanceFrequency_Hz></experimentalConditions>
-<encoding><encodedSpace><matrixSize><x>24</x><y>16</y><z>1</z></matrixSize>
-<fieldOfView_mm><x>48</x><y>32</y><z>5</z></fieldOfView_mm></encodedSpace>
-<reconSpace><matrixSize><x>12</x><y>14</y><z>1</z></matrixSize>
-<fieldOfView_mm><x>24</x><y>28</y><z>5</z></fieldOfView_mm></reconSpace>
-<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>15</maximum><center>8</center>
-</kspace_encoding_step_1></encodingLimits><trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"""
-
-
-@pytest.fixture
-def kspace() -> np.ndarray:
-    rng = np.random.default_rng(1)
-    image = np.zeros((3, 4, 24, 16), complex)
-    image[:, :, 6:18, 3:13] = rng.random((3, 4, 12, 10)) + 1j * rng.random((3, 4, 12, 10))
-    noise = rng.standard_normal(image.shape) + 1j * rng.standard_normal(image.shape)
-    return to_kspace(image + 0.01 * noise).astype(np.complex64)
-
-
-def columns() -> np.ndarray:
-    mask = np.zeros(16, bool)
-    mask[[0, 3, 6, 7, 8, 9, 12]] = True
-    return mask
-
-
-def fastmri(path: Path, kspace: np.ndarray, **more) -> Path:
-    with h5py.File(path, "w") as file:
-        file["kspace"] = kspace
-        file["ismrmrd_header"] = HEADER
-        for name, value in more.items():
-            file[name] = value
-    return path
+from mrbench.physics.fourier import root_sum_of_squares, to_image
 
 
 def test_fastmri_multicoil_is_cropped_by_its_header(tmp_path: Path, kspace: np.ndarray) -> None:
@@ -211,25 +174,6 @@ def test_faults_are_one_sentence(fault: str, tmp_path: Path, kspace: np.ndarray)
     assert "a.npy" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_kspace_with_its_centre_in_the_corner_is_refused(tmp_path: Path) -> None:
-    """The images look right, as a shift of k-space is a phase; the masks would keep the highest frequencies."""
-    z, y = np.mgrid[-1:1:64j, -1:1:48j]
-    disc = (z**2 + y**2 < 0.6) + 0.01 * np.random.default_rng(0).standard_normal((64, 48)).astype(np.complex64)
-    np.save(tmp_path / "right.npy", to_kspace(disc))
-    assert read_kspace(tmp_path / "right.npy").kspace.shape == (1, 1, 64, 48)
-    np.save(tmp_path / "wrong.npy", np.fft.fft2(disc))
-    with pytest.raises(DataError, match=r"wrong\.npy has its zero frequency in the corner; apply numpy.fft.fftshift"):
-        read_kspace(tmp_path / "wrong.npy")
-
-
-@pytest.mark.parametrize("full", [True, False])
-@pytest.mark.parametrize("dynamic", [True, False])
-@pytest.mark.parametrize("coils", [None, 1, 4])
-def test_every_kind_of_kspace_has_a_track(full: bool, dynamic: bool, coils: int | None) -> None:
-    data = SimpleNamespace(name="x", full=full, dynamic=dynamic, coils=coils, simulated=False, published="")
-    assert Reconstruction().default_track(data).name in TRACKS  # type: ignore[arg-type]
-
-
 def test_broken_files(tmp_path: Path, kspace: np.ndarray) -> None:
     whole = fastmri(tmp_path / "a.h5", kspace)
     (tmp_path / "cut.h5").write_bytes(whole.read_bytes()[:3000])
@@ -249,107 +193,6 @@ def test_broken_files(tmp_path: Path, kspace: np.ndarray) -> None:
         file["image"] = np.ones(3)
     with pytest.raises(DataError, match="neither 'kspace'"):
         read_kspace(tmp_path / "e.h5")
-
-
-def test_folder_of_full_data_is_undersampled_by_the_track(tmp_path: Path, kspace: np.ndarray) -> None:
-    for name in "ab":
-        fastmri(tmp_path / f"{name}.h5", kspace)
-    folder, task = KspaceFolder(tmp_path), Reconstruction()
-    assert task.default_track(folder).name == "multicoil-4x"
-    cases = setting_of(task, folder, "multicoil-4x").cases()
-    assert [case.id for case in cases][:3] == ["a_mask1", "b_mask1", "a_mask2"]
-    case = setting_of(task, folder, "multicoil-4x").load(cases[0])
-    assert case.reference.magnitude.shape == (3, 12, 14) and not case.inputs.mask.all()
-    with pytest.raises(RequestError, match="does not suit"):
-        setting_of(task, folder, "singlecoil-4x").cases()
-
-
-def test_folder_whose_files_disagree(tmp_path: Path, kspace: np.ndarray) -> None:
-    fastmri(tmp_path / "a.h5", kspace)
-    fastmri(tmp_path / "b.h5", kspace[:, :2])
-    fastmri(tmp_path / "c.h5", np.where(columns(), kspace, 0), mask=columns())
-    folder = KspaceFolder(tmp_path)
-    assert folder.acquisition("a", coils=None).mask is None
-    with pytest.raises(DataError, match=r"b\.h5 has 2 coils but the folder's first file has 4"):
-        folder.acquisition("b", coils=None)
-    with pytest.raises(DataError, match=r"c\.h5 is undersampled, unlike"):
-        folder.acquisition("c", coils=None)
-
-
-def test_table_of_a_folder(tmp_path: Path, kspace: np.ndarray) -> None:
-    np.save(tmp_path / "a.npy", np.where(columns(), kspace, 0))
-    np.save(tmp_path / "m.npy", columns())
-    (tmp_path / "subjects.csv").write_text("subject,split,kspace,mask\np1,test,a.npy,m.npy\n")
-    folder = KspaceFolder(tmp_path)
-    assert folder.subjects("test") == ("p1",) and not folder.full
-    (tmp_path / "subjects.csv").write_text("subject,split\np1,test\n")
-    with pytest.raises(DataError, match="lacks the column kspace"):
-        KspaceFolder(tmp_path)
-    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,test\n")
-    with pytest.raises(DataError, match="line 2 has not as many fields"):
-        KspaceFolder(tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no k-space"):
-        KspaceFolder(tmp_path / "empty")
-
-
-def test_datasets_without_kspace_say_so() -> None:
-    with pytest.raises(RequestError, match="has no k-space; choose cine-sim, icbm-sim"):
-        find_dataset("msd-hippocampus", "k-space")
-
-
-@pytest.mark.real_data
-def test_real_undersampled_kspace(tmp_path: Path) -> None:
-    import os
-
-    path = Path(os.environ["MRBENCH_DATA"]) / "sigpy-brain-8ch" / "cartesian_ksp.npy"
-    (tmp_path / "subjects.csv").write_text(f"subject,split,kspace,axes\nbrain,test,{path},coil y x\n")
-    folder, task = find_dataset(f"folder:{tmp_path}", "k-space"), Reconstruction()
-    case = (setting := setting_of(task, folder, "as-acquired")).load(setting.cases()[0])
-    assert case.inputs.kspace.shape == (1, 8, 230, 180) and case.inputs.calibration == (24, 24)
-    assert case.inputs.mask.mean() == pytest.approx(0.1243, abs=1e-3) and case.reference.magnitude is None
-
-
-def test_a_changed_mask_changes_the_fingerprint(tmp_path: Path, kspace: np.ndarray) -> None:
-    (tmp_path / "deep").mkdir()
-    np.save(tmp_path / "deep/a.npy", np.where(columns(), kspace, 0))
-    np.save(tmp_path / "deep/a.mask.npy", columns())
-    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,test,deep/a.npy\n")
-    before = KspaceFolder(tmp_path).fingerprint
-    assert KspaceFolder(tmp_path).fingerprint == before
-    np.save(tmp_path / "deep/a.mask.npy", np.ones((24, 16), bool))
-    assert KspaceFolder(tmp_path).fingerprint != before
-
-
-def test_an_array_whose_axes_are_not_clear_is_refused_with_clear_shapes(tmp_path: Path, kspace: np.ndarray) -> None:
-    np.save(tmp_path / "three.npy", kspace[:, 0])
-    with pytest.raises(DataError, match=r"of coils or of slices; save it as .*\(1, 3, 24, 16\) or \(3, 1, 24, 16\)"):
-        read_kspace(tmp_path / "three.npy")
-    np.save(tmp_path / "last.npy", np.moveaxis(kspace, 1, -1))
-    with pytest.raises(DataError, match=r"\(3, 24, 16, 4\), which is not clear as \(slice, coil, y, x\)"):
-        read_kspace(tmp_path / "last.npy")
-
-
-@pytest.mark.parametrize(
-    "axes", ["slice coil y x", "coil,y,x,slice", "Y X Coil Time", "x-y-slice-coil", "coil y x", "y x"]
-)
-def test_axes_of_the_table_say_what_an_array_is(axes: str, tmp_path: Path, kspace: np.ndarray) -> None:
-    words = axes.lower().replace(",", " ").replace("-", " ").split()
-    whole = kspace if {"slice", "time"} & {*words} else kspace[:1]
-    whole = whole if "coil" in words else whole[:, :1]
-    order = [("frame", "coil", "y", "x").index({"slice": "frame", "time": "frame"}.get(word, word)) for word in words]
-    rest = [axis for axis in range(4) if axis not in order]
-    np.save(tmp_path / "a.npy", whole.transpose(order + rest).reshape([whole.shape[axis] for axis in order]))
-    (tmp_path / "subjects.csv").write_text(f'subject,split,kspace,axes\np1,test,a.npy,"{axes}"\n')
-    acquisition = KspaceFolder(tmp_path).acquisition("p1", coils=None)
-    assert (acquisition.kspace == whole).all() and acquisition.dynamic == ("time" in words)
-
-
-@pytest.mark.parametrize("axes", ["coil y", "coil y x x", "kx ky", "slice coil y x", "time slice y x"])
-def test_axes_that_do_not_fit_are_one_sentence(axes: str, tmp_path: Path, kspace: np.ndarray) -> None:
-    np.save(tmp_path / "a.npy", kspace[0])
-    with pytest.raises(DataError, match=r"axes"):
-        read_kspace(tmp_path / "a.npy", axes=axes)
 
 
 def test_bart_scans_undersampled_in_two_directions_are_read(tmp_path: Path, kspace: np.ndarray) -> None:
@@ -401,24 +244,3 @@ def test_archives_groups_and_texts_in_the_place_of_arrays(tmp_path: Path, kspace
     (tmp_path / "c.cfl").touch()
     with pytest.raises(DataError, match=r"c\.hdr does not name the dimensions"):
         read_kspace(tmp_path / "c.cfl")
-
-
-def test_folders_of_kspace_ignore_hidden_files_and_take_any_case(tmp_path: Path, kspace: np.ndarray) -> None:
-    (tmp_path / "day1").mkdir()
-    fastmri(tmp_path / "day1" / "a.H5", kspace)
-    fastmri(tmp_path / "b.h5", 2 * kspace)
-    (tmp_path / "._b.h5").write_bytes(b"left by a Mac")
-    (tmp_path / "gone.h5").symlink_to(tmp_path / "nowhere.h5")
-    (tmp_path / "folder.h5").mkdir()
-    folder = KspaceFolder(tmp_path)
-    assert folder.subjects("test") == ("b", "day1_a")
-    assert folder.left_out == ("folder.h5 is a folder.", "gone.h5 is a link to a file that is not there.")
-    assert folder.acquisition("day1_a", coils=None).kspace.shape == (3, 4, 24, 16)
-
-
-def test_one_scan_in_two_splits_is_refused(tmp_path: Path, kspace: np.ndarray) -> None:
-    np.save(tmp_path / "a.npy", kspace)
-    np.save(tmp_path / "b.npy", kspace)
-    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,train,a.npy\np2,test,b.npy\n")
-    with pytest.raises(DataError, match="'p1' in train and 'p2' in test are one scan"):
-        KspaceFolder(tmp_path).subjects("test")

@@ -27,15 +27,14 @@ from mrbench.metrics.image import (
     HIGHEST_PSNR,
     image_scores,
     mae,
-    mutual_information,
     nmse,
     psnr,
-    shifted_mutual_information,
     ssim,
     ssim_3d,
     ssim_map,
     volume_ssim,
 )
+from mrbench.metrics.information import mutual_information, shifted_mutual_information
 from mrbench.metrics.overlap import LabelOverlap, dice, dice_per_label, hd95_mm, hd95_per_label, merge_labels
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 

@@ -49,7 +49,8 @@ def _images(kind: type[np.floating] = np.float32) -> None:
 
 
 def _volumes() -> None:
-    from mrbench.metrics.image import mae, mutual_information, shifted_mutual_information, volume_ssim
+    from mrbench.metrics.image import mae, volume_ssim
+    from mrbench.metrics.information import mutual_information, shifted_mutual_information
 
     image, mask = _image()
     volume_ssim(image, image, data_range=1, mask=mask)

@@ -6,10 +6,11 @@ choice moves PSNR and SSIM more than most methods do. Sums are in double precisi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import isfinite, log10
+from math import log10
 
 import numpy as np
+
+from mrbench.metrics.pairs import checked_range, flat_mask, image_pair
 
 WINDOW = 7
 """Side in pixels of the uniform SSIM window, skimage's default, which fastMRI uses."""
@@ -79,7 +80,7 @@ def psnr(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask:
     ``psnr`` of fastmri/evaluate.py.
     """
     _, error, _, count = _errors(target, prediction, mask)
-    return _psnr(error / count, _checked(data_range))
+    return _psnr(error / count, checked_range(data_range))
 
 
 def mae(target: np.ndarray, prediction: np.ndarray, *, mask: np.ndarray | None = None) -> float:
@@ -125,7 +126,7 @@ def ssim_map(target: np.ndarray, prediction: np.ndarray, *, data_range: float) -
 
     x, y, _ = _stacks(target, prediction, None)
     similarity = np.empty(x.shape)
-    slice_sums(x, y, _NO_MASK, _checked(data_range), _NO_RANGES, similarity)
+    slice_sums(x, y, _NO_MASK, checked_range(data_range), _NO_RANGES, similarity)
     return similarity
 
 
@@ -153,7 +154,7 @@ def ssim(target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask:
     from mrbench.metrics.kernels import similarity as kernel
 
     x, y, inside = _stacks(target, prediction, mask)
-    sums = kernel.slice_sums(x, y, inside, _checked(data_range), _NO_RANGES, _NO_MAP).sum(axis=0)
+    sums = kernel.slice_sums(x, y, inside, checked_range(data_range), _NO_RANGES, _NO_MAP).sum(axis=0)
     if mask is not None:
         return float(sums[kernel.SIMILARITY_MASKED] / np.count_nonzero(mask))
     return float(sums[kernel.SIMILARITY] / _inner(x.shape))
@@ -196,7 +197,7 @@ def image_scores(
 
     x, y, inside = _stacks(target, prediction, mask)
     tops = x.max(axis=(1, 2)).astype(np.float64) if by_slice else _NO_RANGES
-    sums = kernel.slice_sums(x, y, inside, _checked(data_range), tops, _NO_MAP)
+    sums = kernel.slice_sums(x, y, inside, checked_range(data_range), tops, _NO_MAP)
     inner, pixels = _inner(x.shape) / len(x), x[0].size
     whole = sums.sum(axis=0)
     scores = {
@@ -254,106 +255,12 @@ def volume_ssim(
     """`ssim_3d` of the volume without its rim and of a mask, from one map; NaN for the mask where there is none."""
     from mrbench.metrics.kernels.similarity import volume_sums
 
-    x, y, inside = _pair(target, prediction, mask)
+    x, y, inside = image_pair(target, prediction, mask)
     if x.ndim != 3 or min(x.shape) < WINDOW:
         return float("nan"), float("nan")
-    whole, masked = volume_sums(x, y, _NO_MASK if inside is None else inside, _checked(data_range), _NO_MAP)
+    whole, masked = volume_sums(x, y, _NO_MASK if inside is None else inside, checked_range(data_range), _NO_MAP)
     count = np.count_nonzero(mask) if mask is not None else 0
     return whole / np.prod([side - 2 * RIM for side in x.shape]), masked / count if count else float("nan")
-
-
-def mutual_information(
-    target: np.ndarray, prediction: np.ndarray, *, data_range: float, mask: np.ndarray | None = None, bins: int = 64
-) -> float:
-    """Mutual information of a joint histogram of ``bins`` equal steps over 0 to ``data_range``, clipped there.
-
-    ``sum p(a, b) log2(p(a, b) / (p(a) p(b)))``.
-
-    Parameters
-    ----------
-    target, prediction : ndarray of real numbers, same shape
-        The truth, and what is scored.
-    data_range : float
-        Difference of the largest and the smallest value that counts as possible.
-    mask : ndarray of bool, the same shape, optional
-        Voxels that count; all by default.
-    bins : int
-        Of the histogram, each way.
-
-    Returns
-    -------
-    float
-        Bits; depends on the bins and on the number of voxels.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, the mask is empty, or ``data_range`` is not a positive number.
-
-    References
-    ----------
-    Wells et al., Medical Image Analysis 1996.
-    """
-    from mrbench.metrics.kernels.histogram import joint_counts
-
-    x, y, inside = _pair(target, prediction, mask)
-    edges = np.linspace(0, _checked(data_range), bins + 1)
-    return _information(joint_counts(x.ravel(), y.ravel(), _line(inside), edges))
-
-
-def shifted_mutual_information(
-    target: np.ndarray,
-    prediction: np.ndarray,
-    *,
-    data_range: float,
-    mask: np.ndarray,
-    shifts: np.ndarray | Sequence[tuple[int, int, int]],
-    bins: int = 64,
-) -> np.ndarray:
-    """`mutual_information` with the prediction rolled by each of some shifts, as ``numpy.roll`` does.
-
-    Parameters
-    ----------
-    target, prediction : ndarray of real numbers, shape ``(z, y, x)``
-        The truth, and what is scored.
-    data_range : float
-        Difference of the largest and the smallest value that counts as possible.
-    mask : ndarray of bool, the same shape
-        Voxels of the target that count.
-    shifts : array of int, shape ``(shift, 3)``
-        Voxels along z, y and x.
-    bins : int
-        At most 256.
-
-    Returns
-    -------
-    ndarray of float64, one value a shift
-        Bits.
-
-    Raises
-    ------
-    ValueError
-        As `mutual_information`, or for more than 256 bins.
-    """
-    from mrbench.metrics.kernels.histogram import bin_values, shifted_counts
-
-    if bins > 256:
-        raise ValueError(f"{bins} bins are asked for; 256 is the most.")
-    x, y, inside = _pair(target, prediction, mask)
-    edges = np.linspace(0, _checked(data_range), bins + 1)
-    binned = np.empty((2, *x.shape), np.uint8)
-    for image, out in zip((x, y), binned, strict=True):
-        bin_values(image.ravel(), edges, out.reshape(-1))
-    return np.array(
-        [_information(shifted_counts(binned[0], binned[1], inside, np.array(shift), bins)) for shift in shifts]
-    )
-
-
-def _information(counts: np.ndarray) -> float:
-    joint = counts / counts.sum()
-    independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    filled = joint > 0
-    return float((joint[filled] * np.log2(joint[filled] / independent[filled])).sum())
 
 
 def _psnr(mean_square: float, data_range: float) -> float:
@@ -372,22 +279,16 @@ def _errors(target: np.ndarray, prediction: np.ndarray, mask: np.ndarray | None)
     """Sums of the absolute error, the squared error and the squared target, and the number of voxels."""
     from mrbench.metrics.kernels.similarity import error_sums, error_sums_masked
 
-    x, y, inside = _pair(target, prediction, mask)
+    x, y, inside = image_pair(target, prediction, mask)
     if mask is None:
         return *error_sums(x.ravel(), y.ravel()), x.size
-    return *error_sums_masked(x.ravel(), y.ravel(), _line(inside)), int(np.count_nonzero(mask))
-
-
-def _checked(data_range: float) -> float:
-    if not (isfinite(data_range) and data_range > 0):
-        raise ValueError(f"the data range is {data_range}; give the positive width of the range of intensities.")
-    return float(data_range)
+    return *error_sums_masked(x.ravel(), y.ravel(), flat_mask(inside)), int(np.count_nonzero(mask))
 
 
 def _stacks(
     target: np.ndarray, prediction: np.ndarray, mask: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, y, inside = _pair(target, prediction, mask)
+    x, y, inside = image_pair(target, prediction, mask)
     if x.ndim != 3 or min(x.shape[1:]) < WINDOW:
         raise ValueError(f"images have shape {x.shape}; slices (slice, y, x) of {WINDOW} pixels each way are needed.")
     return x, y, _NO_MASK if inside is None else inside
@@ -396,25 +297,3 @@ def _stacks(
 def _inner(shape: tuple[int, ...]) -> int:
     """Number of pixels of a stack without the rim of its slices."""
     return shape[0] * (shape[1] - 2 * RIM) * (shape[2] - 2 * RIM)
-
-
-def _line(mask: np.ndarray | None) -> np.ndarray:
-    return np.empty(0, np.uint8) if mask is None else mask.ravel()
-
-
-def _pair(
-    target: np.ndarray, prediction: np.ndarray, mask: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Images of one floating type and a mask of bytes, as kernels take them."""
-    for image, name in ((target, "target"), (prediction, "prediction")):
-        if np.iscomplexobj(image):
-            raise ValueError(f"the {name} is complex; take its magnitude first.")
-    if target.shape != prediction.shape or not target.size:
-        raise ValueError(f"target has shape {target.shape}, prediction {prediction.shape}; one shape is needed.")
-    single = target.dtype == prediction.dtype == np.float32
-    x, y = (np.ascontiguousarray(image, np.float32 if single else np.float64) for image in (target, prediction))
-    if mask is None:
-        return x, y, None
-    if mask.shape != target.shape or not mask.any():
-        raise ValueError(f"the mask has shape {mask.shape} and {np.count_nonzero(mask)} voxels; images {target.shape}.")
-    return x, y, np.ascontiguousarray(mask, bool).view(np.uint8)

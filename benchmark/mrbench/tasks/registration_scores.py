@@ -19,7 +19,7 @@ from mrbench.metrics.deformation import (
     sd_log_jacobian,
     warp,
 )
-from mrbench.metrics.image import mutual_information
+from mrbench.metrics.information import mutual_information
 from mrbench.metrics.overlap import LabelOverlap, hd95_per_label, merge_labels
 from mrbench.metrics.published import (
     learn2reg_sd_log_jacobian,

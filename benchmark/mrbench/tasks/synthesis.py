@@ -25,12 +25,11 @@ from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.image import (
     WINDOW,
     mae,
-    mutual_information,
     nmse,
     psnr,
-    shifted_mutual_information,
     volume_ssim,
 )
+from mrbench.metrics.information import mutual_information, shifted_mutual_information
 from mrbench.metrics.overlap import dice_per_label
 from mrbench.metrics.published import by_own_maximum
 from mrbench.metrics.scales import BITS, DECIBELS, ERROR, SHARE, SIMILARITY
