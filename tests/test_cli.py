@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from mrbench.cli.lists import print_table
+from mrbench.report import escape
 from tests.command import mrbench
 
 METHOD = """
@@ -181,6 +183,25 @@ def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Pa
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "interrupted" in out and "identity" in out
+
+
+def test_list_prints_each_row_on_one_line_of_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "a description that is longer than a terminal is wide " * 3
+    print_table(["dataset", "what"], [("first", long), ("second", long)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["dataset", "first", "second"]
+
+
+def test_list_prints_rows_as_paragraphs_where_columns_would_be_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    print_table(["dataset", "what", "cite"], [("first", "word " * 12, "paper " * 12)])
+    lines = [escape.plain(line).strip() for line in capsys.readouterr().out.splitlines()]
+    assert "first" in lines[0]
+    assert any("paper" in line for line in lines)
+    assert not any("paper" in line and "word" in line for line in lines)
 
 
 def test_lists_name_everything(tmp_path: Path) -> None:

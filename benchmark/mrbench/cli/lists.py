@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import typer
 
 from mrbench.cli.options import Task
+
+FOLDED = 2
+"""How many times as wide as the terminal a table may be and still be folded into columns."""
 
 app = typer.Typer(no_args_is_help=True, help="List tasks, tracks, datasets, methods and metrics.")
 
@@ -59,15 +62,31 @@ def list_metrics(task: Task) -> None:
     print_table(["metric", "unit", "better", "what"], rows)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headings; long cells are folded."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under headings; where a terminal is too narrow for columns, each row as a paragraph."""
     from rich.console import Console
-    from rich.markup import escape
+    from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
+    from mrbench.report import escape
+    from mrbench.report.console import WHOLE, uncut
+
+    console = Console()
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
-    Console().print(table)
+        table.add_column(column)
+    cells = [[escape.terminal(str(cell)) for cell in row] for row in rows]
+    for row in cells:
+        table.add_row(*row)
+    with uncut(console):
+        whole = console.measure(table, options=console.options.update(width=WHOLE)).maximum
+        if whole <= FOLDED * console.width:
+            console.print(table)
+            return
+        for name, *rest in cells:
+            name.stylize("bold")
+            console.print(name)
+            for column, cell in zip(columns[1:], rest, strict=True):
+                if cell:
+                    console.print(Padding(Text.assemble((f"{column}: ", "dim"), cell), (0, 0, 0, 2)))

@@ -55,13 +55,15 @@ def report(folder: Folder) -> None:
     from rich.markup import escape
 
     from mrbench import api
+    from mrbench.report.console import uncut
 
     console = Console()
     if (folder / api.ROWS).is_file():
         show(console, api.rebuild(folder))
         return
     path = api.transfer_table(folder)
-    console.print(Markdown(path.read_text()))
+    with uncut(console):
+        console.print(Markdown(path.read_text()))
     console.print(f"wrote {escape(str(path))}", soft_wrap=True)
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mrbench.report import escape
 from mrbench.report.columns import Cell
+from mrbench.report.console import WHOLE, uncut
 from mrbench.report.names import fold
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
-
-
-WHOLE = 10_000
-"""Characters of a line in a file or a pipe, where nothing is cut for want of width."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +75,3 @@ def github_table(head: Sequence[str], body: Iterable[Sequence[str]], left: Seque
     """A table of escaped cells."""
     rule = [":--" if is_left else "--:" for is_left in left]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
-
-
-@contextmanager
-def uncut(console: Console) -> Iterator[None]:
-    """Let lines of a file or pipe be as long as they are; a terminal keeps its width."""
-    before = console.width
-    if not console.is_terminal:
-        console.width = WHOLE
-    try:
-        yield
-    finally:
-        console.width = before

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from mrbench.report import escape
 from mrbench.report.columns import ALWAYS, Cell, Column, Grid, Look, grid
+from mrbench.report.console import WHOLE, uncut
 from mrbench.report.names import fold
-from mrbench.report.sheet import WHOLE, uncut
 
 if TYPE_CHECKING:
     from rich.console import Console
