@@ -39,7 +39,7 @@ def filled(text: str) -> str:
     KeyError
         If there is no directive of that name.
     """
-    return LINE.sub(lambda found: DIRECTIVES[found[1]](*found[2].split()), text)
+    return LINE.sub(lambda match: DIRECTIVES[match[1]](*match[2].split()), text)
 
 
 def markdown_table(columns: list[str], rows: list[list[str]]) -> str:
@@ -285,8 +285,8 @@ def _record(name: str) -> dict[str, Any]:
 def record(name: str) -> str:
     """The numbers of a long measurement, as a table, with the command that made them."""
     facts = _record(name)
-    told = {label: value for label, value in facts.items() if label not in ("command", "git")}
-    lines = [[label, _shown(value)] for label, value in _flat(told)]
+    shown = {label: value for label, value in facts.items() if label not in ("command", "git")}
+    lines = [[label, _shown(value)] for label, value in _flat(shown)]
     return f"`{facts['command']}`\n\n{markdown_table(['', ''], lines)}"
 
 

@@ -16,11 +16,11 @@ BLOCK = re.compile(r"<!-- (\w+):(\S+) -->\n.*?<!-- /\1 -->", re.DOTALL)
 
 def filled(text: str) -> str:
     """Put between ``<!-- directive:argument -->`` and ``<!-- /directive -->`` what the directive returns."""
-    return BLOCK.sub(lambda found: f"<!-- {found[1]}:{found[2]} -->\n{_made(found)}\n<!-- /{found[1]} -->", text)
+    return BLOCK.sub(lambda match: f"<!-- {match[1]}:{match[2]} -->\n{_filled(match)}\n<!-- /{match[1]} -->", text)
 
 
-def _made(found: re.Match[str]) -> str:
-    return DIRECTIVES[found[1]](found[2])
+def _filled(match: re.Match[str]) -> str:
+    return DIRECTIVES[match[1]](match[2])
 
 
 if __name__ == "__main__":

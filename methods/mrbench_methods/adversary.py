@@ -15,6 +15,6 @@ def least_squares(verdict: Tensor, *, real: bool) -> Tensor:
     return ((verdict - float(real)) ** 2).mean()
 
 
-def least_squares_adversary(real: Tensor, made: Tensor) -> Tensor:
+def least_squares_adversary(real: Tensor, generated: Tensor) -> Tensor:
     """Loss of the discriminator itself on its verdicts of both, halved as published."""
-    return 0.5 * (least_squares(real, real=True) + least_squares(made, real=False))
+    return 0.5 * (least_squares(real, real=True) + least_squares(generated, real=False))

@@ -82,5 +82,5 @@ def _slices(network: Network, channels: np.ndarray, context: int, stride: int, d
     maps = padded[context : len(padded) - context, 1:]
     with torch.no_grad():
         parts = zip(stacks(padded[:, 0], context).split(CHUNK), maps.split(CHUNK), strict=True)
-        made = torch.cat([network(torch.cat(part, 1))[:, 0] for part in parts])
-    return made[:, :rows, :columns].cpu().numpy()
+        restored = torch.cat([network(torch.cat(part, 1))[:, 0] for part in parts])
+    return restored[:, :rows, :columns].cpu().numpy()

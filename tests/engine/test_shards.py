@@ -94,7 +94,7 @@ def test_of_several_files_the_row_of_the_latest_run_counts(tmp_path: Path) -> No
     shard.append(replace(ROW, run="20260103T000000-a"))
     assert [row.status for row in whole.read()] == [row.status for row in shard.read()] == ["ok"]
     whole.append(replace(ROW, run="20260104T000000-a", status="error", metrics={}))
-    assert [row.status for row in shard.read()] == ["error"] and len(shard.own()) == 1
+    assert [row.status for row in shard.read()] == ["error"] and len(shard.read_own_file()) == 1
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/2", "3/2", "1/0", "a/b", "1/2/3", "-1/2"])

@@ -173,9 +173,9 @@ def report_of(folder: Path | str) -> Report:
     task = str(runs.get(rows[-1].run, {}).get("task", rows[-1].task))
     if is_file(task):  # a file of results must not choose what is imported
         raise RequestError(f"{folder} is of {task}, a Python file, which only `mrbench run` imports; run it again.")
-    recorded, found = Facts.recorded(rows, runs), find_task(task)
-    facts = replace(recorded, notes=(*recorded.notes, *_of_earlier_data(rows[-1], found.representation)))
-    return _with_trainings(Report.from_rows(rows, found, facts=facts, pictures=pictures(folder / PICTURES)))
+    recorded, task_object = Facts.recorded(rows, runs), find_task(task)
+    facts = replace(recorded, notes=(*recorded.notes, *_of_earlier_data(rows[-1], task_object.representation)))
+    return _with_trainings(Report.from_rows(rows, task_object, facts=facts, pictures=pictures(folder / PICTURES)))
 
 
 def _of_earlier_data(row: Row, representation: str) -> list[str]:

@@ -35,12 +35,12 @@ class Kind:
 
 def contents() -> list[Kind]:
     """What lies in the cache, by kind; in days how long ago the oldest file was used."""
-    found = []
+    kinds = []
     for name, what in KINDS.items():
         entries = list(_entries(name))
         oldest = max((time.time() - entry.used) / 86400 for entry in entries) if entries else 0.0
-        found.append(Kind(name, what, len(entries), sum(entry.bytes for entry in entries), oldest))
-    return found
+        kinds.append(Kind(name, what, len(entries), sum(entry.bytes for entry in entries), oldest))
+    return kinds
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def _entries(kind: str) -> Iterator[_Entry]:
     """The files of a kind, links left alone."""
     waiting = [str(cache_root() / kind)]
     while waiting:
-        with suppress(OSError), os.scandir(waiting.pop()) as found:
-            for entry in found:
+        with suppress(OSError), os.scandir(waiting.pop()) as folder:
+            for entry in folder:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):

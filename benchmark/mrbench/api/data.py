@@ -116,13 +116,13 @@ def prepare_heads(
         raise unknown_name("alignment", align, ("affine", "rigid"))
     if not 0.5 <= spacing <= 8:
         raise RequestError(f"voxels of {spacing:g} mm are asked for; give 0.5 to 8.")
-    source, made = Path(folder), []
+    source, heads = Path(folder), []
     total = len(understood(source).rows)
     for head in prepared_heads(source, Path(out), strip=strip, how=align, spacing=spacing):
-        made.append(head)
-        progress.preparing(source.name, len(made), total)
-    heads_picture(made).savefig(Path(out) / HEADS_PICTURE, dpi=150)
-    return quality(made)
+        heads.append(head)
+        progress.preparing(source.name, len(heads), total)
+    heads_picture(heads).savefig(Path(out) / HEADS_PICTURE, dpi=150)
+    return quality(heads)
 
 
 def fetch(dataset: str, progress: Progress = SILENT) -> int:

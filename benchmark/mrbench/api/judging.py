@@ -60,11 +60,11 @@ def findings(results: Path | str, *, claims: Path | str | None = None, only: Seq
     for task in sorted(tasks - set(task_names())):
         raise unknown_name("task of a claim", task, task_names())
     boards = [board for path in sorted(results.rglob(ROWS)) if (board := _rows(path, tasks)) is not None]
-    known = {sha: own for task in sorted(tasks) for sha, own in trainings(task).items()}
+    known = {sha: training for task in sorted(tasks) for sha, training in trainings(task).items()}
     return judge(asked, _distinct(boards), known)
 
 
-def write_findings(told: Sequence[Finding], page: Path, data: Path) -> None:
+def write_findings(findings: Sequence[Finding], page: Path, data: Path) -> None:
     """Write findings as a page and as JSON.
 
     Raises
@@ -72,8 +72,8 @@ def write_findings(told: Sequence[Finding], page: Path, data: Path) -> None:
     DataError
         If a file cannot be written.
     """
-    metrics = {name: {m.name: m for m in find_task(name).metrics} for name in {one.claim.task for one in told}}
-    for path, text in ((page, as_markdown(told, metrics)), (data, _dumped(as_json(told)))):
+    metrics = {name: {m.name: m for m in find_task(name).metrics} for name in {one.claim.task for one in findings}}
+    for path, text in ((page, as_markdown(findings, metrics)), (data, _dumped(as_json(findings)))):
         with write_atomically(path) as file:
             file.write(text.encode())
 

@@ -98,8 +98,8 @@ def run(
         except KeyboardInterrupt:
             interrupted = True
     if options.shard:
-        own = RowStore(folder / ROWS, options.shard).own() if folder.is_dir() else []
-        return Board(folder, own, None, None, {}, interrupted)
+        finished = RowStore(folder / ROWS, options.shard).read_own_file() if folder.is_dir() else []
+        return Board(folder, finished, None, None, {}, interrupted)
     return _board(setting, wanted, folder, limit, interrupted=interrupted)
 
 

@@ -100,12 +100,16 @@ def _case_of(board: Path, report: Report, case: str | None) -> tuple[Setting, Ca
     """The setting of a board, a case of it with its arrays, and the predictions of it by method, best first."""
     setting, rows = bound_again(board)
     labels = {**chosen_cases(report.leaderboard), **{label: shot.case for label, shot in report.pictures.shots.items()}}
-    cases = {own.id: own for own in setting.all_cases}
+    cases = {one.id: one for one in setting.all_cases}
     name = labels.get(case, case) if case is not None else next(iter(labels.values()), None)
     if name not in cases:
         raise unknown_name(f"case of {report.caption.title}", str(name), [*labels, *cases])
-    made = {row.method: row.prediction for row in rows if row.case == name and row.prediction}
-    return setting, setting.load(cases[name]), {method: made[method] for method in report.methods if method in made}
+    predictions = {row.method: row.prediction for row in rows if row.case == name and row.prediction}
+    return (
+        setting,
+        setting.load(cases[name]),
+        {method: predictions[method] for method in report.methods if method in predictions},
+    )
 
 
 def _none_at_hand(case: str, report: Report) -> RequestError:

@@ -59,19 +59,19 @@ def train(
     """
     from mrbench.training.fit import fit
 
-    found, spec = find_task(task), parse_spec(method)
-    data: Dataset = find_dataset(dataset, found.representation)
+    task_object, spec = find_task(task), parse_spec(method)
+    data: Dataset = find_dataset(dataset, task_object.representation)
     if extra_subjects:
         data.add_extra_subjects(extra_subjects)
-    learner = built(find_method(spec.name, found.name), spec)
+    learner = built(find_method(spec.name, task_object.name), spec)
     if not isinstance(learner, LearnedMethod):
         raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")
-    tracks = [found.track(name, data) for name in (track.split("+") if track else [None])]
+    tracks = [task_object.track(name, data) for name in (track.split("+") if track else [None])]
     prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
     return fit(
         learner,
         spec,
-        found,
+        task_object,
         data,
         tracks,
         schedule,

@@ -118,11 +118,11 @@ def _prepare_heads(console: Console, dataset: str, out: Path | None, strip: bool
         raise RequestError(f"{dataset} is prepared as it is; --strip and --align are for folder:PATH.")
     target = out or Path(f"{Path(path).expanduser().resolve().name}-prepared")
     with progress_bar(console) as listener:
-        made = api.prepare_heads(path, target, strip=strip, align=align, spacing=spacing, progress=listener)  # type: ignore[arg-type]
-    for line in made[made["note"] != ""].itertuples():
+        heads = api.prepare_heads(path, target, strip=strip, align=align, spacing=spacing, progress=listener)  # type: ignore[arg-type]
+    for line in heads[heads["note"] != ""].itertuples():
         console.print(f"[red]{escape(f'{line.subject}: {line.note}')}[/]", soft_wrap=True)
-    sound = made[made["note"] == ""]
-    words = f"{len(sound)} of {len(made)} heads fit the template"
+    sound = heads[heads["note"] == ""]
+    words = f"{len(sound)} of {len(heads)} heads fit the template"
     if len(sound):
         words += f", overlap {sound['overlap'].median():.2f} ({sound['overlap'].min():.2f} at the least)"
     console.print(escape(f"{words}; look at {target / HEADS_PICTURE}."), soft_wrap=True)
@@ -144,8 +144,8 @@ def data_pack(
     from mrbench.core.registry import find_dataset
     from mrbench.training.packing import pack, pack_path
 
-    found = find_dataset(dataset, representation)
-    path = pack_path(out, found.name, representation)
-    sizes = pack(found, path, limit_mib=limit_mib)
+    cohort = find_dataset(dataset, representation)
+    path = pack_path(out, cohort.name, representation)
+    sizes = pack(cohort, path, limit_mib=limit_mib)
     counts = ", ".join(f"{count} {split}" for split, count in sizes.items())
     Console().print(f"{path}: {counts} subjects, {path.stat().st_size / 2**20:.1f} MiB.", soft_wrap=True)

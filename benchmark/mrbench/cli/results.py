@@ -213,13 +213,13 @@ def findings(
     from mrbench.report.findings import verdict_of
 
     console = Console()
-    told = api.findings(folder, claims=claims, only=only or ())
-    for finding in told:
+    findings = api.findings(folder, claims=claims, only=only or ())
+    for finding in findings:
         console.print(f"[bold]{escape(verdict_of(finding))}[/]: {escape(finding.claim.claim)}", soft_wrap=True)
-        for line in dict.fromkeys(one.reason for own in finding.lines for one in own if one.verdict == "refused"):
+        for line in dict.fromkeys(one.reason for lines in finding.lines for one in lines if one.verdict == "refused"):
             console.print(f"  {escape(line)}", soft_wrap=True)
     if not only:
         docs = folder.absolute().parent / "docs"
         paths = page or (docs if docs.is_dir() else folder) / "findings.md", data or folder / "findings.json"
-        api.write_findings(told, *paths)
+        api.write_findings(findings, *paths)
         console.print(f"wrote {escape(str(paths[0]))} and {escape(str(paths[1]))}", soft_wrap=True)

@@ -18,7 +18,7 @@ from mrbench.core.errors import RequestError, brief, unknown_name
 from mrbench.core.method import Method
 from mrbench.core.task import Task
 
-OWN = ("mrbench", "mrbench_baselines", "mrbench_methods")
+PACKAGES = ("mrbench", "mrbench_baselines", "mrbench_methods")
 """The packages of this repository."""
 
 METHODS, TASKS, DATASETS = "mrbench.methods", "mrbench.tasks", "mrbench.datasets"
@@ -59,7 +59,7 @@ def is_foreign(name: str, task: str) -> bool:
     entry = _installed(METHODS).get(f"{task}.{name}")
     if entry is None:
         return is_file(name) and not name.startswith(COMMAND)
-    return entry.module.partition(".")[0] not in OWN
+    return entry.module.partition(".")[0] not in PACKAGES
 
 
 def find_method(name: str, task: str) -> type[Method]:

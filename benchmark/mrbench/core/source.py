@@ -19,7 +19,7 @@ from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
 
-from mrbench.core.registry import OWN
+from mrbench.core.registry import PACKAGES
 
 CONTRACT = "mrbench.core"
 
@@ -168,7 +168,7 @@ def _folders(top: str) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _followed(top: str) -> bool:
     """Whether a top-level module is neither of the standard library nor of an installed package."""
-    if top in OWN:  # even where they are installed
+    if top in PACKAGES:  # even where they are installed
         return True
     if top in sys.stdlib_module_names:
         return False

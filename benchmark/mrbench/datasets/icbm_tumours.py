@@ -73,8 +73,8 @@ class IcbmTumours(Dataset):
         healthy, mask, structures = anatomy(subject, compose(to_template, tumour.displacement(to_template.shape[1:])))
         parts = grow(subject, tumour, healthy["wm"], mask)
         others = mimics(subject, healthy, structures)
-        spared, own = 1 - sum(parts.values()), 1 - sum(others.values())
-        mixed = {name: fraction * own for name, fraction in healthy.items()} | others
+        spared, unmixed = 1 - sum(parts.values()), 1 - sum(others.values())
+        mixed = {name: fraction * unmixed for name, fraction in healthy.items()} | others
         return {name: fraction * spared for name, fraction in mixed.items()} | parts, mask
 
 

@@ -106,18 +106,18 @@ def prepare_heads(
     out.mkdir(parents=True, exist_ok=True)
     grid = TemplateGrid(spacing)
     rows: list[dict[str, str]] = []
-    made: list[PreparedHead] = []
+    heads: list[PreparedHead] = []
     for subject, row in layout.rows.items():
         try:
             written, head = _prepared(folder, out, subject, row, strip, how, grid)
             rows.append(written)
         except DataError as fault:
             head = PreparedHead(subject, "none", 0.0, 0.0, str(fault))
-        made.append(head)
+        heads.append(head)
         yield head
     if not rows:
-        raise DataError(f"no head of {folder} could be prepared; the first says: {made[0].note}")
-    _write_tables(folder, out, rows, made, layout.pairs)
+        raise DataError(f"no head of {folder} could be prepared; the first says: {heads[0].note}")
+    _write_tables(folder, out, rows, heads, layout.pairs)
 
 
 def _prepared(
@@ -209,13 +209,13 @@ def _write_tables(
     folder: Path,
     out: Path,
     rows: list[dict[str, str]],
-    made: list[PreparedHead],
+    heads: list[PreparedHead],
     pairs: Mapping[str, tuple[tuple[str, str], ...]],
 ) -> None:
     import pandas
 
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    tables = {TABLE: pandas.DataFrame(rows, columns=columns), QUALITY: quality(made)}
+    tables = {TABLE: pandas.DataFrame(rows, columns=columns), QUALITY: quality(heads)}
     known = {row["subject"] for row in rows}
     if kept := [pair for several in pairs.values() for pair in several if known >= set(pair)]:
         tables[PAIRS] = pandas.DataFrame(kept, columns=["moving", "fixed"])
@@ -226,16 +226,16 @@ def _write_tables(
         shutil.copyfile(folder / "labels.csv", out / "labels.csv")
 
 
-def quality(made: Sequence[PreparedHead]) -> pandas.DataFrame:
+def quality(heads: Sequence[PreparedHead]) -> pandas.DataFrame:
     """How each head came out, a line a subject."""
     import pandas
 
     return pandas.DataFrame(
         {
-            "subject": [head.subject for head in made],
-            "brain_by": [head.strip for head in made],
-            "overlap": [round(head.overlap, 3) for head in made],
-            "correlation": [round(head.correlation, 3) for head in made],
-            "note": [head.note for head in made],
+            "subject": [head.subject for head in heads],
+            "brain_by": [head.strip for head in heads],
+            "overlap": [round(head.overlap, 3) for head in heads],
+            "correlation": [round(head.correlation, 3) for head in heads],
+            "note": [head.note for head in heads],
         }
     )

@@ -121,8 +121,8 @@ def _take(item: Item) -> Slot:
         for key in [key for key in _idle if key != (item.address, item.options)]:
             for slot in _idle.pop(key):
                 slot.close()
-        if own := _idle.get((item.address, item.options)):
-            return own.pop()
+        if idle := _idle.get((item.address, item.options)):
+            return idle.pop()
     return Slot(bound(item.address), item.options, (), cache_root() / "logs")
 
 
@@ -137,7 +137,7 @@ def _candidate(slot: Slot, item: Item) -> Candidate:
 def close_slots() -> None:
     """End what a run has left on a worker."""
     with _lock:
-        for slot in [slot for own in _idle.values() for slot in own]:
+        for slot in [slot for slots in _idle.values() for slot in slots]:
             slot.close()
         _idle.clear()
 
@@ -152,10 +152,10 @@ def fault_of(wanted: Wanted) -> str:
         if (setting.protocol.hash, setting.dataset.fingerprint) != (wanted.protocol, wanted.fingerprint):
             return f"has other data of {setting.dataset.name}, or another version of the task; bring both into line"
         for text, source, weights in wanted.methods:
-            own = resolved(setting, [text])[0]
-            if own.source != source:
+            candidate = resolved(setting, [text])[0]
+            if candidate.source != source:
                 return f"has another version of {text}, or of a package that it imports; install the same"
-            if own.weights != weights:
+            if candidate.weights != weights:
                 return f"has other weights for {text}; copy those of this machine"
     except MrbenchError as error:
         return f"cannot run this board: {str(error).rstrip('.')}"

@@ -193,15 +193,15 @@ def _pump(output: int, log: _Log) -> bool:
 
 def _exceeds(limit: int) -> bool:
     """Whether the descendants hold more than that; what they share is counted once."""
-    own = psutil.Process().children(recursive=True)
+    descendants = psutil.Process().children(recursive=True)
     resident = 0
-    for process in own:
+    for process in descendants:
         with suppress(psutil.Error):
             resident += process.memory_info().rss
     if resident <= limit:
         return False
     proportional = 0
-    for process in own:  # slower, and exact
+    for process in descendants:  # slower, and exact
         with suppress(psutil.Error):
             proportional += process.memory_full_info().pss
     return proportional > limit

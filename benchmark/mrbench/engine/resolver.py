@@ -72,8 +72,8 @@ def serve(channel: Connection, *files: int) -> None:
     """Answer one request."""
     address, requested, quick, all_weights = channel.recv()
     try:
-        found = candidates(bound(address), requested, quick=quick, all_weights=all_weights)
-        reply: tuple[str, list[Any]] = ("", [_facts(candidate) for candidate in found])
+        resolved = candidates(bound(address), requested, quick=quick, all_weights=all_weights)
+        reply: tuple[str, list[Any]] = ("", [_facts(candidate) for candidate in resolved])
     except MrbenchError as error:
         reply = (str(error), [])
     except Exception as error:  # whatever the code of a class does when it is asked for its parameters

@@ -214,7 +214,7 @@ class Recorder:
         """Keep each slot busy with one case, method after method."""
         logs, cores = inside(self.folder, "logs"), Cores()
         self.cores = _cores_for(self.options, cores)
-        slots = [Slot(self.setting, self.options, own, logs) for own in self.cores]
+        slots = [Slot(self.setting, self.options, cores, logs) for cores in self.cores]
         waiting = ((candidate, case) for candidate, cases in work for case in cases)
         running: dict[Slot, tuple[Running, Wait]] = {}
         names: dict[Slot, tuple[Candidate, CaseId, str]] = {}

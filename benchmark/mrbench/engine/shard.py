@@ -59,7 +59,7 @@ def refuse_overlap(folder: Path, shard: Shard | None) -> None:
     RequestError
         If the folder holds shards of another number, or shards at all where the whole is asked for.
     """
-    others = sorted({own.of for own in shards_of(folder)} - ({shard.of} if shard else set()))
+    others = sorted({other.of for other in shards_of(folder)} - ({shard.of} if shard else set()))
     if others:
         asked = f"shard {shard}" if shard else "a run of all cases"
         again = f"give --shard i/{others[0]}, or " if shard else ""

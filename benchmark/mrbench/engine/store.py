@@ -43,17 +43,17 @@ class RowStore:
         """
         shards = shards_of(self.board.parent) if self.board.parent.is_dir() else []
         if not shards:
-            return RowStore(self.board).own()
+            return RowStore(self.board).read_own_file()
         rows: dict[tuple[str, str], Row] = {}
         for store in (RowStore(self.board), *(RowStore(self.board, shard) for shard in shards)):
-            for row in store.own():
+            for row in store.read_own_file():
                 older = rows.get((row.method, row.case))
                 if older is None or older.run <= row.run:  # names of runs begin with their time
                     rows.pop((row.method, row.case), None)
                     rows[row.method, row.case] = row
         return list(rows.values())
 
-    def own(self) -> list[Row]:
+    def read_own_file(self) -> list[Row]:
         """Return the rows of this writer's file alone, as `read` does."""
         return [row for _, row in self._scanned(self._content())]
 

@@ -60,7 +60,7 @@ class Stopwatch:
 
     def __enter__(self) -> Stopwatch:
         self._busy, self._waits, self._threads = _machine_busy(), _pressure(), _threads()
-        self._own, self._children = _own_cpu(), _children_cpu()
+        self._process, self._children = _process_cpu(), _children_cpu()
         self._start = time.perf_counter()
         return self
 
@@ -69,7 +69,7 @@ class Stopwatch:
     ) -> None:
         self.seconds = time.perf_counter() - self._start
         children = _children_cpu() - self._children
-        self.cpu_seconds = _own_cpu() - self._own + children
+        self.cpu_seconds = _process_cpu() - self._process + children
         others = _machine_busy() - self._busy - self.cpu_seconds
         self.other_load_cores = max(0.0, others / self.seconds) if self.seconds > 0.05 else 0.0
         threads, none = _threads(), (0.0, 0.0)
@@ -142,7 +142,7 @@ def _status_mib() -> dict[str, float]:
     return {words[0].rstrip(":"): int(words[1]) / 1024 for words in fields if words[-1:] == ["kB"]}
 
 
-def _own_cpu() -> float:
+def _process_cpu() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

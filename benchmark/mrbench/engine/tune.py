@@ -88,8 +88,8 @@ def tune(
 
     def score(values: tuple[float, ...]) -> float:
         if values not in tried:
-            own = {**candidate.resolved.parameters, **dict(zip(names, values, strict=True))}
-            trial = replace(candidate, resolved=replace(candidate.resolved, parameters=own))
+            parameters = {**candidate.resolved.parameters, **dict(zip(names, values, strict=True))}
+            trial = replace(candidate, resolved=replace(candidate.resolved, parameters=parameters))
             try:
                 tried[values] = _mean(slot, trial, cases)
             except _Failure as failure:

@@ -74,14 +74,14 @@ def prediction_path(key: str) -> Path:
 
 def serve(channel: Connection, inputs: int, prediction: int) -> None:
     """Answer jobs until the channel closes. Answers are JSON: the main process unpickles nothing from here."""
-    own, ready = os.getpid(), None
+    process, ready = os.getpid(), None
     while True:
         try:
             job: Job = channel.recv()
         except (EOFError, OSError):
             return
         ready, outcome = _attempt(ready, job, inputs, prediction)
-        if os.getpid() != own:  # the method forked, and this is the copy
+        if os.getpid() != process:  # the method forked, and this is the copy
             os._exit(0)
         channel.send_bytes(json.dumps(asdict(outcome)).encode())
         with suppress(BaseException):

@@ -102,9 +102,9 @@ def _as_complex(path: Path, name: str, stored: np.ndarray) -> np.ndarray:
         return stored
     if set(stored.dtype.names) != {"real", "imag"}:
         raise DataError(f"{path}: '{name}' is a table of {', '.join(stored.dtype.names)}, no complex array.")
-    made = np.empty(stored.shape, np.complex64)
-    made.real, made.imag = stored["real"], stored["imag"]
-    return made
+    samples = np.empty(stored.shape, np.complex64)
+    samples.real, samples.imag = stored["real"], stored["imag"]
+    return samples
 
 
 def _of_older(path: Path) -> tuple[str, np.ndarray]:

@@ -73,9 +73,9 @@ def _rebuilt(*_: object) -> _Array:
 
 
 def _from_buffer(data: object, dtype: object, shape: object, order: object, *_: object) -> _Array:
-    made = _Array()
-    made.array = _filled(data, dtype, shape, order)
-    return made
+    array = _Array()
+    array.array = _filled(data, dtype, shape, order)
+    return array
 
 
 def _encoded(text: object, _: object = "latin1") -> bytes:

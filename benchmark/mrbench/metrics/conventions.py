@@ -79,10 +79,12 @@ class Convention:
 
     def from_voxels(self, field: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         """Write a field of mrbench's own convention in this one; the inverse of `to_voxels`. float64."""
-        told = inverse(np.asarray(field, np.float64)) if self.direction == "push" else np.asarray(field, np.float64)
+        converted = (
+            inverse(np.asarray(field, np.float64)) if self.direction == "push" else np.asarray(field, np.float64)
+        )
         factors = np.asarray(_signs(self.axes)) * (np.asarray(spacing) if self.unit == "mm" else 1.0)
-        told = told * factors[:, None, None, None]
-        return np.ascontiguousarray(told[::-1] if self.order == "xyz" else told)
+        converted = converted * factors[:, None, None, None]
+        return np.ascontiguousarray(converted[::-1] if self.order == "xyz" else converted)
 
     def _ordered(self, field: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
         ordered = field[::-1] if self.order == "xyz" else field

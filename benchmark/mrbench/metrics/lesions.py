@@ -76,9 +76,9 @@ def lesion_scores(
         touched |= set(near.tolist())
         if np.count_nonzero(lesion) * voxel <= rules.smallest_mm3:
             continue
-        found = np.isin(pieces, near[near > 0])
-        overlaps.append(dice(lesion, found))
-        distances.append(hd95_or(rules.missed_mm, lesion, found, spacing))
+        predicted = np.isin(pieces, near[near > 0])
+        overlaps.append(dice(lesion, predicted))
+        distances.append(hd95_or(rules.missed_mm, lesion, predicted, spacing))
     surplus = len(set(np.unique(pieces).tolist()) - touched)
     total = len(overlaps) + surplus
     if not total:

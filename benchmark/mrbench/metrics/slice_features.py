@@ -30,8 +30,8 @@ def slice_features(images: np.ndarray) -> np.ndarray:
 
     network = _network()
     with torch.no_grad():
-        made = network.features(torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None])
-        return ((made - network.centre) / network.scale).double().numpy()
+        features = network.features(torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None])
+        return ((features - network.centre) / network.scale).double().numpy()
 
 
 @cache

@@ -79,7 +79,7 @@ def write_index(folder: Path, pages: Sequence[Path] | None = None) -> Path:
         If there is no page of a board below the folder.
     """
     known = sorted(folder.rglob(PAGE)) if pages is None else pages
-    cards = [(path, found) for path in known if (found := _card(path)) is not None]
+    cards = [(path, card) for path in known if (card := _card(path)) is not None]
     if not cards:
         raise RequestError(f"{folder} has no boards with a {PAGE}; run boards, or report them, first.")
     boards = [{**card, "address": _address(path.relative_to(folder))} for path, card in cards]

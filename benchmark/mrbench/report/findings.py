@@ -36,9 +36,9 @@ def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
                     {
                         **{key: _plain(value) for key, value in asdict(test).items()},
                         "boards": list(test.boards),
-                        "lines": [_plain(asdict(one)) for one in own],
+                        "lines": [_plain(asdict(one)) for one in lines],
                     }
-                    for test, own in zip(finding.claim.tests, finding.lines, strict=True)
+                    for test, lines in zip(finding.claim.tests, finding.lines, strict=True)
                 ],
             }
             for finding in findings
@@ -50,9 +50,9 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return None if isnan(value) else float(f"{value:.6g}")
     if isinstance(value, dict):
-        return {key: _plain(own) for key, own in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(own) for own in value]
+        return [_plain(item) for item in value]
     return value
 
 
@@ -93,8 +93,8 @@ def _claim(finding: Finding, metrics: Mapping[str, Metric]) -> str:
         f"**{verdict_of(finding).capitalize()}.** Source: {claim.source}. Would be refuted by: {claim.refuted_by}.",
         "",
     ]
-    for test, own in zip(claim.tests, finding.lines, strict=True):
-        lines += [f"- {sentence(line, test, metrics)}" for line in own]
+    for test, boards in zip(claim.tests, finding.lines, strict=True):
+        lines += [f"- {sentence(line, test, metrics)}" for line in boards]
     return "\n".join(lines)
 
 

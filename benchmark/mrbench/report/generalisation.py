@@ -37,9 +37,9 @@ def write_generalisation(folder: Path, task: str, metric: Metric, table: pd.Data
         From `mrbench.stats.generalisation.transfers`.
     """
     content = {f"{NAME}.md": sheet(task, metric, table).markdown.encode(), f"{NAME}.csv": csv(metric, table).encode()}
-    for method, own in table.groupby("method", sort=False):
+    for method, lines in table.groupby("method", sort=False):
         name = f"{NAME}_{escape.file_name(method)}.pdf"
-        content[name] = style.saved(heatmap(f"{task}: {method}", metric, own), "pdf")
+        content[name] = style.saved(heatmap(f"{task}: {method}", metric, lines), "pdf")
     for name, text in content.items():
         with write_atomically(folder / name) as file:
             file.write(text)

@@ -213,7 +213,7 @@ def in_words(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, s
         elif isinstance(value, Mapping) and name == "settings":
             pairs += in_words(value)
         elif isinstance(value, Mapping):
-            pairs.append((words, "; ".join(f"{key}: {_listed(own)}" for key, own in value.items()) or "none"))
+            pairs.append((words, "; ".join(f"{key}: {_listed(item)}" for key, item in value.items()) or "none"))
         else:
             pairs.append((words, _listed(value)))
     return pairs

@@ -67,8 +67,8 @@ def beside(report: Report) -> Sheet:
         means = [float(board.cells.at[method, (name, "mean")]) if name in labels else float("nan") for name in shown]
         ours = ["" if value != value else f"{value:.{decimals[n]}f}" for n, value in zip(shown, means, strict=True)]
         body.append([Cell(str(method)), Cell(f"measured here, {len(board.cases)} cases"), *map(Cell, ours)])
-    for (method, cases, source, remark), own in figures.groupby(["method", "cases", "source", "remark"], sort=False):
-        values = dict(zip(own["metric"], own["value"] + own["sure"].map({True: "", False: UNSURE}), strict=True))
+    for (method, cases, source, remark), lines in figures.groupby(["method", "cases", "source", "remark"], sort=False):
+        values = dict(zip(lines["metric"], lines["value"] + lines["sure"].map({True: "", False: UNSURE}), strict=True))
         origin = f"published: {', '.join(filter(None, (cases, remark, source)))}"
         body.append([Cell(str(method)), Cell(origin), *(Cell(values.get(name, "")) for name in shown)])
     head = ["method", "from", *(labels.get(name, name) for name in shown)]

@@ -95,8 +95,8 @@ def _notes(result: SideBySide) -> list[str]:
         notes.append(f"Kendall's tau of the two orders: {result.rank_correlation:.2f}.")
     if changed := list(result.table.index[result.table["other_weights"]]):
         notes.append(f"With other weights on B than on A: {', '.join(changed)}.")
-    for board, own in result.unmatched.groupby("board", sort=False):
-        names = "; ".join(f"{line.method} ({line.reason})" for line in own.itertuples())
+    for board, lines in result.unmatched.groupby("board", sort=False):
+        names = "; ".join(f"{line.method} ({line.reason})" for line in lines.itertuples())
         notes.append(f"Only on {'A' if board == 'first' else 'B'}: {names}.")
     return notes
 
@@ -149,9 +149,11 @@ def _cells(pair: dict[str, Any], result: SideBySide) -> list[Cell]:
     cells = [Cell(pair["method"]), Cell(pair["kind"])]
     digits = result.metric.decimals
     for side in ("first", "second"):
-        own = {name: pair[f"{name}_{side}"] for name in ("n_cases", "n_failed", "mean", "low", "high")}
-        interval = "" if own["low"] != own["low"] else f"[{own['low']:.{digits}f}, {own['high']:.{digits}f}]"
-        cells += [Cell(count_text(own)), Cell(number(own["mean"], digits), own["mean"], interval)]
+        numbers = {name: pair[f"{name}_{side}"] for name in ("n_cases", "n_failed", "mean", "low", "high")}
+        interval = (
+            "" if numbers["low"] != numbers["low"] else f"[{numbers['low']:.{digits}f}, {numbers['high']:.{digits}f}]"
+        )
+        cells += [Cell(count_text(numbers)), Cell(number(numbers["mean"], digits), numbers["mean"], interval)]
     return [*cells, *(_moved(pair, name, result) for name in ("difference", "excess"))]
 
 

@@ -63,7 +63,7 @@ def write_volumes(path: Path, shown: Volumes) -> None:
 
 
 def _data(shown: Volumes) -> dict[str, Any]:
-    errors = [np.abs(own - shown.reference) for own in shown.predictions.values()]
+    errors = [np.abs(prediction - shown.reference) for prediction in shown.predictions.values()]
     limit = max((float(np.percentile(one, 99.9)) for one in errors), default=0.0) or 1.0
     return {
         "shape": list(shown.reference.shape),
@@ -73,7 +73,7 @@ def _data(shown: Volumes) -> dict[str, Any]:
         "limit": float(f"{limit:.3g}"),
         "methods": list(shown.predictions),
         "scores": [shown.scores.get(method, "") for method in shown.predictions],
-        "volumes": [_mosaic(own) for own in (shown.reference, shown.source, *shown.predictions.values())],
+        "volumes": [_mosaic(volume) for volume in (shown.reference, shown.source, *shown.predictions.values())],
     }
 
 

@@ -45,9 +45,9 @@ def anatomy(subject: str, to_template: np.ndarray) -> tuple[dict[str, np.ndarray
     shift = grid_in_template(brain_box()[1]) + 2 * to_template - np.indices(GRID_SHAPE, dtype=np.float32)
     fractions = {tissue: warp(volume, shift, order=1) for tissue, volume in tissue_fractions().items()}
     for tissue, sd in ODDS_SD.items():
-        own = rng_for(subject, f"odds of {tissue}").standard_normal()
+        everywhere = rng_for(subject, f"odds of {tissue}").standard_normal()
         local = smooth_noise(subject, f"local odds of {tissue}", 8.0)[0]
-        fractions[tissue] = fractions[tissue] * np.exp(np.float32(sd) * (np.float32(own) + local))
+        fractions[tissue] = fractions[tissue] * np.exp(np.float32(sd) * (np.float32(everywhere) + local))
     mask = warp(brain_mask(), shift, order=0)
     total = np.maximum(sum(fractions.values()), 1e-6)
     fractions = {tissue: np.where(mask, part / total, 0) for tissue, part in fractions.items()}
@@ -70,11 +70,18 @@ def scans(
     What is stripped is 0 outside the brain and scaled by the 99.5th percentile inside; a whole head is divided by its
     maximum.
     """
-    own = _tissues(subject, pathology_sd)
+    tissues = _tissues(subject, pathology_sd)
     fractions = textured(subject, fractions)
     return {
         contrast: _scan(
-            subject, contrast, fractions, {name: signal(t) for name, t in own.items()}, mask, noise, bias_sd, stripped
+            subject,
+            contrast,
+            fractions,
+            {name: signal(t) for name, t in tissues.items()},
+            mask,
+            noise,
+            bias_sd,
+            stripped,
         )
         for contrast, signal in contrasts.items()
     }
@@ -94,12 +101,12 @@ def textured(subject: str, fractions: Mapping[str, np.ndarray]) -> dict[str, np.
 def _tissues(subject: str, pathology_sd: float) -> dict[str, Tissue]:
     """Tissues with the subject's own relaxation times."""
     rng = rng_for(subject, "tissue parameters")
-    own = {}
+    tissues = {}
     for name, tissue in (TISSUES_3T | PATHOLOGY_3T | HEAD_3T).items():
         sd = pathology_sd if name in PATHOLOGY_3T else TISSUE_SD
         t1, t2 = (time * float(np.exp(sd * rng.standard_normal())) for time in (tissue.t1, tissue.t2))
-        own[name] = replace(tissue, t1=t1, t2=t2)
-    return own
+        tissues[name] = replace(tissue, t1=t1, t2=t2)
+    return tissues
 
 
 def _towards_the_rim(subject: str, mask: np.ndarray) -> np.ndarray:

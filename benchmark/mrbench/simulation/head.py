@@ -46,10 +46,10 @@ def around(subject: str, mask: np.ndarray) -> dict[str, np.ndarray]:
     parts = {name: np.zeros(mask.shape, np.float32) for name in ("csf", *HEAD_3T)}
     start: np.ndarray | float = 0.0
     for number, (tissue, mm) in enumerate(LAYERS):
-        own = np.exp(UNEVEN * rng.standard_normal())
-        thickness = mm * own * np.exp(UNEVEN * smooth_noise(subject, f"layer {number}", 12.0)[0])
+        factor = np.exp(UNEVEN * rng.standard_normal())
+        thickness = mm * factor * np.exp(UNEVEN * smooth_noise(subject, f"layer {number}", 12.0)[0])
         if tissue == "scalp":
-            muscle = TEMPORAL_MM * own * _temples(mask)
+            muscle = TEMPORAL_MM * factor * _temples(mask)
             _fill(parts["muscle"], distance, start, start + muscle)
             start = start + muscle
         _fill(parts[tissue], distance, start, start + thickness)

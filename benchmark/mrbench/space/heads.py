@@ -70,9 +70,9 @@ class TemplateGrid:
     @property
     def affine(self) -> np.ndarray:
         """From ``(x, y, z)`` indices to mm of RAS."""
-        made = np.diag([self.spacing] * 3 + [1.0])
-        made[:3, 3] = self.origin[::-1]
-        return made
+        affine = np.diag([self.spacing] * 3 + [1.0])
+        affine[:3, 3] = self.origin[::-1]
+        return affine
 
 
 @lru_cache
@@ -167,7 +167,7 @@ def agreement(image: np.ndarray, mask: np.ndarray, grid: TemplateGrid) -> tuple[
     """
     from scipy.ndimage import zoom
 
-    factor = [theirs / own for theirs, own in zip(grid.shape, GRID_SHAPE, strict=True)]
+    factor = [theirs / ours for theirs, ours in zip(grid.shape, GRID_SHAPE, strict=True)]
     same = all(one == 1 for one in factor)
     template = template_2mm() if same else zoom(template_2mm(), factor, order=1)
     brain = template_brain() if same else zoom(template_brain().astype(np.float32), factor, order=1) > 0.5
@@ -200,15 +200,15 @@ def _best_affine(moving: sitk.Image) -> sitk.Transform:
     import SimpleITK as sitk
 
     fixed = _on_grid(template_2mm())
-    found = []
+    tried = []
     for up, forwards in STARTS_MM:
         start = sitk.CenteredTransformInitializer(
             fixed, moving, sitk.AffineTransform(3), sitk.CenteredTransformInitializerFilter.GEOMETRY
         )
         x, y, z = start.GetTranslation()
         start.SetTranslation((x, y + forwards, z - up))
-        found.append(_optimised(fixed, moving, start, (4,), REACH))
-    best = min(found, key=lambda pair: pair[1])[0]
+        tried.append(_optimised(fixed, moving, start, (4,), REACH))
+    best = min(tried, key=lambda pair: pair[1])[0]
     return _optimised(fixed, moving, best, (2, 1), REACH)[0]
 
 
@@ -224,12 +224,12 @@ def _optimised(
     registration.SetShrinkFactorsPerLevel(list(shrinks))
     registration.SetSmoothingSigmasPerLevel([shrink // 2 for shrink in shrinks])
     registration.SmoothingSigmasAreSpecifiedInPhysicalUnitsOff()
-    made = sitk.Transform(start)
-    registration.SetInitialTransform(made, inPlace=True)
+    transform = sitk.Transform(start)
+    registration.SetInitialTransform(transform, inPlace=True)
     with itk_threads(1):
         registration.Execute(fixed, moving)
     kind = type(start)
-    return kind(made) if kind is not sitk.Transform else made, float(registration.GetMetricValue())
+    return kind(transform) if kind is not sitk.Transform else transform, float(registration.GetMetricValue())
 
 
 def _aligned(stripped: sitk.Image, how: Alignment) -> sitk.Transform:

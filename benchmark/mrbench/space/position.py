@@ -22,11 +22,11 @@ def position_in(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     """
     from scipy.ndimage import distance_transform_edt
 
-    found = np.zeros((4, *mask.shape), np.float32)
+    position = np.zeros((4, *mask.shape), np.float32)
     for axis, index in enumerate(np.nonzero(mask)):
-        found[axis][mask] = (index - (index.min() + index.max()) / 2) * spacing[axis]
-    found[3] = distance_transform_edt(mask, spacing)
-    return found
+        position[axis][mask] = (index - (index.min() + index.max()) / 2) * spacing[axis]
+    position[3] = distance_transform_edt(mask, spacing)
+    return position
 
 
 def relative_position(mask: np.ndarray) -> list[np.ndarray]:

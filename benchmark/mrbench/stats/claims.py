@@ -108,8 +108,8 @@ def parse_claims(table: Mapping[str, Any], name: str) -> tuple[Claim, ...]:
         raise RequestError(f"{name} holds no [[claims]], or something beside them; see the one that ships.")
     claims: list[Claim] = []
     for number, entry in enumerate(entries, start=1):
-        own = str(entry.get("id", f"number {number}")) if isinstance(entry, dict) else f"number {number}"
-        where = f"claim {own} of {name}"
+        label = str(entry.get("id", f"number {number}")) if isinstance(entry, dict) else f"number {number}"
+        where = f"claim {label} of {name}"
         values = _checked(entry, Claim, where)
         tests = values["tests"]
         if not isinstance(tests, list) or not tests:

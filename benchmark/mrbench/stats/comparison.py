@@ -88,23 +88,23 @@ def compare_all(values: pd.DataFrame, metric: Metric, design: Design, sound: Col
         _compared(ranked, pairs[start : start + at_once], metric.sign, design)
         for start in range(0, max(len(pairs), 1), at_once)
     ]
-    found = pd.concat(parts, ignore_index=True)
-    found = found.assign(metric=metric.name, first=order[pairs[:, 0]], second=order[pairs[:, 1]])
-    if (worse := metric.sign * found["difference"] < 0).any():
-        _turn(found, worse)
-    in_family = (found["first"].isin(sound) & found["second"].isin(sound)).to_numpy()
-    p = found["p"].to_numpy()
-    found["p_holm"] = np.where(in_family, holm(np.where(in_family, p, np.nan)), holm(p))
-    found["separable"] = found["p_holm"] < ALPHA
-    return found[list(COLUMNS)]
+    table = pd.concat(parts, ignore_index=True)
+    table = table.assign(metric=metric.name, first=order[pairs[:, 0]], second=order[pairs[:, 1]])
+    if (worse := metric.sign * table["difference"] < 0).any():
+        _turn(table, worse)
+    in_family = (table["first"].isin(sound) & table["second"].isin(sound)).to_numpy()
+    p = table["p"].to_numpy()
+    table["p_holm"] = np.where(in_family, holm(np.where(in_family, p, np.nan)), holm(p))
+    table["separable"] = table["p_holm"] < ALPHA
+    return table[list(COLUMNS)]
 
 
-def _turn(found: pd.DataFrame, worse: pd.Series) -> None:
+def _turn(table: pd.DataFrame, worse: pd.Series) -> None:
     """Exchange first and second, which may differ in the cases that only one of them has."""
-    turned = found[worse]
-    found.loc[worse, ["first", "second"]] = turned[["second", "first"]].to_numpy()
-    found.loc[worse, ["difference", "low", "high"]] = -turned[["difference", "high", "low"]].to_numpy()
-    found.loc[worse, "wins"] = turned["losses"]
+    turned = table[worse]
+    table.loc[worse, ["first", "second"]] = turned[["second", "first"]].to_numpy()
+    table.loc[worse, ["difference", "low", "high"]] = -turned[["difference", "high", "low"]].to_numpy()
+    table.loc[worse, "wins"] = turned["losses"]
 
 
 def _compared(values: np.ndarray, pairs: np.ndarray, sign: int, design: Design) -> pd.DataFrame:
@@ -114,16 +114,16 @@ def _compared(values: np.ndarray, pairs: np.ndarray, sign: int, design: Design) 
         name: np.full(len(pairs), np.nan) for name in ("difference", "low", "high", "p", "effect_size", "detectable")
     }
     counts = {name: np.zeros(len(pairs), int) for name in ("wins", "losses", "n")}
-    for columns, own, units in patterns(apart, design):
-        table["difference"][columns] = own.counts @ units / own.counts.sum()
+    for columns, part, units in patterns(apart, design):
+        table["difference"][columns] = part.counts @ units / part.counts.sum()
         counts["wins"][columns] = (sign * units > 0).sum(axis=0)
         counts["losses"][columns] = (sign * units < 0).sum(axis=0)
-        counts["n"][columns] = own.n_units
-        if not own.enough:
+        counts["n"][columns] = part.n_units
+        if not part.enough:
             continue
-        moments = own.moments(units)
+        moments = part.moments(units)
         table["low"][columns], table["high"][columns] = interval(moments)
-        table["p"][columns] = p_values(units, own, moments)
+        table["p"][columns] = p_values(units, part, moments)
         with np.errstate(invalid="ignore", divide="ignore"):
             table["effect_size"][columns] = np.abs(moments.mean) / units.std(axis=0, ddof=1)
         table["detectable"][columns] = detectable(moments)

@@ -148,7 +148,7 @@ class Design:
             block = min(at_once, draws - start)
             drawn = rng.integers(n, size=(block, n)) + n * np.arange(block)[:, None]
             counts = np.bincount(drawn.ravel(), minlength=block * n).reshape(block, n).astype(np.float32)
-            units = [counts[:, own].prod(axis=1) for own in members] if not alone else []
+            units = [counts[:, cases].prod(axis=1) for cases in members] if not alone else []
             weights = counts[:, self.incidence.indices] if alone else np.stack(units, axis=1)
             yield weights[weights.any(axis=1)]
 

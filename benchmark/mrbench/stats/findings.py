@@ -130,8 +130,8 @@ class Finding:
     @property
     def simulated(self) -> bool:
         """Whether there is a verdict, and nothing but simulated data speaks."""
-        told = [line for lines in self.lines for line in lines if line.verdict in (SUPPORTED, REFUTED, OPEN)]
-        return bool(told) and all(line.simulated for line in told)
+        decided = [line for lines in self.lines for line in lines if line.verdict in (SUPPORTED, REFUTED, OPEN)]
+        return bool(decided) and all(line.simulated for line in decided)
 
 
 def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[str, Training]) -> tuple[Finding, ...]:
@@ -162,27 +162,27 @@ def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[st
     findings = []
     for claim in claims:
         lines = tuple(tuple(_lines(test, claim, by_name, trainings)) for test in claim.tests)
-        findings.append(Finding(claim, _together([_over_boards(own) for own in lines]), lines))
+        findings.append(Finding(claim, _together([_over_boards(one) for one in lines]), lines))
     return tuple(findings)
 
 
 def _over_boards(lines: Sequence[Line]) -> str:
-    told = {line.verdict for line in lines} & {SUPPORTED, REFUTED, OPEN}
-    if not told:
+    verdicts = {line.verdict for line in lines} & {SUPPORTED, REFUTED, OPEN}
+    if not verdicts:
         return REFUSED if any(line.verdict == REFUSED for line in lines) else ABSENT
-    if len(told) == 1:
-        return told.pop()
-    return PART if told >= {SUPPORTED, REFUTED} else OPEN
+    if len(verdicts) == 1:
+        return verdicts.pop()
+    return PART if verdicts >= {SUPPORTED, REFUTED} else OPEN
 
 
 def _together(verdicts: Sequence[str]) -> str:
     """The verdict of several tests that must all hold; one that is not told leaves the rest in part."""
-    told = set(verdicts) - {REFUSED, ABSENT}
-    if not told:
+    decided = set(verdicts) - {REFUSED, ABSENT}
+    if not decided:
         return REFUSED if REFUSED in verdicts else ABSENT
-    if told == {SUPPORTED}:
-        return SUPPORTED if told == set(verdicts) else PART
-    return next(one for one in (REFUTED, PART, OPEN) if one in told)
+    if decided == {SUPPORTED}:
+        return SUPPORTED if decided == set(verdicts) else PART
+    return next(one for one in (REFUTED, PART, OPEN) if one in decided)
 
 
 def _lines(test: Test, claim: Claim, boards: Mapping[str, Rows], trainings: Mapping[str, Training]) -> Iterable[Line]:
@@ -216,11 +216,11 @@ def _line(
     sides = [matching(names, values) for names in (test.first, test.second) if names]
     if test.second:
         sides[1] = [name for name in sides[1] if name not in sides[0]]
-    for names, found in zip((test.first, test.second), sides, strict=False):
-        if not found:
+    for names, side in zip((test.first, test.second), sides, strict=False):
+        if not side:
             return replace(blank, reason=f"it has no row of {' or '.join(names)}")
     sign = -1 if test.metric == COST else board.metrics[test.metric].sign
-    chosen = [(sign * values[own].mean()).idxmax() for own in sides]
+    chosen = [(sign * values[side].mean()).idxmax() for side in sides]
     first, second = str(chosen[0]), str(chosen[1]) if len(chosen) > 1 else ""
     line = replace(blank, first=first, second=second, notes=_notes(board, [first, second], sides))
     training = trainings.get(str(board.lines.at[first, "weights"]))
@@ -240,9 +240,9 @@ def _notes(board: Rows, methods: Sequence[str], sides: Sequence[Sequence[str]]) 
     notes = ["only the first cases"] if board.limited else []
     notes += [f"{name} failed on {count}" for name, count in sorted(failed.items())]
     words = ("the best of {}, and the interval widened for that", "the best of {}")
-    for name, own, text in zip(methods, sides, words, strict=False):
-        if len(own) > 1:
-            notes.append(f"{name} is {text.format(len(own))}")
+    for name, side, text in zip(methods, sides, words, strict=False):
+        if len(side) > 1:
+            notes.append(f"{name} is {text.format(len(side))}")
     return tuple(notes)
 
 
@@ -308,14 +308,14 @@ def _apart(one: str, other: str, what: str, first: float | None, second: float |
 
 
 def _measured(line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: int, *, choices: int) -> Line:
-    own = values[[line.first, *filter(None, [line.second])]].dropna()
-    if own.empty:
+    both = values[[line.first, *filter(None, [line.second])]].dropna()
+    if both.empty:
         return replace(line, reason=f"{line.first} and {line.second} share no case")
-    numbers = own[line.first] - own[line.second] if line.second else own[line.first]
+    numbers = both[line.first] - both[line.second] if line.second else both[line.first]
     turned = sign * numbers.to_numpy() if line.second else numbers.to_numpy()
-    (_, design, units), *_ = patterns(turned[:, None], board.design(own.index))
+    (_, design, units), *_ = patterns(turned[:, None], board.design(both.index))
     back = np.exp if test.metric == COST else np.asarray
-    means = tuple(float(back(own[name].mean())) for name in own)
+    means = tuple(float(back(both[name].mean())) for name in both)
     line = replace(
         line,
         means=(means[0], means[1] if len(means) > 1 else nan),
@@ -358,14 +358,14 @@ def _excess(line: Line, test: Test, board: Rows, boards: Mapping[str, Rows]) -> 
     table = table[table["name_first"] == line.first]
     if table.empty:
         return replace(line, reason=f"{line.first} is not on {other.name}")
-    if (own := table.iloc[0])["kind"] != "learned" or isnan(own["excess"]):
+    if (gain := table.iloc[0])["kind"] != "learned" or isnan(gain["excess"]):
         return replace(line, reason="no classical method on both boards says how much easier the other split is")
-    ends = sorted(metric.sign * float(own[f"excess_{end}"]) for end in ("low", "high"))
+    ends = sorted(metric.sign * float(gain[f"excess_{end}"]) for end in ("low", "high"))
     line = replace(
         line,
-        means=(float(own["mean_first"]), float(own["mean_second"])),
-        difference=metric.sign * float(own["excess"]),
-        n=int(own["n_cases_second"]),
+        means=(float(gain["mean_first"]), float(gain["mean_second"])),
+        difference=metric.sign * float(gain["excess"]),
+        n=int(gain["n_cases_second"]),
     )
     if isnan(ends[0]):
         return replace(line, reason="too few subjects for an interval")

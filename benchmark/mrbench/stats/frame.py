@@ -127,17 +127,20 @@ def frame(rows: Iterable[Row], *, details: bool = True) -> pd.DataFrame:
             blank = [np.full(total, nan)] if total else []
             metrics.setdefault(name, blank).append(_column(columns["metrics"], name))
         total += len(chunk)
-        for name, own in metrics.items():
-            if missing := total - sum(map(len, own)):
+        for name, blocks in metrics.items():
+            if missing := total - sum(map(len, blocks)):
                 metrics[name].append(np.full(missing, nan))
     if clash := sorted(set(metrics) & set(COLUMNS)):
         raise RequestError(f"a metric cannot be called {clash[0]}: rows have another column of that name.")
-    series: dict[str, Any] = {name: own.categorical() for name, own in texts.items()}
+    series: dict[str, Any] = {name: column.categorical() for name, column in texts.items()}
     series |= {name: _joined(parts[name], dtype) for name, dtype in NUMBERS.items()}
     series["megavoxels"] = _joined(parts["megavoxels"], "float64")
     series |= {name: pd.Series(parts[name], dtype=object) for name in ("subjects", "details")}
     return pd.DataFrame(
-        {**{name: series[name] for name in COLUMNS}, **{name: np.concatenate(own) for name, own in metrics.items()}}
+        {
+            **{name: series[name] for name in COLUMNS},
+            **{name: np.concatenate(blocks) for name, blocks in metrics.items()},
+        }
     )
 
 

@@ -69,9 +69,11 @@ def transfers(
         As of `leaderboard`.
     """
     tables, refused = [], []
-    for (dataset, track, simulated), own in rows.groupby(["dataset", "track", "simulated"], observed=True, sort=False):
+    for (dataset, track, simulated), board in rows.groupby(
+        ["dataset", "track", "simulated"], observed=True, sort=False
+    ):
         said = f" ({simulations.get(dataset, 'simulated data')})" if simulated else ""
-        table, left_out = _on_board(own, trainings, metric, dataset, track)
+        table, left_out = _on_board(board, trainings, metric, dataset, track)
         tables.append(table.assign(tested_on=f"{dataset}{said}, {track}"))
         refused.append(left_out.assign(tested_on=f"{dataset}{said}, {track}"))
     whole = pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))

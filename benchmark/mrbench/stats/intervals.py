@@ -91,11 +91,11 @@ def mean_intervals(values: np.ndarray, design: Design) -> np.ndarray:
         Mean, low, high. NaN where a column has no value; without an interval where it has fewer than 5 subjects.
     """
     table = np.full((values.shape[1], 3), np.nan)
-    for columns, own, units in patterns(values, design):
-        if not own.enough:
-            table[columns, 0] = own.counts @ units / own.counts.sum()
+    for columns, part, units in patterns(values, design):
+        if not part.enough:
+            table[columns, 0] = part.counts @ units / part.counts.sum()
             continue
-        moments = own.moments(units)
+        moments = part.moments(units)
         table[columns] = np.column_stack([moments.mean, *interval(moments)])
     return table
 
@@ -111,10 +111,10 @@ def patterns(values: np.ndarray, design: Design) -> list[tuple[np.ndarray, Desig
     if not np.isnan(values.sum()):  # quicker than to look at each, and infinite values are none of these
         return [(np.arange(values.shape[1]), design, design.by_unit(values))] if values.size else []
     masks, which = np.unique(~np.isnan(values), axis=1, return_inverse=True)
-    found = []
+    groups = []
     for number, mask in enumerate(masks.T):
         columns = np.flatnonzero(which.ravel() == number)
         if mask.any():
-            own = design.at(mask)
-            found.append((columns, own, own.by_unit(values[np.ix_(mask, columns)])))
-    return found
+            part = design.at(mask)
+            groups.append((columns, part, part.by_unit(values[np.ix_(mask, columns)])))
+    return groups

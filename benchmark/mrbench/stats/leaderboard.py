@@ -73,8 +73,12 @@ class Leaderboard:
     def long(self) -> pd.DataFrame:
         """``metric``, ``method``, ``case``, ``value``: what challengeR calls task, algorithm, case and value."""
         parts = [
-            own.rename_axis(index="case", columns="method").unstack().rename("value").reset_index().assign(metric=name)
-            for name, own in self.values.items()
+            table.rename_axis(index="case", columns="method")
+            .unstack()
+            .rename("value")
+            .reset_index()
+            .assign(metric=name)
+            for name, table in self.values.items()
         ]
         columns = ["metric", "method", "case", "value"]
         return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
@@ -120,13 +124,13 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
     sound = summary.index[whole & (summary["n_failed"] == 0)]
     design, fewest = Design(subjects), fewest_units(len(sound))
     summary = _ranked(summary, values[known[0].name].mean() if known else None, len(cases), known)
-    values = {name: own[summary.index] for name, own in values.items()}
+    values = {name: table[summary.index] for name, table in values.items()}
     compared = {m.name: compare_all(values[m.name], m, design, set(sound)) for m in known if m.ranked}
     cells = _cells(values, known, design)
     for metric in known:
         if metric.ranked:
-            own = (cells[metric.name], compared[metric.name], values[metric.name])
-            cells[metric.name, "best"] = cells.index.isin(_best(*own, metric, sound, design.n_units, fewest))
+            numbers = (cells[metric.name], compared[metric.name], values[metric.name])
+            cells[metric.name, "best"] = cells.index.isin(_best(*numbers, metric, sound, design.n_units, fewest))
     first = values[known[0].name] if known else pd.DataFrame()
     ranked = first[[name for name in first if whole[name]]]
     return Leaderboard(
@@ -158,8 +162,8 @@ def _refuse_mixtures(rows: pd.DataFrame) -> None:
 
 
 def _unread(rows: pd.DataFrame, known: set[str]) -> dict[str, str]:
-    own = rows[rows["outside"] & ~rows["case"].isin(known)].drop_duplicates("case")
-    return dict(zip(own["case"], own["message"], strict=True))
+    unread = rows[rows["outside"] & ~rows["case"].isin(known)].drop_duplicates("case")
+    return dict(zip(unread["case"], unread["message"], strict=True))
 
 
 def _skipped(rows: pd.DataFrame, ran: set[str]) -> dict[str, str]:
@@ -192,10 +196,10 @@ def _cells(values: dict[str, pd.DataFrame], metrics: Sequence[Metric], design: D
     side_by_side = np.concatenate([values[metric.name].to_numpy() for metric in metrics], axis=1)
     numbers = np.column_stack([mean_intervals(side_by_side, design), (~np.isnan(side_by_side)).sum(axis=0)])
     parts = {}
-    for metric, own in zip(metrics, np.split(numbers, len(metrics)), strict=True):
-        own[:, 1:3] = np.clip(own[:, 1:3], *metric.bounds)  # no mean lies beyond what values can be
-        parts[metric.name] = pd.DataFrame(own, index=methods, columns=["mean", "low", "high", "n"]).astype({"n": int})
-    return pd.concat({name: own.assign(best=False) for name, own in parts.items()}, axis=1, names=["metric", None])
+    for metric, means in zip(metrics, np.split(numbers, len(metrics)), strict=True):
+        means[:, 1:3] = np.clip(means[:, 1:3], *metric.bounds)  # no mean lies beyond what values can be
+        parts[metric.name] = pd.DataFrame(means, index=methods, columns=["mean", "low", "high", "n"]).astype({"n": int})
+    return pd.concat({name: table.assign(best=False) for name, table in parts.items()}, axis=1, names=["metric", None])
 
 
 def _best(
@@ -216,7 +220,10 @@ def _best(
         return []
     best = (metric.sign * cells.loc[full, "mean"]).idxmax()
     within = pairs["first"].isin(full) & pairs["second"].isin(full)
-    own = pairs[within & ((pairs["first"] == best) | (pairs["second"] == best))]
-    if (own["n"] < fewest).any():
+    with_best = pairs[within & ((pairs["first"] == best) | (pairs["second"] == best))]
+    if (with_best["n"] < fewest).any():
         return []
-    return [best, *np.where(own["first"] == best, own["second"], own["first"])[~own["separable"]]]
+    return [
+        best,
+        *np.where(with_best["first"] == best, with_best["second"], with_best["first"])[~with_best["separable"]],
+    ]

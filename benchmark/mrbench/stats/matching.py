@@ -48,11 +48,11 @@ def match(first: pd.Series, second: pd.Series) -> Matches:
         rest = [first.index.difference(pairs.values(), sort=False), second.index.difference(pairs, sort=False)]
         keys = [
             pd.Series(
-                [(without_weights(name), weights[name] if same_weights else "") for name in own],
-                index=own,
+                [(without_weights(name), weights[name] if same_weights else "") for name in names],
+                index=names,
                 dtype=object,
             )
-            for own, weights in zip(rest, (first, second), strict=True)
+            for names, weights in zip(rest, (first, second), strict=True)
         ]
         single = [key[~key.duplicated(keep=False)] for key in keys]
         by_key = {key: name for name, key in single[0].items()}

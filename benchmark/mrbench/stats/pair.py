@@ -84,7 +84,7 @@ def pair(board: Leaderboard, first: str, second: str, metric: str | None = None)
             raise unknown_name("method of this board", name, list(board.summary.index))
     if first == second:
         raise RequestError(f"'{first}' cannot be compared with itself; give two methods.")
-    known = {own.name: own for own in board.metrics}
+    known = {one.name: one for one in board.metrics}
     if not known:
         raise RequestError("this board has no scores to compare.")
     chosen = known.get(metric or board.primary.name)
@@ -92,19 +92,19 @@ def pair(board: Leaderboard, first: str, second: str, metric: str | None = None)
         raise unknown_name("metric of this board", str(metric), list(known))
     if not chosen.ranked:
         raise RequestError(f"no value of {chosen.name} is better than another; choose a metric that ranks.")
-    own = board.comparisons[board.comparisons["metric"] == chosen.name]
-    own = own[own["first"].isin((first, second)) & own["second"].isin((first, second))].iloc[0]
-    if not own["n"]:
+    pair = board.comparisons[board.comparisons["metric"] == chosen.name]
+    pair = pair[pair["first"].isin((first, second)) & pair["second"].isin((first, second))].iloc[0]
+    if not pair["n"]:
         raise RequestError(f"'{first}' and '{second}' share no case with {chosen.name}.")
-    means = tuple(float(board.cells.loc[own[side], (chosen.name, "mean")]) for side in ("first", "second"))
-    numbers = {name: float(own[name]) for name in ("low", "high", "p", "p_holm", "effect_size", "detectable")}
+    means = tuple(float(board.cells.loc[pair[side], (chosen.name, "mean")]) for side in ("first", "second"))
+    numbers = {name: float(pair[name]) for name in ("low", "high", "p", "p_holm", "effect_size", "detectable")}
     return Pair(
         chosen,
-        own["first"],
-        own["second"],
+        pair["first"],
+        pair["second"],
         (means[0], means[1]),
-        float(own["difference"]),
-        wins=int(own["wins"]),
-        n=int(own["n"]),
+        float(pair["difference"]),
+        wins=int(pair["wins"]),
+        n=int(pair["n"]),
         **numbers,
     )

@@ -156,8 +156,8 @@ def _rules(shown: dict[str, np.ndarray], resampled: dict[str, np.ndarray]) -> pd
 def kendall_tau(rankings: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """Kendall's tau-b of each row of rankings with one ranking; NaN where either puts all in one place."""
     first, second = np.triu_indices(len(ranks), 1)
-    rows, own = (
+    rows, fixed = (
         np.sign(r[..., first] - r[..., second]) for r in (np.asarray(rankings, float), np.asarray(ranks, float))
     )
     with np.errstate(invalid="ignore"):
-        return (rows * own).sum(axis=-1) / np.sqrt(np.abs(rows).sum(axis=-1) * np.abs(own).sum())
+        return (rows * fixed).sum(axis=-1) / np.sqrt(np.abs(rows).sum(axis=-1) * np.abs(fixed).sum())

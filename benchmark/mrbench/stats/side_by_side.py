@@ -86,12 +86,12 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> S
         raise RequestError(f"the two boards share no method with {metric.name}; run the same methods on both.")
     names = [list(side) for side in zip(*matches.pairs, strict=True)]
     table = pd.DataFrame({"kind": scored[1].loc[names[1], "kind"]})
-    for side, board, own in zip(("first", "second"), boards, names, strict=True):
-        table[f"name_{side}"] = own
+    for side, board, methods in zip(("first", "second"), boards, names, strict=True):
+        table[f"name_{side}"] = methods
         for column in ("n_cases", "n_failed"):
-            table[f"{column}_{side}"] = board.summary.loc[own, column].to_numpy()
+            table[f"{column}_{side}"] = board.summary.loc[methods, column].to_numpy()
         for column in ("mean", "low", "high"):
-            table[f"{column}_{side}"] = board.cells.loc[own, (metric.name, column)].to_numpy()
+            table[f"{column}_{side}"] = board.cells.loc[methods, (metric.name, column)].to_numpy()
     same = _same_subjects(first, second, boards)
     table = table.join(_differences(boards, names, table["kind"] == "classical", metric, same))
     weights = [scored[side].loc[names[side], "weights"].fillna("").to_numpy() for side in (0, 1)]
@@ -111,31 +111,31 @@ def _differences(
     boards: list[Leaderboard], names: list[list[str]], classical: pd.Series, metric: Metric, same: bool
 ) -> pd.DataFrame:
     """Difference and excess of each method with their intervals."""
-    values = [board.values[metric.name][own].to_numpy() for board, own in zip(boards, names, strict=True)]
+    values = [board.values[metric.name][methods].to_numpy() for board, methods in zip(boards, names, strict=True)]
     common = classical.to_numpy()
     if common.any():
         with np.errstate(invalid="ignore"):
-            beyond = [own - own[:, common].mean(axis=1, keepdims=True) for own in values]
-        for own in beyond:
-            own[:, common] = nan
+            beyond = [table - table[:, common].mean(axis=1, keepdims=True) for table in values]
+        for table in beyond:
+            table[:, common] = nan
     else:
-        beyond = [np.full_like(own, nan) for own in values]
+        beyond = [np.full_like(table, nan) for table in values]
     columns = ("difference", "difference_low", "difference_high", "excess", "excess_low", "excess_high")
-    numbers = np.column_stack([_moved(boards, own, same) for own in (values, beyond)])
+    numbers = np.column_stack([_moved(boards, table, same) for table in (values, beyond)])
     return pd.DataFrame(numbers, index=classical.index, columns=columns)
 
 
 def _moved(boards: list[Leaderboard], values: list[np.ndarray], same: bool) -> np.ndarray:
     """Mean of the second less the first, low and high of each column."""
     first, second = values
-    means = [_column_means(own) for own in (first, second)]
+    means = [_column_means(table) for table in (first, second)]
     table = np.column_stack([means[1] - means[0], *np.full((2, first.shape[1]), nan)])
     for column in np.flatnonzero(~np.isnan(table[:, 0])):
         pair = (first[:, [column]], second[:, [column]])
         if same:
             moments = _paired([board.subjects for board in boards], pair)
         else:
-            parts = [_moments(board, own) for board, own in zip(boards, pair, strict=True)]
+            parts = [_moments(board, values) for board, values in zip(boards, pair, strict=True)]
             moments = None if parts[0] is None or parts[1] is None else parts[1] - parts[0]
         if moments is not None:
             table[column, 1:] = np.ravel(interval(moments))

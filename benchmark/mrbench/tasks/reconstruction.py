@@ -150,8 +150,8 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
     def default_track(self, dataset: KspaceDataset) -> Track[Sampling]:  # type: ignore[override]
         """Return the track of a dataset where the user names none: fastMRI's, or its own kind of sampling."""
         fitting = _fitting(dataset)
-        own = [name for name in fitting if dataset.published and name.startswith(dataset.published)]
-        return TRACKS[(own or fitting)[0]]
+        published = [name for name in fitting if dataset.published and name.startswith(dataset.published)]
+        return TRACKS[(published or fitting)[0]]
 
     def cases(self, setting: Setting) -> list[CaseId]:
         dataset: KspaceDataset = setting.dataset  # type: ignore[assignment]
@@ -237,10 +237,10 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
             "flipped upside down": prediction[:, ::-1],
             "mirrored left to right": prediction[:, :, ::-1],
         }
-        own = min(nmse(target, prediction), nmse(target, 0 * target))
+        error = min(nmse(target, prediction), nmse(target, 0 * target))
         for name, variant in variants.items():
-            if (other := nmse(target, variant)) < 0.5 * own:
-                return f"the image fits better {name}: NMSE {other:.3f} instead of {own:.3f}"
+            if (other := nmse(target, variant)) < 0.5 * error:
+                return f"the image fits better {name}: NMSE {other:.3f} instead of {error:.3f}"
         ratio = float((target * prediction).sum() / (prediction**2).sum())
         if not 0.5 < ratio < 2:
             return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
@@ -280,12 +280,18 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         said += by_acquisition(rows)
         if any(row.details.get("scored") is False for row in rows):
             said.append("No scores: these data came undersampled, so nobody has the true image.")
-        found = {row.case: row.details["true_acceleration"] for row in rows if "true_acceleration" in row.details}
-        if not found:
+        accelerations = {
+            row.case: row.details["true_acceleration"] for row in rows if "true_acceleration" in row.details
+        }
+        if not accelerations:
             return said
         frames = sorted({row.details["frames"] for row in rows if "frames" in row.details})
         said.append(f"A case is {' or '.join(map(str, frames))} frames.")
-        low, high, mean = min(found.values()), max(found.values()), sum(found.values()) / len(found)
+        low, high, mean = (
+            min(accelerations.values()),
+            max(accelerations.values()),
+            sum(accelerations.values()) / len(accelerations),
+        )
         return [*said, f"True acceleration {mean:.2f} on average ({low:.2f} to {high:.2f})."]
 
     def slices(self, case: Case) -> int:

@@ -101,11 +101,11 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     def protocol(self, setting: Setting) -> Protocol:
         dataset: Dataset = setting.dataset  # type: ignore[assignment]
         rules = _rules(setting.track)
-        own = "ring" if dataset.pairs(setting.split) is None else "as the dataset names them"
+        rule = "ring" if dataset.pairs(setting.split) is None else "as the dataset names them"
         settings = {
             "dataset": dataset.name,
             "contrast": CONTRAST,
-            "pairs": own,
+            "pairs": rule,
             "structures": {name: list(labels) for name, labels in dataset.structures.items()},
             "label_warp": "nearest",
             "absent_label": "left out where absent from the fixed or the moving image",
@@ -116,7 +116,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         if rules != OUR_RULES:
             official = rules.pairs_among(dataset.subjects(setting.split), dataset.name)
             settings |= {
-                "pairs": f"the {len(official)} of the protocol" if official else own,
+                "pairs": f"the {len(official)} of the protocol" if official else rule,
                 "structures": {name: list(labels) for name, labels in rules.structures(dataset.structures).items()},
                 "family": rules.family,
                 "equal_to": rules.source,
@@ -141,8 +141,8 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         best = tried.best
         if not tried.beats(best, OURS):
             return None
-        share, own = tried.by_name[str(best)].labels, tried.by_name[str(OURS)].labels
-        return f"the field fits better read {best.changes}: {share:.2f} of sampled labels agree instead of {own:.2f}"
+        share, ours = tried.by_name[str(best)].labels, tried.by_name[str(OURS)].labels
+        return f"the field fits better read {best.changes}: {share:.2f} of sampled labels agree instead of {ours:.2f}"
 
     def write_inputs(self, inputs: RegistrationInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_images(folder, inputs.spacing, {name: getattr(inputs, name) for name in self.input_names})

@@ -39,13 +39,13 @@ class Rules:
         """Whether Learn2Reg's HD95 and SDlogJ stand beside ours."""
         return self.family in ("learn2reg", "lumir")
 
-    def structures(self, own: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    def structures(self, labels: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         """The structures that are scored, by name, of a dataset with these structures of its own."""
         if self.groups:
             return dict(self.groups)
         if not self.labels:
-            return dict(own)
-        names = {group[0]: name for name, group in own.items() if len(group) == 1}
+            return dict(labels)
+        names = {group[0]: name for name, group in labels.items() if len(group) == 1}
         return {names.get(label, f"label {label}"): (label,) for label in self.labels}
 
     def pairs_among(self, subjects: Sequence[str], dataset: str) -> tuple[tuple[str, str], ...]:

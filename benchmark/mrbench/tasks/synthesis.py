@@ -241,10 +241,10 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
 
     def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
         """Warn of contrasts that are not aligned, and of a prediction in other units."""
-        inputs, target, made = case.inputs, case.reference.image, _synthesised(prediction)
+        inputs, target, synthesised = case.inputs, case.reference.image, _synthesised(prediction)
         if warning := misalignment(inputs.image, target, inputs.mask, inputs.source, inputs.target, inputs.spacing):
             return warning
-        ratio = float(np.percentile(made[inputs.mask], 99.5))  # the target's is 1
+        ratio = float(np.percentile(synthesised[inputs.mask], 99.5))  # the target's is 1
         if not 1 / 3 < ratio < 3:
             return f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
         return None
@@ -269,11 +269,13 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
 
     def picture(self, case: Case, prediction: np.ndarray, index: int | None = None) -> Picture:
         middle = len(case.reference.image) // 2 if index is None else index
-        reference, source, made = (
+        reference, source, synthesised = (
             np.minimum(image[middle], 1)
             for image in (case.reference.image, case.inputs.image, _synthesised(prediction))
         )
-        return Picture(reference, source, made, made - reference, names=(case.inputs.target, case.inputs.source))
+        return Picture(
+            reference, source, synthesised, synthesised - reference, names=(case.inputs.target, case.inputs.source)
+        )
 
 
 def scan_of(subject: Subject, contrasts: Sequence[str], track: str) -> Scan:
@@ -317,22 +319,22 @@ def misalignment(
     shifts = np.zeros((1 + len(moves), 3), int)
     for shift, (axis, step) in zip(shifts[1:], moves, strict=True):
         shift[axis] = step
-    own, *moved = shifted_mutual_information(source, target, data_range=CEILING, mask=mask, shifts=shifts)
+    still, *moved = shifted_mutual_information(source, target, data_range=CEILING, mask=mask, shifts=shifts)
     best = int(np.argmax(moved))
-    if moved[best] < MISALIGNED * own:
+    if moved[best] < MISALIGNED * still:
         return None
     axis, step = moves[best]
     return (
         f"{target_name} fits {source_name} better when moved by {step:+d} voxel along {'zyx'[axis]} "
-        f"({step * spacing[axis]:+.3g} mm): {moved[best]:.3f} bits of mutual information instead of {own:.3f}; "
+        f"({step * spacing[axis]:+.3g} mm): {moved[best]:.3f} bits of mutual information instead of {still:.3f}; "
         "register the contrasts first."
     )
 
 
 def tissue_dice(target: np.ndarray, prediction: np.ndarray, mask: np.ndarray) -> float:
     """Mean Dice of the multi-Otsu classes of two images in a mask; classes that one of them lacks count as 0."""
-    true, made = (_classes(image[mask]) for image in (target, prediction))
-    return float(np.nan_to_num(dice_per_label(true, made, range(1, CLASSES + 1))).mean())
+    true, synthesised = (_classes(image[mask]) for image in (target, prediction))
+    return float(np.nan_to_num(dice_per_label(true, synthesised, range(1, CLASSES + 1))).mean())
 
 
 def _classes(values: np.ndarray) -> np.ndarray:

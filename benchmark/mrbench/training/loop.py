@@ -269,12 +269,12 @@ class Average:
         if not self.decay:
             yield
             return
-        own = _copy(self.network)
+        current = _copy(self.network)
         self.network.load_state_dict(self.weights)
         try:
             yield
         finally:
-            self.network.load_state_dict(own)
+            self.network.load_state_dict(current)
 
 
 class _Players:

@@ -108,13 +108,13 @@ class TrainingRecipe:
         """Whether weights of this recipe, as it is today, lie in ``out`` or are shipped."""
         manifests = [folder / f"{self.name}.json" for folder in (out, self.shipped)]
         there = [json.loads(path.read_text()) for path in manifests if path.is_file()]
-        if any(self._made(manifest) for manifest in there):
+        if any(self._fits(manifest) for manifest in there):
             return "done"
         return "outdated" if there else "missing"
 
-    def _made(self, manifest: dict[str, object]) -> bool:
-        told = ("steps", "learning_rate", "ema", "seed", "extra_subjects")
-        return manifest.get("recipe") == self.name and all(manifest.get(key) == getattr(self, key) for key in told)
+    def _fits(self, manifest: dict[str, object]) -> bool:
+        settings = ("steps", "learning_rate", "ema", "seed", "extra_subjects")
+        return manifest.get("recipe") == self.name and all(manifest.get(key) == getattr(self, key) for key in settings)
 
 
 def recipes() -> list[TrainingRecipe]:

@@ -58,11 +58,11 @@ def _slices(subject: Subject, structures: Sequence[tuple[int, ...]]) -> list[tup
     assert subject.labels is not None
     image = subject.images["T1"]
     middle = len(image) // 2
-    found = []
+    slices = []
     for z in range(middle - REACH, middle + REACH):
         areas = [float(np.sqrt(np.isin(subject.labels[z], labels).sum())) for labels in structures]
-        found.append((image[z], [*areas, float(z - middle)]))
-    return found
+        slices.append((image[z], [*areas, float(z - middle)]))
+    return slices
 
 
 class Recipe:
@@ -91,8 +91,8 @@ class Recipe:
         treated = [treat(slices.images[number], rng) for number in drawn]
         facts = (slices.facts[drawn] - self.mean) / self.sd
         done = np.array([[2 * blur / WORST_BLUR, 2 * noise / WORST_NOISE] for _, blur, noise in treated], np.float32)
-        made = self.network(torch.from_numpy(np.stack([image for image, _, _ in treated]))[:, None])
-        return ((made - torch.from_numpy(np.concatenate([facts, done], 1))) ** 2).mean()
+        estimates = self.network(torch.from_numpy(np.stack([image for image, _, _ in treated]))[:, None])
+        return ((estimates - torch.from_numpy(np.concatenate([facts, done], 1))) ** 2).mean()
 
 
 def treat(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float, float]:

@@ -130,8 +130,8 @@ class AutoencoderRecipe:
 
         image, clean = tensors_for(self.network, *(np.stack([example[part] for example in drawn]) for part in (0, 1)))
         with half_convolutions(self.network):
-            made = self.network(image.contiguous(memory_format=torch.channels_last))
-        error = ((made[:, 0].float() - clean) ** 2).mean((1, 2))
+            denoised = self.network(image.contiguous(memory_format=torch.channels_last))
+        error = ((denoised[:, 0].float() - clean) ** 2).mean((1, 2))
         return (error * error.new_tensor([10 / max(sigma, 1e-3) for _, _, sigma in drawn])).mean()
 
     def _example(self, axis: int, rng: np.random.Generator) -> Example:

@@ -72,8 +72,8 @@ class DCGAN(NetworkMethod):
         rng = np.random.default_rng(inputs.seed)
         noise = torch.from_numpy(rng.standard_normal((inputs.count, self.latent)).astype(np.float32))
         with torch.no_grad():
-            made = [self.network_(part.to(self.resources.device)).cpu() for part in noise.split(CHUNK)]
-        return torch.cat(made)[:, 0].numpy()
+            slices = [self.network_(part.to(self.resources.device)).cpu() for part in noise.split(CHUNK)]
+        return torch.cat(slices)[:, 0].numpy()
 
     def recipe(self, examples: TrainingSlices, seed: int) -> DcganRecipe:
         from mrbench_methods.generation.dcgan_training import DcganRecipe

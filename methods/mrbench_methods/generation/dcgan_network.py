@@ -42,8 +42,8 @@ class Generator(nn.Module):
         """Return ``(image, 1, y, x)`` between 0 and 1 of noise ``(image, latent)``."""
         block = self.first(noise)
         features = block.reshape(len(noise), -1, *self.start)
-        made = torch.sigmoid(self.layers(features))
-        return made[..., : self.shape[0], : self.shape[1]]
+        images = torch.sigmoid(self.layers(features))
+        return images[..., : self.shape[0], : self.shape[1]]
 
 
 class Discriminator(nn.Module):

@@ -45,13 +45,13 @@ class DcganRecipe:
         flipped = np.where(rng.random(self.batch)[:, None, None] < 0.5, drawn, drawn[..., ::-1])
         start, real = tensors_for(self.network, noise, flipped[:, None])
         with half_convolutions(self.network):
-            made = self.network(start).float()
-        self._shown = made.detach(), real, rng
-        return F.softplus(-self._judge(made, rng)).mean()
+            generated = self.network(start).float()
+        self._shown = generated.detach(), real, rng
+        return F.softplus(-self._judge(generated, rng)).mean()
 
     def adversary_loss(self) -> Tensor:
-        made, real, rng = self._shown
-        return F.softplus(-self._judge(real, rng)).mean() + F.softplus(self._judge(made, rng)).mean()
+        generated, real, rng = self._shown
+        return F.softplus(-self._judge(real, rng)).mean() + F.softplus(self._judge(generated, rng)).mean()
 
     def _judge(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         with half_convolutions(self.network):

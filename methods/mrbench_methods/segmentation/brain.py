@@ -13,7 +13,7 @@ def resampled(images: np.ndarray, spacing: Sequence[float], wanted: Sequence[flo
         return images
     from skimage.transform import resize
 
-    sides = [max(1, round(n * own / new)) for n, own, new in zip(images.shape[1:], spacing, wanted, strict=True)]
+    sides = [max(1, round(n * old / new)) for n, old, new in zip(images.shape[1:], spacing, wanted, strict=True)]
     return np.stack([resize(image, sides, order=1, anti_aliasing=True) for image in images]).astype(np.float32)
 
 

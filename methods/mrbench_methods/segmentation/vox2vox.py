@@ -77,9 +77,9 @@ class Vox2Vox(NetworkMethod):
             scores = self.network_(image)[:, :, : size[0], : size[1], : size[2]]
             if size != mask.shape:
                 scores = F.interpolate(scores, mask.shape, mode="trilinear")
-            found = scores[0].argmax(0).to(torch.uint8).cpu().numpy()
+            segmented = scores[0].argmax(0).to(torch.uint8).cpu().numpy()
         labels = np.zeros(inputs.mask.shape, np.uint8)
-        labels[box] = found * mask
+        labels[box] = segmented * mask
         return labels
 
     def recipe(self, examples: TrainingTumours, seed: int) -> DiceRecipe:

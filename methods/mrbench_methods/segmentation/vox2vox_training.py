@@ -35,14 +35,14 @@ SHADE = 0.3
 """SD of what each label is brighter by in each contrast: relaxation times of tumours differ."""
 
 
-def generalised_dice(made: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+def generalised_dice(prediction: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     """One minus the Dice of all classes together, each weighted (Sudre et al., DLMIA 2017).
 
     The weights are fixed, one over the class's voxels in the train split, as the authors' code has them: weights by
     block, as in the paper of the loss, would let a class of a few voxels decide.
     """
     axes = (0, 2, 3, 4)
-    shared, total = (made * truth).sum(axes), (made + truth).sum(axes)
+    shared, total = (prediction * truth).sum(axes), (prediction + truth).sum(axes)
     return 1 - 2 * (weights * shared).sum() / (weights * total).sum()
 
 
@@ -170,14 +170,14 @@ class AdversarialDiceRecipe(DiceRecipe):
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         image, scores, truth = self.generate(rng)
-        made = scores.softmax(1)
-        self._shown = image, made.detach(), truth
-        overlap = 5 * generalised_dice(made, truth, self.weights)
-        return overlap + self.weight * least_squares(self._judge(image, made), real=True)
+        segmented = scores.softmax(1)
+        self._shown = image, segmented.detach(), truth
+        overlap = 5 * generalised_dice(segmented, truth, self.weights)
+        return overlap + self.weight * least_squares(self._judge(image, segmented), real=True)
 
     def adversary_loss(self) -> Tensor:
-        image, made, truth = self._shown
-        return least_squares_adversary(self._judge(image, truth), self._judge(image, made))
+        image, segmented, truth = self._shown
+        return least_squares_adversary(self._judge(image, truth), self._judge(image, segmented))
 
     def _judge(self, image: Tensor, labels: Tensor) -> Tensor:
         with self._half(image):

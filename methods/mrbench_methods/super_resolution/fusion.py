@@ -110,11 +110,11 @@ class FusionRecipe:
     side = 64
     slices = 4
 
-    def __init__(self, network: FusionNetwork, made: Sequence[Pair], context: int, planes: int) -> None:
+    def __init__(self, network: FusionNetwork, pairs: Sequence[Pair], context: int, planes: int) -> None:
         import torch
 
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.pairs, self.context, self.planes = made, context, planes
+        self.pairs, self.context, self.planes = pairs, context, planes
         self.settings = {
             "crop": self.side,
             "slices": self.slices,

@@ -67,12 +67,12 @@ def pairs(examples: TrainingVolumes, seed: int) -> list[Pair]:
 
     The mirror image is degraded anew: flipping a pair would move the grids of the two against each other.
     """
-    made = []
+    degraded = []
     for number, volume in enumerate(examples.volumes):
         for track in examples.tracks:
             for mirrored in (False, True):
-                made.append(_pair(track, volume[..., ::-1] if mirrored else volume, f"{number} {mirrored}", seed))
-    return made
+                degraded.append(_pair(track, volume[..., ::-1] if mirrored else volume, f"{number} {mirrored}", seed))
+    return degraded
 
 
 def _pair(track: SuperResolutionTrack, volume: np.ndarray, name: str, seed: int) -> Pair:

@@ -123,18 +123,18 @@ class SRGAN(LearnedSuperResolution):
             first = [c * BLOCK for c in corner]
             last = [min(a + BLOCK, n) for a, n in zip(first, low.shape, strict=True)]
             wide = [(max(0, a - reach), min(n, b + reach)) for a, b, n in zip(first, last, low.shape, strict=True)]
-            made = self.network_(low[tuple(slice(a, b) for a, b in wide)][None, None])[0, 0]
+            block = self.network_(low[tuple(slice(a, b) for a, b in wide)][None, None])[0, 0]
             inner = [
                 slice((a - w) * f, (b - w) * f) for a, b, (w, _), f in zip(first, last, wide, factors, strict=True)
             ]
             place = [slice(a * f, b * f) for a, b, f in zip(first, last, factors, strict=True)]
-            out[tuple(place)] = made[tuple(inner)]
+            out[tuple(place)] = block[tuple(inner)]
         return out
 
     def recipe(self, examples: TrainingVolumes, seed: int) -> GeneratorRecipe:
         from mrbench_methods.super_resolution.srgan_training import GanRecipe, GeneratorRecipe
 
-        made = pairs(examples, seed)
+        degraded = pairs(examples, seed)
         if self.adversarial:
-            return GanRecipe(self.network_, made, self.dimensions, self.adversarial)  # type: ignore[arg-type]
-        return GeneratorRecipe(self.network_, made, self.dimensions)  # type: ignore[arg-type]
+            return GanRecipe(self.network_, degraded, self.dimensions, self.adversarial)  # type: ignore[arg-type]
+        return GeneratorRecipe(self.network_, degraded, self.dimensions)  # type: ignore[arg-type]

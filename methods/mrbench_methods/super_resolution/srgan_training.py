@@ -21,10 +21,10 @@ RIM = 4
 class GeneratorRecipe:
     """Random blocks; mean squared error plus gradient difference."""
 
-    def __init__(self, network: Generator, made: Sequence[Pair], dimensions: int) -> None:
+    def __init__(self, network: Generator, pairs: Sequence[Pair], dimensions: int) -> None:
         layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
         self.network = network.to(memory_format=layout)  # type: ignore[call-overload]
-        self.pairs, self.dimensions = made, dimensions
+        self.pairs, self.dimensions = pairs, dimensions
         self.batch = 1 if dimensions == 3 else 8
         self.settings: Mapping[str, Any] = {
             "batch": self.batch,
@@ -34,8 +34,8 @@ class GeneratorRecipe:
         }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        made, truth = self.generate(rng)
-        return self.content(made, truth)
+        generated, truth = self.generate(rng)
+        return self.content(generated, truth)
 
     def generate(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return what the generator makes of a batch, and the truth, both without their rims."""
@@ -51,11 +51,11 @@ class GeneratorRecipe:
             added = self.network(low)
         return _without_rim(start + added.float()), _without_rim(truth)
 
-    def content(self, made: Tensor, truth: Tensor) -> Tensor:
+    def content(self, generated: Tensor, truth: Tensor) -> Tensor:
         """1,000 times MSE plus gradient difference (Mathieu et al., ICLR 2016)."""
-        loss = ((made - truth) ** 2).mean()
-        for axis in range(2, made.ndim):
-            steps = [image.diff(dim=axis).abs() for image in (made, truth)]
+        loss = ((generated - truth) ** 2).mean()
+        for axis in range(2, generated.ndim):
+            steps = [image.diff(dim=axis).abs() for image in (generated, truth)]
             loss = loss + ((steps[0] - steps[1]) ** 2).mean() / self.dimensions
         return 1000 * loss
 
@@ -75,21 +75,21 @@ class GanRecipe(GeneratorRecipe):
 
     betas = (0.9, 0.999)
 
-    def __init__(self, network: Generator, made: Sequence[Pair], dimensions: int, weight: float) -> None:
-        super().__init__(network, made, dimensions)
+    def __init__(self, network: Generator, pairs: Sequence[Pair], dimensions: int, weight: float) -> None:
+        super().__init__(network, pairs, dimensions)
         layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
         self.adversary = Discriminator(dimensions).to(memory_format=layout)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {**self.settings, "loss": f"MSE + GDL + {weight:g} LSGAN", "kept": "last weights"}
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        made, truth = self.generate(rng)
-        self._shown = made.detach(), truth
-        return self.content(made, truth) + 1000 * self.weight * least_squares(self._judge(made), real=True)
+        generated, truth = self.generate(rng)
+        self._shown = generated.detach(), truth
+        return self.content(generated, truth) + 1000 * self.weight * least_squares(self._judge(generated), real=True)
 
     def adversary_loss(self) -> Tensor:
-        made, truth = self._shown
-        return least_squares_adversary(self._judge(truth), self._judge(made))
+        generated, truth = self._shown
+        return least_squares_adversary(self._judge(truth), self._judge(generated))
 
     def _judge(self, image: Tensor) -> Tensor:
         with half_convolutions(self.network):

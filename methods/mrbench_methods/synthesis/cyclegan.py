@@ -85,17 +85,17 @@ class CycleGAN(NetworkMethod):
 
     def predict(self, inputs: SynthesisInputs) -> np.ndarray:
         """Return the image ``(z, y, x)``, or it and the source made again from it, ``(2, z, y, x)``."""
-        made = self._translate(inputs.image, inputs.target, inputs.mask)
+        synthesised = self._translate(inputs.image, inputs.target, inputs.mask)
         if not self.there_and_back:
-            return made
-        return np.stack([made, self._translate(made, inputs.source, inputs.mask)])
+            return synthesised
+        return np.stack([synthesised, self._translate(synthesised, inputs.source, inputs.mask)])
 
     def _translate(self, image: np.ndarray, target: str, mask: np.ndarray) -> np.ndarray:
         from mrbench_methods.synthesis.translation_network import STRIDE
 
         generator: torch.nn.Module = self.network_[target]  # type: ignore[index]
-        made = restore(generator, image, context=0, planes=1, stride=STRIDE, device=self.resources.device)
-        return np.where(mask, np.maximum(made, 0), 0)
+        translated = restore(generator, image, context=0, planes=1, stride=STRIDE, device=self.resources.device)
+        return np.where(mask, np.maximum(translated, 0), 0)
 
     def recipe(self, examples: TrainingScans, seed: int) -> CycleRecipe:
         from mrbench_methods.synthesis.unpaired_training import CycleRecipe

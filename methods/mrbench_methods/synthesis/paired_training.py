@@ -54,8 +54,8 @@ class PairedRecipe:
         }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        _, made, target, mask = self.generate(rng)
-        return ((made - target).abs() * mask).sum() / mask.sum()
+        _, synthesised, target, mask = self.generate(rng)
+        return ((synthesised - target).abs() * mask).sum() / mask.sum()
 
     def generate(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the middle source slices, what the generator makes of them, the truth, and the brain."""
@@ -69,9 +69,9 @@ class PairedRecipe:
             ),
         )
         with half_convolutions(self.network):
-            made = self.network(source.contiguous(memory_format=torch.channels_last)).float()
+            synthesised = self.network(source.contiguous(memory_format=torch.channels_last)).float()
         middle = slice(self.context, self.context + 1)
-        return source[:, middle], made, target[:, middle], mask[:, middle].float()
+        return source[:, middle], synthesised, target[:, middle], mask[:, middle].float()
 
     def _example(self, axis: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         number = int(rng.integers(len(self.examples.scans)))
@@ -119,15 +119,15 @@ class AdversarialPairedRecipe(PairedRecipe):
         }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        source, made, target, mask = self.generate(rng)
-        made = made * mask
-        self._shown = source, made.detach(), target
-        error = ((made - target).abs() * mask).sum() / mask.sum()
-        return error + self.weight * least_squares(self._judge(source, made), real=True)
+        source, synthesised, target, mask = self.generate(rng)
+        synthesised = synthesised * mask
+        self._shown = source, synthesised.detach(), target
+        error = ((synthesised - target).abs() * mask).sum() / mask.sum()
+        return error + self.weight * least_squares(self._judge(source, synthesised), real=True)
 
     def adversary_loss(self) -> Tensor:
-        source, made, target = self._shown
-        return least_squares_adversary(self._judge(source, target), self._judge(source, made))
+        source, synthesised, target = self._shown
+        return least_squares_adversary(self._judge(source, target), self._judge(source, synthesised))
 
     def _judge(self, source: Tensor, image: Tensor) -> Tensor:
         with half_convolutions(self.network):

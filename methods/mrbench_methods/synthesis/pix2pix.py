@@ -91,7 +91,7 @@ class Pix2Pix(NetworkMethod):
             raise MethodSkipped(f"its weights were not trained to make {inputs.target} from {inputs.source}")
         from mrbench_methods.synthesis.translation_network import STRIDE
 
-        made = restore(
+        synthesised = restore(
             self.network_,
             inputs.image,
             maps=position_maps(inputs.mask, inputs.spacing) if self.position else None,
@@ -100,7 +100,7 @@ class Pix2Pix(NetworkMethod):
             stride=STRIDE,
             device=self.resources.device,
         )
-        return np.where(inputs.mask, np.maximum(made, 0), 0)
+        return np.where(inputs.mask, np.maximum(synthesised, 0), 0)
 
     def recipe(self, examples: TrainingScans, seed: int) -> PairedRecipe:
         from mrbench_methods.synthesis.paired_training import AdversarialPairedRecipe, PairedRecipe

@@ -66,7 +66,7 @@ class UNIT(NetworkMethod):
         from mrbench_methods.synthesis.translation_network import STRIDE
 
         network: Unit = self.network_  # type: ignore[assignment]
-        made = restore(
+        synthesised = restore(
             lambda image: network.generate(network.encode(image, inputs.source), inputs.target),
             inputs.image,
             context=0,
@@ -74,7 +74,7 @@ class UNIT(NetworkMethod):
             stride=STRIDE,
             device=self.resources.device,
         )
-        return np.where(inputs.mask, np.maximum(made, 0), 0)
+        return np.where(inputs.mask, np.maximum(synthesised, 0), 0)
 
     def recipe(self, examples: TrainingScans, seed: int) -> UnitRecipe:
         from mrbench_methods.synthesis.unpaired_training import UnitRecipe

@@ -45,8 +45,8 @@ class Unit(nn.Module):
 
     def generate(self, code: Tensor, target: str) -> Tensor:
         """Slices of a contrast from a code."""
-        made = self.generators[target](self.dropout(self.shared_decoder(code)))
-        return 1 - made if target in self.inverted else made
+        image = self.generators[target](self.dropout(self.shared_decoder(code)))
+        return 1 - image if target in self.inverted else image
 
 
 class MultiScaleDiscriminator(nn.Module):

@@ -71,8 +71,8 @@ class UnpairedRecipe(ABC):
         for source, target in (CONTRASTS, CONTRASTS[::-1]):
             image, brain = real[source]
             with half_convolutions(self.network):
-                made, part = self.there_and_back(image, brain, source, target)
-            self._shown[target] = self.pools[target].draw(made.detach(), rng), real[target][0]
+                synthesised, part = self.there_and_back(image, brain, source, target)
+            self._shown[target] = self.pools[target].draw(synthesised.detach(), rng), real[target][0]
             parts.append(part)
         return torch.stack(parts).sum()
 
@@ -88,8 +88,8 @@ class UnpairedRecipe(ABC):
         """Of both discriminators, halved as published."""
         with half_convolutions(self.network):
             parts = [
-                self.verdict(real, name, True) + self.verdict(made, name, False)
-                for name, (made, real) in self._shown.items()
+                self.verdict(real, name, True) + self.verdict(synthesised, name, False)
+                for name, (synthesised, real) in self._shown.items()
             ]
         return 0.5 * torch.stack(parts).sum()
 
@@ -114,9 +114,9 @@ class CycleRecipe(UnpairedRecipe):
         self.cycle = cycle
 
     def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
-        made = self.network[target](image).float() * brain
-        again = self.network[source](made).float() * brain
-        return made, self.verdict(made, target, True) + self.cycle * (again - image).abs().mean()
+        synthesised = self.network[target](image).float() * brain
+        again = self.network[source](synthesised).float() * brain
+        return synthesised, self.verdict(synthesised, target, True) + self.cycle * (again - image).abs().mean()
 
     def verdict(self, image: Tensor, name: str, real: bool) -> Tensor:
         return least_squares(self.adversary[name](image).float(), real=real)
@@ -142,14 +142,14 @@ class UnitRecipe(UnpairedRecipe):
     def there_and_back(self, image: Tensor, brain: Tensor, source: str, target: str) -> tuple[Tensor, Tensor]:
         code = self.network.encode(image, source)
         noisy = code + torch.randn_like(code)
-        same, made = (self.network.generate(noisy, name).float() * brain for name in (source, target))
-        second = self.network.encode(made, target)
+        same, synthesised = (self.network.generate(noisy, name).float() * brain for name in (source, target))
+        second = self.network.encode(synthesised, target)
         again = self.network.generate(second + torch.randn_like(second), source).float() * brain
         codes = sum((z.float() ** 2).mean() for z in (code, second))
         errors = sum((x - image).abs().mean() for x in (same, again))
-        return made, self.gan * self.verdict(made, target, True) + self.code * codes + self.image * errors
+        return synthesised, self.gan * self.verdict(synthesised, target, True) + self.code * codes + self.image * errors
 
     def verdict(self, image: Tensor, name: str, real: bool) -> Tensor:
         """Binary cross-entropy."""
-        found = self.adversary[name](image).float()
-        return F.binary_cross_entropy_with_logits(found, torch.full_like(found, float(real)))
+        scores = self.adversary[name](image).float()
+        return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, float(real)))

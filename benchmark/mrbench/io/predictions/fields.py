@@ -297,7 +297,8 @@ def _is_absolute(vectors: np.ndarray, sizes: np.ndarray) -> bool:
     """Whether vectors follow the coordinates of their voxels more closely than they follow zero."""
     places = np.moveaxis(np.indices(vectors.shape[:3]), 0, -1) * sizes
     centred = places - places.mean(axis=(0, 1, 2))
-    own = vectors - vectors.mean(axis=(0, 1, 2))
+    stored = vectors - vectors.mean(axis=(0, 1, 2))
     return bool(
-        np.abs(np.abs(own) - np.abs(centred)).mean() < 0.5 * np.abs(centred).mean() and own.std() > 0.5 * centred.std()
+        np.abs(np.abs(stored) - np.abs(centred)).mean() < 0.5 * np.abs(centred).mean()
+        and stored.std() > 0.5 * centred.std()
     )

@@ -41,8 +41,12 @@ def check_grid(grid: Grid, path: Path, shape: tuple[int, ...], affine: np.ndarra
     if affine is None:
         return
     if not np.allclose(spacing_of(affine), grid.spacing, rtol=0.01):
-        own, other = (" x ".join(f"{size:.3g}" for size in each) for each in (spacing_of(affine), grid.spacing))
-        raise GridError(f"{path} has voxels of {own} mm (z, y, x), its case of {other} mm; correct its header.")
+        size_of_file, other = (
+            " x ".join(f"{size:.3g}" for size in each) for each in (spacing_of(affine), grid.spacing)
+        )
+        raise GridError(
+            f"{path} has voxels of {size_of_file} mm (z, y, x), its case of {other} mm; correct its header."
+        )
     if grid.affine is not None and (apart := voxels_apart(grid.affine, affine, tuple(shape)[::-1])) > AGREE:
         raise GridError(
             f"{path} places its voxels {apart:.3g} voxels away from those of its case; resample it to the case's grid, "

@@ -44,21 +44,21 @@ def draw(report: Report, *, width: float) -> Figure:
     if len(table) > 2 * EACH:
         table = table.groupby("kind", sort=False).head(EACH)
     rival = str(table.index[table["kind"] == "classical"][0])
-    paid = {str(name): pays_after(own, table.loc[rival]) for name, own in table[table["training"] > 0].iterrows()}
+    paid = {str(name): pays_after(line, table.loc[rival]) for name, line in table[table["training"] > 0].iterrows()}
     crossings = [cases for cases in paid.values() if np.isfinite(cases)]
     cases = np.geomspace(1, max([1000.0, *(5 * at for at in crossings)]), 200)
     room = width - 0.55
-    labels = [_label(str(name), own, paid, rival, room) for name, own in table.iterrows()]
+    labels = [_label(str(name), line, paid, rival, room) for name, line in table.iterrows()]
     absent = _folded(", ".join(unknown), "no manifest tells the whole training", room) if unknown else ""
     labels += [absent] if absent else []
     below = style.LINE * sum(label.count("\n") + 1 for label in labels) + 0.12
     figure, axes = style.canvas(report.caption.title, (width, PLOT + below))
     handles, counts = [], dict.fromkeys(table["kind"], 0)
-    for label, (name, own) in zip(labels, table.iterrows(), strict=False):
-        kind = str(own["kind"])
+    for label, (name, line) in zip(labels, table.iterrows(), strict=False):
+        kind = str(line["kind"])
         form: dict[str, Any] = {"color": style.colour(kind), "ls": LINES[counts[kind] % len(LINES)]}
         counts[kind] += 1
-        axes.plot(cases, (own["training"] + cases * own["seconds"]) / HOUR, **form)
+        axes.plot(cases, (line["training"] + cases * line["seconds"]) / HOUR, **form)
         handles.append(Line2D([], [], label=label, **form))
         if np.isfinite(at := paid.get(str(name), np.inf)):
             axes.plot(at, at * table.at[rival, "seconds"] / HOUR, "o", ms=4, color=form["color"])
@@ -78,12 +78,12 @@ def costs(report: Report) -> pd.DataFrame:
     """``kind``, ``training`` (seconds), ``hardware`` of it, and ``seconds`` of a case, where both are known."""
     summary = report.summary
     known = [report.trainings.get(str(weights)) for weights in summary["weights"]]
-    training = [None if own is None else own.seconds for own in known]
+    training = [None if one is None else one.seconds for one in known]
     table = pd.DataFrame(
         {
             "kind": summary["kind"],
             "training": pd.Series(training, index=summary.index, dtype=float).where(summary["kind"] == "learned", 0.0),
-            "hardware": ["" if own is None else own.hardware for own in known],
+            "hardware": ["" if one is None else one.hardware for one in known],
             "seconds": summary["cpu_seconds_median"].clip(lower=1e-3),
         }
     )
@@ -96,12 +96,12 @@ def pays_after(network: pd.Series, rival: pd.Series) -> float:
     return float(network["training"] / saved) if saved > 0 else float("inf")
 
 
-def _label(name: str, own: pd.Series, paid: dict[str, float], rival: str, width: float) -> str:
+def _label(name: str, line: pd.Series, paid: dict[str, float], rival: str, width: float) -> str:
     """The name, and below it what it costs."""
-    text = f"{own['seconds']:.2g} s a case"
+    text = f"{line['seconds']:.2g} s a case"
     if name in paid:
-        text += f", training {own['training'] / HOUR:.2g} h"
-        text += f" on {own['hardware']}" if "CPU" not in own["hardware"] else ""
+        text += f", training {line['training'] / HOUR:.2g} h"
+        text += f" on {line['hardware']}" if "CPU" not in line["hardware"] else ""
         at = paid[name]
         text += f", paid after {np.ceil(at):,.0f} cases" if np.isfinite(at) else ", never paid"
         text += f" against {escape.plain(rival)}"

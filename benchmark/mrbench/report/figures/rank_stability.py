@@ -29,12 +29,12 @@ def draw(report: Report, *, width: float) -> Figure:
     labels = style.names(order, style.name_width(order, width))
     rows = style.heights(labels, least=0.17)
     figure, axes = style.canvas(report.caption.title, (width, sum(rows) + 0.75))
-    for (method, own), middle in zip(ranks.iterrows(), style.centres(rows), strict=True):
+    for (method, line), middle in zip(ranks.iterrows(), style.centres(rows), strict=True):
         kind = str(report.summary.at[method, "kind"])
-        axes.hlines(middle, own["rank_low"], own["rank_high"], color=style.colour(kind), lw=3, alpha=0.35)
-        axes.plot(own["rank"], middle, style.marker(kind), ms=4, color=style.colour(kind))
-        if own["p_best"] >= 0.005:
-            axes.text(1.01, middle, f"{100 * own['p_best']:.0f} %", transform=axes.get_yaxis_transform(), va="center")
+        axes.hlines(middle, line["rank_low"], line["rank_high"], color=style.colour(kind), lw=3, alpha=0.35)
+        axes.plot(line["rank"], middle, style.marker(kind), ms=4, color=style.colour(kind))
+        if line["p_best"] >= 0.005:
+            axes.text(1.01, middle, f"{100 * line['p_best']:.0f} %", transform=axes.get_yaxis_transform(), va="center")
     style.row_axis(axes, labels, rows)
     top = max(float(ranks["rank_high"].max()), float(ranks["rank"].max()))
     axes.set_xlim(0.5, top + 0.5)
@@ -55,5 +55,5 @@ def _ranks(report: Report) -> pd.DataFrame:
     if not len(ranks):
         return ranks
     placed = report.summary["rank"].astype("Float64").dropna()
-    own = ranks.join(placed.astype(float), how="inner")
-    return own.loc[[method for method in report.methods if method in own.index]]
+    shares = ranks.join(placed.astype(float), how="inner")
+    return shares.loc[[method for method in report.methods if method in shares.index]]

@@ -21,7 +21,9 @@ WIDTH = 3.4
 def applies(report: Report) -> bool:
     """Where rows hold the values of single samples, and those of real data."""
     name = report.spread
-    return name is not None and any(name in own and f"{name}_real" in own for own in report.frame["details"])
+    return name is not None and any(
+        name in details and f"{name}_real" in details for details in report.frame["details"]
+    )
 
 
 def draw(report: Report, *, width: float) -> Figure:
@@ -32,8 +34,8 @@ def draw(report: Report, *, width: float) -> Figure:
     rows = style.heights(labels, least=0.24)
     figure, axes = style.canvas(report.caption.title, (width, sum(rows) + 0.75))
     colours = [style.OTHER, *(style.colour(str(report.summary.at[method, "kind"])) for method in order)]
-    for own, middle, shade in zip([real, *values.values()], style.centres(rows), colours, strict=True):
-        low, first, median, third, high = np.percentile(own, [0, 25, 50, 75, 100])
+    for samples, middle, shade in zip([real, *values.values()], style.centres(rows), colours, strict=True):
+        low, first, median, third, high = np.percentile(samples, [0, 25, 50, 75, 100])
         axes.hlines(middle, low, high, color=shade, lw=0.9)
         axes.hlines(middle, first, third, color=shade, lw=6, alpha=0.45)
         axes.plot(median, middle, "|", ms=8, mew=1.4, color="black")
@@ -55,4 +57,4 @@ def _values(report: Report) -> tuple[dict[str, list[float]], list[float]]:
         if method in values:
             values[method].extend(details.get(report.spread, []))
             real = real or list(details.get(f"{report.spread}_real", []))
-    return {method: own for method, own in values.items() if own}, real
+    return {method: samples for method, samples in values.items() if samples}, real

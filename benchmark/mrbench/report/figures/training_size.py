@@ -39,11 +39,17 @@ def draw(report: Report, *, width: float, metric: str | None = None) -> Figure:
     figure, axes = style.canvas(report.caption.title, (width, PLOT + below))
     colour = style.colour("learned")
     for place, (family, label) in enumerate(zip(families, labels, strict=True)):
-        own = points[points["family"] == family].sort_values("subjects", kind="stable")
+        line = points[points["family"] == family].sort_values("subjects", kind="stable")
         alpha = 1 - 0.6 * place / max(len(families), 1)
-        axes.vlines(own["subjects"], own["low"], own["high"], color=colour, alpha=0.4, lw=0.9)
+        axes.vlines(line["subjects"], line["low"], line["high"], color=colour, alpha=0.4, lw=0.9)
         axes.plot(
-            own["subjects"], own["mean"], marker=MARKS[place % len(MARKS)], ms=4, color=colour, alpha=alpha, label=label
+            line["subjects"],
+            line["mean"],
+            marker=MARKS[place % len(MARKS)],
+            ms=4,
+            color=colour,
+            alpha=alpha,
+            label=label,
         )
     if across:
         axes.axhline(shown.sign * best.max(), color=style.colour("classical"), ls="--", lw=0.9, label=across[0])

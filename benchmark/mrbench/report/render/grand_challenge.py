@@ -45,10 +45,10 @@ def render(report: Report, look: Look) -> str:
         if method in report.leaderboard.values[metric.name]
     }
     content = {
-        "case": {name: {str(case): float(value) for case, value in own.items()} for name, own in scores.items()},
+        "case": {name: {str(case): float(value) for case, value in values.items()} for name, values in scores.items()},
         "aggregates": {
-            name: {_NAMES[key]: None if value != value else float(value) for key, value in own.describe().items()}
-            for name, own in scores.items()
+            name: {_NAMES[key]: None if value != value else float(value) for key, value in values.describe().items()}
+            for name, values in scores.items()
         },
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"

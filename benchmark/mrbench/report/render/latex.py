@@ -116,16 +116,17 @@ def _body(shown: Grid, page: Page, look: Look) -> Body:
     widths = [0.0] * len(shown.columns)
     for cells in shown.cells:
         lines = [_lines(column, cell, page) for column, cell in zip(shown.columns, cells, strict=True)]
-        widths = [max(w, *(_ems(line) for line in own)) for w, own in zip(widths, lines, strict=True)]
+        widths = [max(w, *(_ems(line) for line in words)) for w, words in zip(widths, lines, strict=True)]
         for depth in range(max(map(len, lines))):
             texts = (
-                _text(column, own, depth, cell) for column, own, cell in zip(shown.columns, lines, cells, strict=True)
+                _text(column, words, depth, cell)
+                for column, words, cell in zip(shown.columns, lines, cells, strict=True)
             )
             rows.append(list(texts))
     heads = [_heading(column, width) for column, width in zip(shown.columns, widths, strict=True)]
-    widths = [max(w, *(_ems(line) for line in own)) for w, own in zip(widths, heads, strict=True)]
+    widths = [max(w, *(_ems(line) for line in head)) for w, head in zip(widths, heads, strict=True)]
     depth = max(map(len, heads))
-    padded = [[""] * (depth - len(own)) + [escape.latex(line) for line in own] for own in heads]
+    padded = [[""] * (depth - len(head)) + [escape.latex(line) for line in head] for head in heads]
     return Body([list(row) for row in zip(*padded, strict=True)], rows, sum(widths))
 
 
