@@ -91,14 +91,16 @@ def trial(folder: Path, cases: int, kills: int, every: float, workers: int = 2, 
     specs = [f"{folder}/methods.py:threshold[seconds=0.05]"]
     wanted = candidates(setting, specs)
     done: Counter[str] = Counter()
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), cluster(folder, workers) as made:
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), cluster(folder, workers) as address:
         stop = threading.Event()
-        nannies = list(made.workers.values())
+        nannies = list(address.workers.values())
         thread = threading.Thread(target=killer, args=(nannies, kills, every, seed, stop, done))
         thread.start()
         started = time.monotonic()
         try:
-            rows = run_board(setting, wanted, folder=folder / "far", options=Options(scheduler=made.scheduler_address))
+            rows = run_board(
+                setting, wanted, folder=folder / "far", options=Options(scheduler=address.scheduler_address)
+            )
         finally:
             stop.set()
             thread.join()
@@ -128,6 +130,6 @@ if __name__ == "__main__":
     for what, count in sorted(counted.items()):
         print(f"{count:>8}  {what}")
     if given.record is not None:
-        told = f"--cases {given.cases} --kills {given.kills} --every {given.every} --workers {given.workers}"
-        facts = {"command": f"python -m tests.cluster {told}", "date": time.strftime("%Y-%m-%d"), **counted}
+        options = f"--cases {given.cases} --kills {given.kills} --every {given.every} --workers {given.workers}"
+        facts = {"command": f"python -m tests.cluster {options}", "date": time.strftime("%Y-%m-%d"), **counted}
         given.record.write_text(json.dumps(facts, indent=1) + "\n")

@@ -39,9 +39,9 @@ ROW = Row(
 )
 
 
-def write(folder: Path, methods: dict[str, float], people: range, **changes) -> None:
+def write(folder: Path, methods: dict[str, float], subjects: range, **changes) -> None:
     for method, value in methods.items():
-        for person in people:
+        for person in subjects:
             row = replace(
                 ROW,
                 key=f"{method}{person}",

@@ -97,8 +97,8 @@ def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     (weights,) = (tmp_path / "w").glob("*.safetensors")
-    told = json.loads(weights.with_suffix(".json").read_text())
-    assert told["validation_frechet"] > 0, "in the metric's own sign"
+    entry = json.loads(weights.with_suffix(".json").read_text())
+    assert entry["validation_frechet"] > 0, "in the metric's own sign"
     done = mrbench(
         "run",
         "-t",

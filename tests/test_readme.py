@@ -27,10 +27,10 @@ README = (ROOT / "README.md").read_text()
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))}
 BOARDS = directives.board_folders()
 EXAMPLES = {
-    found[1]: code
+    match[1]: code
     for text in (README, *PAGES.values())
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    if (found := re.match(r"# (\w+\.py)\n", code))
+    if (match := re.match(r"# (\w+\.py)\n", code))
 }
 COMMANDS = sorted(
     {
@@ -50,7 +50,7 @@ def test_the_readme_is_short_and_up_to_date() -> None:
 
 
 def test_every_directive_of_a_page_is_known_and_its_board_is_there() -> None:
-    used = [found for text in PAGES.values() for found in directives.LINE.findall(text)]
+    used = [match for text in PAGES.values() for match in directives.LINE.findall(text)]
     assert {name for name, _ in used} == set(directives.DIRECTIVES) - {"board", "families"}
     assert {argument.strip() for name, argument in used if name == "boards"} == set(task_names())
 
@@ -116,9 +116,9 @@ def test_the_network_of_the_tutorial_smooths(example) -> None:
     method = example("network.py:Smoother", "denoising")
     method.setup(Resources())
     noise = np.random.default_rng(0).normal(1, 0.2, (8, 9, 10)).astype(np.float32)
-    made = method.predict(DenoisingInputs(noise, 0.2, "gaussian", (1.0, 1.0, 1.0)))
-    assert made.shape == noise.shape
-    assert made[1:-1, 1:-1, 1:-1].std() < noise.std() / 3
+    prediction = method.predict(DenoisingInputs(noise, 0.2, "gaussian", (1.0, 1.0, 1.0)))
+    assert prediction.shape == noise.shape
+    assert prediction[1:-1, 1:-1, 1:-1].std() < noise.std() / 3
 
 
 def test_a_dataset_is_a_torch_dataset_in_a_few_lines(cohort: Path) -> None:

@@ -42,7 +42,7 @@ class Heard:
 
 
 @pytest.fixture(scope="module")
-def made(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
+def api_run(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
     """A board of two methods, with what was heard of it and what was printed."""
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("api")
@@ -60,8 +60,8 @@ def made(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
     return folder, board, heard
 
 
-def test_a_run_returns_what_stands_on_disk(made) -> None:
-    folder, board, heard = made
+def test_a_run_returns_what_stands_on_disk(api_run) -> None:
+    folder, board, heard = api_run
     assert [row.method for row in board.rows] == ["identity"] * 3 + ["Ours"] * 3 and not board.failed
     assert [done for _, done, _ in heard.rows] == [1, 2, 3, 4, 5, 6] and {total for *_, total in heard.rows} == {6}
     frame = mrbench.load(board.folder)
@@ -98,8 +98,8 @@ def test_a_run_prints_nothing(cohort: Path, tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr() == ("", "")
 
 
-def test_rows_of_older_code_stay_and_are_named(made, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, board, _ = made
+def test_rows_of_older_code_stay_and_are_named(api_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, board, _ = api_run
     monkeypatch.setenv("MRBENCH_CACHE", str(folder / "cache"))
     (folder / "other").mkdir()
     (folder / "other/mine.py").write_text(METHOD.replace("gain, np", "gain + 1e-3, np"))
@@ -146,8 +146,8 @@ def test_words_that_are_files_too_stay_apart(cohort: Path, tmp_path: Path, monke
     assert len(keys) == 2
 
 
-def test_a_board_that_names_a_python_file_is_not_rebuilt(made, tmp_path: Path) -> None:
-    _, board, _ = made
+def test_a_board_that_names_a_python_file_is_not_rebuilt(api_run, tmp_path: Path) -> None:
+    _, board, _ = api_run
     rows = (board.folder / "rows.jsonl").read_text().replace('"task": "registration"', '"task": "evil.py:Task"')
     (tmp_path / "rows.jsonl").write_text(rows)
     (tmp_path / "evil.py").write_text("raise SystemExit('imported')")

@@ -39,12 +39,12 @@ def boards(tmp_path: Path) -> Path:
 
 
 def test_the_page_of_this_repository_is_made_from_its_rows(tmp_path: Path) -> None:
-    told = mrbench.findings(ROOT / "results")
-    assert {one.claim.task for one in told} == set(task_names())
-    for one in told:
+    findings = mrbench.findings(ROOT / "results")
+    assert {one.claim.task for one in findings} == set(task_names())
+    for one in findings:
         metrics = {metric.name for metric in find_task(one.claim.task).metrics} | {"cpu_seconds"}
         assert {test.metric for test in one.claim.tests} <= metrics
-    api.write_findings(told, tmp_path / "findings.md", tmp_path / "findings.json")
+    api.write_findings(findings, tmp_path / "findings.md", tmp_path / "findings.json")
     current = (tmp_path / "findings.md").read_text() == (ROOT / "docs" / "findings.md").read_text()
     assert current, "rows, weights or claims have changed: make the page again by `mrbench findings results`"
 
@@ -53,8 +53,8 @@ def test_claims_of_ones_own_by_command(boards: Path) -> None:
     ask = ["findings", str(boards / "results"), "--claims", str(boards / "claims.toml")]
     done = CliRunner().invoke(app, ask)
     assert done.exit_code == 0 and "supported: Demons align." in done.stdout
-    told = json.loads((boards / "results" / "findings.json").read_text())["findings"]
-    assert [one["verdict"] for one in told] == ["supported"]
+    entry = json.loads((boards / "results" / "findings.json").read_text())["findings"]
+    assert [one["verdict"] for one in entry] == ["supported"]
     assert "better on 12 of 12" in (boards / "results" / "findings.md").read_text()
     first = (boards / "results" / "findings.json").read_bytes()
     CliRunner().invoke(app, ask)

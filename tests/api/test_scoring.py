@@ -105,12 +105,12 @@ def score(run, predictions: Path, cohort: Path, **options):
 
 @pytest.mark.parametrize("tool", [ants, elastix, learn2reg, composite])
 def test_fields_of_strangers_score_as_the_run_does(run, cohort: Path, tmp_path: Path, tool) -> None:
-    _, made, fields = run
+    _, ran, fields = run
     tool(tmp_path, fields)
     board = score(run, tmp_path, cohort, name=tool.__name__)
     own = {row.case: row for row in board.rows if row.method == tool.__name__}
     assert len(own) == 3 and not board.failed and not board.notices
-    for row in made.rows:
+    for row in ran.rows:
         assert own[row.case].metrics == pytest.approx(row.metrics, rel=1e-5, abs=1e-6)
         assert (own[row.case].kind, own[row.case].seconds, own[row.case].message) == ("external", None, "")
     assert "Run" in board.leaderboard.summary.index and tool.__name__ in board.leaderboard.summary.index
@@ -118,9 +118,9 @@ def test_fields_of_strangers_score_as_the_run_does(run, cohort: Path, tmp_path: 
 
 
 def test_a_fastmri_file_scores_as_the_run_does(tmp_path: Path) -> None:
-    raw, made = tmp_path / "scans", tmp_path / "theirs"
+    raw, theirs = tmp_path / "scans", tmp_path / "theirs"
     raw.mkdir()
-    made.mkdir()
+    theirs.mkdir()
     lines = ["subject,split,kspace"]
     scale = np.float32(3e-5)  # files of fastMRI are of this order
     for number in range(2):
@@ -134,10 +134,10 @@ def test_a_fastmri_file_scores_as_the_run_does(tmp_path: Path) -> None:
     setting = bind("reconstruction", f"folder:{raw}", run.rows[0].track)
     for case in setting.all_cases:
         mask = setting.load(case).inputs.mask
-        with h5py.File(raw / f"{case.subjects[0]}.h5") as source, h5py.File(made / f"{case.id}.h5", "w") as file:
+        with h5py.File(raw / f"{case.subjects[0]}.h5") as source, h5py.File(theirs / f"{case.id}.h5", "w") as file:
             file["reconstruction"] = root_sum_of_squares(to_image(np.where(mask[:, None], source["kspace"][()], 0)))
     board = mrbench.score(
-        "reconstruction", dataset=f"folder:{raw}", predictions=made, name="Theirs", out=tmp_path / "out"
+        "reconstruction", dataset=f"folder:{raw}", predictions=theirs, name="Theirs", out=tmp_path / "out"
     )
     own = {row.case: row for row in board.rows if row.method == "Theirs"}
     for row in run.rows:
@@ -148,10 +148,10 @@ def test_a_fastmri_file_scores_as_the_run_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["learn2reg", "itk", "npy"])
 def test_what_is_exported_scores_the_same(run, cohort: Path, tmp_path: Path, form: str) -> None:
-    _, made, _ = run
-    assert mrbench.export(made.folder, tmp_path, format=form, methods=["Run"]) == {"Run": 3}
+    _, ran, _ = run
+    assert mrbench.export(ran.folder, tmp_path, format=form, methods=["Run"]) == {"Run": 3}
     board = score(run, tmp_path / "Run", cohort, name=f"Again {form}", out=tmp_path / "out")
-    for row, again in zip(made.rows, board.rows, strict=True):
+    for row, again in zip(ran.rows, board.rows, strict=True):
         assert again.metrics == pytest.approx(row.metrics, rel=1e-5, abs=1e-6)
 
 
@@ -221,17 +221,17 @@ def mistaken(folder: Path, fields: dict[str, np.ndarray]) -> None:
 
 
 def test_another_convention_is_named_and_never_applied_silently(run, cohort: Path, tmp_path: Path) -> None:
-    _, made, fields = run
+    _, ran, fields = run
     files = tmp_path / "files"
     files.mkdir()
     mistaken(files, fields)
     board = score(run, files, cohort, out=tmp_path / "out")
     assert "--convention mm-xyz-lps-pull" in board.notices[0] and board.notices[0] == board.rows[0].message
-    assert board.rows[0].metrics["dice"] < made.rows[0].metrics["dice"] - 0.1
+    assert board.rows[0].metrics["dice"] < ran.rows[0].metrics["dice"] - 0.1
     for convention in ("mm-xyz-lps-pull", "auto"):
         board = score(run, files, cohort, out=tmp_path / "out", convention=convention)
         assert not board.notices
-        for row, own in zip(made.rows, board.rows, strict=True):
+        for row, own in zip(ran.rows, board.rows, strict=True):
             assert own.metrics == pytest.approx(row.metrics, rel=1e-5)
     record = list(json.loads((board.folder / "run.json").read_text())["runs"].values())[-1]
     assert record["convention"] == "mm-xyz-lps-pull" and record["format"] == "npy"
@@ -255,13 +255,13 @@ def still(folder: Path, fields: dict[str, np.ndarray]) -> None:
     ],
 )
 def test_bad_requests_are_refused_and_nothing_is_written(run, cohort, tmp_path: Path, write, options, message) -> None:
-    _, made, fields = run
+    _, ran, fields = run
     (tmp_path / "files").mkdir()
     write(tmp_path / "files", fields)
-    before = (made.folder / "rows.jsonl").read_bytes(), (made.folder / "run.json").read_bytes()
+    before = (ran.folder / "rows.jsonl").read_bytes(), (ran.folder / "run.json").read_bytes()
     with pytest.raises(RequestError, match=message):
         score(run, tmp_path / "files", cohort, **options)
-    assert before == ((made.folder / "rows.jsonl").read_bytes(), (made.folder / "run.json").read_bytes())
+    assert before == ((ran.folder / "rows.jsonl").read_bytes(), (ran.folder / "run.json").read_bytes())
 
 
 def test_two_formats_or_another_grid_are_refused_and_nothing_is_written(run, cohort: Path, tmp_path: Path) -> None:
@@ -297,25 +297,25 @@ def test_bad_tables_of_times_are_refused(run, cohort: Path, tmp_path: Path, tabl
 
 
 def test_export_refuses_what_is_not_there(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, made, _ = run
+    _, ran, _ = run
     with pytest.raises(RequestError, match="did you mean 'Run'"):
-        mrbench.export(made.folder, tmp_path, methods=["Ru"])
+        mrbench.export(ran.folder, tmp_path, methods=["Ru"])
     with pytest.raises(RequestError, match="unknown format to write 'fsl'"):
-        mrbench.export(made.folder, tmp_path, format="fsl")
+        mrbench.export(ran.folder, tmp_path, format="fsl")
     with pytest.raises(RequestError, match="no rows"):
         mrbench.export(tmp_path, tmp_path)
     monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "other"))
     with pytest.raises(RequestError, match="in the cache of this machine"):
-        mrbench.export(made.folder, tmp_path)
+        mrbench.export(ran.folder, tmp_path)
 
 
 def test_names_of_methods_stay_in_the_folder(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A board's file chooses no path."""
-    _, made, _ = run
+    _, ran, _ = run
     (tmp_path / "board").mkdir()
     store = RowStore(tmp_path / "board/rows.jsonl")
-    for row in made.rows:
+    for row in ran.rows:
         store.append(Row(**{**vars(row), "method": "../../evil"}))
-    (tmp_path / "board/run.json").write_text((made.folder / "run.json").read_text())
+    (tmp_path / "board/run.json").write_text((ran.folder / "run.json").read_text())
     mrbench.export(tmp_path / "board", tmp_path / "a/b/out")
     assert not list(tmp_path.glob("evil*")) and [p.name for p in (tmp_path / "a/b/out").iterdir()] == ["_.._evil"]

@@ -30,11 +30,11 @@ def ants(fixed: Path, moving: Path, name: str, folder: Path) -> float:
     import ants as tool
 
     images = [tool.image_read(f"{path}_t1.nii.gz") for path in (fixed, moving)]
-    made = tool.registration(*images, "SyNOnly", reg_iterations=(20, 10, 0), outprefix=f"{folder.parent}/{name}_")
-    field = tool.apply_transforms(*images, made["fwdtransforms"], compose=f"{folder.parent}/{name}_")
+    result = tool.registration(*images, "SyNOnly", reg_iterations=(20, 10, 0), outprefix=f"{folder.parent}/{name}_")
+    field = tool.apply_transforms(*images, result["fwdtransforms"], compose=f"{folder.parent}/{name}_")
     Path(field).rename(folder / f"{name}_Warp.nii.gz")
     labels = [tool.image_read(f"{path}_labels.nii.gz") for path in (fixed, moving)]
-    warped = tool.apply_transforms(*labels, made["fwdtransforms"], interpolator="nearestNeighbor")
+    warped = tool.apply_transforms(*labels, result["fwdtransforms"], interpolator="nearestNeighbor")
     return dice(labels[0].numpy(), warped.numpy())
 
 

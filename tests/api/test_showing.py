@@ -28,7 +28,7 @@ def shift(inputs, by=1.0):
 
 
 @pytest.fixture(scope="module")
-def made(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
+def board_run(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
     """A board of two methods, and the cache that holds their predictions."""
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("shown")
@@ -42,19 +42,19 @@ def made(cohort: Path, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture
-def cache(made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MRBENCH_CACHE", str(made[0] / "cache"))
+def cache(board_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MRBENCH_CACHE", str(board_run[0] / "cache"))
 
 
-def test_a_run_brings_the_index_up_to_date(made) -> None:
-    folder, board = made
+def test_a_run_brings_the_index_up_to_date(board_run) -> None:
+    folder, board = board_run
     text = (folder / "out" / "index.html").read_text()
     assert str(board.page.relative_to(folder / "out").as_posix()) in text
 
 
 @pytest.mark.usefixtures("cache")
-def test_panels_of_any_case_and_slice(made) -> None:
-    _, board = made
+def test_panels_of_any_case_and_slice(board_run) -> None:
+    _, board = board_run
     kept = {shot.case for shot in board.report.pictures.shots.values()}
     other = next(case for case in board.leaderboard.cases if case not in kept)
     drawn = mrbench.figure(board.folder, "panels", case=other, slice=9)
@@ -66,8 +66,8 @@ def test_panels_of_any_case_and_slice(made) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_what_is_not_there_is_said(made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, board = made
+def test_what_is_not_there_is_said(board_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, board = board_run
     for options, message in (
         ({"slice": 99}, "has no slice 99; choose from 0 to 31"),
         ({"case": "nobody"}, "unknown case of registration"),
@@ -90,8 +90,8 @@ def test_what_is_not_there_is_said(made, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_page_of_volumes_asks_for_nothing(made, tmp_path: Path) -> None:
-    _, board = made
+def test_a_page_of_volumes_asks_for_nothing(board_run, tmp_path: Path) -> None:
+    _, board = board_run
     text = api.view(board.folder, tmp_path / "v.html", case="worst").read_text()
     assert not re.search(r"(?:src|href)=.(?!data:)", text) and "http" not in text.replace("http-equiv", "")
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
@@ -118,8 +118,8 @@ def test_a_mosaic_holds_every_slice_without_loss(tmp_path: Path) -> None:
         np.testing.assert_array_equal(sheet[y : y + 4, x : x + 6], np.rint(image * 255))
 
 
-def test_rows_of_earlier_data_say_so(made, tmp_path: Path) -> None:
-    _, board = made
+def test_rows_of_earlier_data_say_so(board_run, tmp_path: Path) -> None:
+    _, board = board_run
     text = (board.folder / "rows.jsonl").read_text()
     (tmp_path / "rows.jsonl").write_text(text)
     assert not any("earlier version" in note for note in report_of(tmp_path).facts.notes)

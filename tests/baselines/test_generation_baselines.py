@@ -25,32 +25,32 @@ def training(count: int = 60) -> TrainingSlices:
 
 def run(text: str, *, count: int = 30, seed: int = 3) -> np.ndarray:
     spec = parse_spec(text)
-    made = find_method(spec.name, "generation").build(**spec.parameters)
-    made.fit(training())  # type: ignore[attr-defined]
-    return made.predict(GenerationInputs(count, SHAPE, seed, (2.0, 2.0, 2.0)))
+    method = find_method(spec.name, "generation").build(**spec.parameters)
+    method.fit(training())  # type: ignore[attr-defined]
+    return method.predict(GenerationInputs(count, SHAPE, seed, (2.0, 2.0, 2.0)))
 
 
 @pytest.mark.parametrize("text", ["bootstrap", "pca", "pca[components=500]"])
 def test_contract(text: str) -> None:
     """As many as asked for, the same for the same seed, others for another."""
-    made = run(text)
-    assert made.shape == (30, *SHAPE) and made.dtype == np.float32 and np.isfinite(made).all()
-    assert made.min() >= 0 and made.max() <= 1
-    np.testing.assert_array_equal(made, run(text))
-    assert (made != run(text, seed=4)).any()
+    prediction = run(text)
+    assert prediction.shape == (30, *SHAPE) and prediction.dtype == np.float32 and np.isfinite(prediction).all()
+    assert prediction.min() >= 0 and prediction.max() <= 1
+    np.testing.assert_array_equal(prediction, run(text))
+    assert (prediction != run(text, seed=4)).any()
 
 
 def test_the_memoriser_gives_training_slices_with_replacement() -> None:
-    made, known = run("bootstrap", count=200), {image.tobytes() for image in training().images}
-    found = [image.tobytes() for image in made]
-    assert set(found) <= known and 40 < len(set(found)) <= 60
+    prediction, known = run("bootstrap", count=200), {image.tobytes() for image in training().images}
+    contents = [image.tobytes() for image in prediction]
+    assert set(contents) <= known and 40 < len(set(contents)) <= 60
 
 
 def test_pca_draws_from_the_gaussian_of_the_training_slices() -> None:
     """Mean and SD of each pixel are those of the training slices; two components make two modes."""
     images = training().images
-    made = run("pca[components=2]", count=4000)
-    np.testing.assert_allclose(made.mean(0), images.mean(0), atol=0.01)
-    np.testing.assert_allclose(made.std(0), images.std(0), atol=0.015)
-    values = np.linalg.svd(made[:500].reshape(500, -1) - made.mean(0).ravel(), compute_uv=False)
+    prediction = run("pca[components=2]", count=4000)
+    np.testing.assert_allclose(prediction.mean(0), images.mean(0), atol=0.01)
+    np.testing.assert_allclose(prediction.std(0), images.std(0), atol=0.015)
+    values = np.linalg.svd(prediction[:500].reshape(500, -1) - prediction.mean(0).ravel(), compute_uv=False)
     assert values[2] < 0.05 * values[1]

@@ -32,12 +32,12 @@ needs_bart = pytest.mark.skipif(shutil.which("bart") is None, reason="bart is no
 
 def ready(text: str):
     spec = parse_spec(text)
-    found = find_method(spec.name, "reconstruction")
-    if reason := found.unavailable_reason():
+    method_class = find_method(spec.name, "reconstruction")
+    if reason := method_class.unavailable_reason():
         pytest.skip(reason)
-    made = found.build(**spec.parameters)
-    made.setup(Resources(threads=1))
-    return made
+    method = method_class.build(**spec.parameters)
+    method.setup(Resources(threads=1))
+    return method
 
 
 CONTRACT = [
@@ -61,13 +61,13 @@ def test_contract(text: str, track: str, gain: float) -> None:
     """Right shape, finite, inputs untouched, the same twice, and decibels better than zero-filled."""
     case = case_of(track, frames=12 if TRACKS[track].settings.dynamic else 2)
     before = case.inputs.kspace.copy()
-    made = ready(text)
-    assert made.skip_reason(TRACKS[track]) is None
+    method = ready(text)
+    assert method.skip_reason(TRACKS[track]) is None
     np.random.seed(0)  # noqa: NPY002  (as a run does: sigpy's power iteration draws from it)
-    first = task.check(case, made.predict(case.inputs))
+    first = task.check(case, method.predict(case.inputs))
     assert np.array_equal(before, case.inputs.kspace)
     np.random.seed(0)  # noqa: NPY002
-    np.testing.assert_allclose(task.check(case, made.predict(case.inputs)), first, atol=1e-5)
+    np.testing.assert_allclose(task.check(case, method.predict(case.inputs)), first, atol=1e-5)
     assert task.diagnose(case, first) is None
     lower = task.score(case, task.check(case, root_sum_of_squares(to_image(case.inputs.kspace)))).metrics["psnr_db"]
     assert task.score(case, first).metrics["psnr_db"] >= lower + gain

@@ -39,12 +39,12 @@ pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings ar
 
 def ready(text: str):
     spec = parse_spec(text)
-    found = find_method(spec.name, "registration")
-    if reason := found.unavailable_reason():
+    method_class = find_method(spec.name, "registration")
+    if reason := method_class.unavailable_reason():
         pytest.skip(reason)
-    made = found.build(**spec.parameters)
-    made.setup(Resources(threads=1))
-    return made
+    method = method_class.build(**spec.parameters)
+    method.setup(Resources(threads=1))
+    return method
 
 
 @pytest.mark.parametrize("text", QUICK)
@@ -53,11 +53,11 @@ def test_contract(text: str, task: Registration, case: Case, monkeypatch: pytest
     for variant in ("transmorph", "cc"):
         monkeypatch.setitem(VARIANTS[variant], "reg_iterations", (30, 20, 10))
     before = case.inputs.fixed.copy(), case.inputs.moving.copy()
-    made = ready(text)
-    first = task.check(case, made.predict(case.inputs))
+    method = ready(text)
+    first = task.check(case, method.predict(case.inputs))
     assert np.array_equal(before[0], case.inputs.fixed) and np.array_equal(before[1], case.inputs.moving)
-    if not made.fresh_process:
-        np.testing.assert_allclose(task.check(case, made.predict(case.inputs)), first, atol=1e-4)
+    if not method.fresh_process:
+        np.testing.assert_allclose(task.check(case, method.predict(case.inputs)), first, atol=1e-4)
     still = task.score(case, np.zeros_like(first)).metrics["dice"]
     assert task.diagnose(case, first) is None
     if text != "identity":
@@ -77,20 +77,20 @@ def test_elastix_field_warps_as_transformix(case: Case) -> None:
 
     from mrbench_baselines.registration.elastix import _image
 
-    made = ready("elastix[recipe=par0035,iterations=20,grid_mm=12]")
-    field, transform = made.register(case.inputs)
+    method = ready("elastix[recipe=par0035,iterations=20,grid_mm=12]")
+    field, transform = method.register(case.inputs)
     tool = itk.transformix_filter(_image(case.inputs.moving, case.spacing), transform, log_to_console=False)
     agree(warp(case.inputs.moving, field, order=1), itk.array_from_image(tool))
 
 
 def test_ants_field_warps_as_ants(case: Case) -> None:
-    made = ready("ants")
+    method = ready("ants")
     import ants
 
     from mrbench_baselines.registration.ants import _image
 
     with tempfile.TemporaryDirectory() as folder:
-        field, transforms = made.register(case.inputs, Path(folder))
+        field, transforms = method.register(case.inputs, Path(folder))
         images = [_image(array, case.spacing) for array in (case.inputs.fixed, case.inputs.moving)]
         tool = ants.apply_transforms(*images, transforms, interpolator="linear").numpy().transpose(2, 1, 0)
     agree(warp(case.inputs.moving, field, order=1), tool)
@@ -134,7 +134,7 @@ def test_greedy_field_warps_as_itk(case: Case) -> None:
 
 @pytest.mark.skipif(find_spec("fireants") is None, reason="pip install --no-deps fireants")
 def test_fireants_field_warps_as_fireants(case: Case, monkeypatch) -> None:
-    made = ready("fireants")
+    method = ready("fireants")
     from fireants.registration.greedy import GreedyRegistration
 
     kept = {}
@@ -145,7 +145,7 @@ def test_fireants_field_warps_as_fireants(case: Case, monkeypatch) -> None:
         return original(self, fixed, moving, **options)
 
     monkeypatch.setattr(GreedyRegistration, "get_warp_parameters", spy)
-    field = made.predict(case.inputs)
+    field = method.predict(case.inputs)
     agree(warp(case.inputs.moving, field, order=1), kept["image"]())
 
 

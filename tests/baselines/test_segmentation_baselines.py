@@ -54,13 +54,13 @@ ready_once = cache(ready)
 )
 def test_contract(text: str) -> None:
     example = person(5)
-    made = ready_once(text).predict(example.inputs)
-    assert made.shape == SHAPE and made.dtype == np.uint8 and made.max() <= 3
-    assert not made[~example.inputs.mask].any()
-    np.testing.assert_array_equal(made, ready(text).predict(example.inputs))
-    assert dice(example.labels > 0, made > 0) > 0.8
-    assert dice(example.labels == 3, made == 3) > 0.6
-    assert dice(np.isin(example.labels, (1, 3)), np.isin(made, (1, 3))) > 0.7
+    prediction = ready_once(text).predict(example.inputs)
+    assert prediction.shape == SHAPE and prediction.dtype == np.uint8 and prediction.max() <= 3
+    assert not prediction[~example.inputs.mask].any()
+    np.testing.assert_array_equal(prediction, ready(text).predict(example.inputs))
+    assert dice(example.labels > 0, prediction > 0) > 0.8
+    assert dice(example.labels == 3, prediction == 3) > 0.6
+    assert dice(np.isin(example.labels, (1, 3)), np.isin(prediction, (1, 3))) > 0.7
 
 
 def marked(seed: int, oedema: tuple[int, int, int], *, shift: int = 0) -> TumourExample:
@@ -89,25 +89,25 @@ def test_what_is_bright_in_everyone_is_no_tumour_wherever_the_head_lies() -> Non
     places = ((12, 21, 19), (12, 21, 9), (16, 21, 14), (8, 19, 14))
     atlas.fit(TrainingTumours([marked(n, place) for n, place in enumerate(places)], ["glioma"]))
     patient = marked(9, (12, 19, 8), shift=10)
-    made = atlas.predict(patient.inputs) > 0
-    assert dice(patient.labels > 0, made) > 0.7
+    prediction = atlas.predict(patient.inputs) > 0
+    assert dice(patient.labels > 0, prediction) > 0.7
     z, y, x = USUAL
-    assert not made[z - 2 : z + 3, y - 2 : y + 3, x + 8 : x + 13].any(), "smaller, but not where all are bright"
+    assert not prediction[z - 2 : z + 3, y - 2 : y + 3, x + 8 : x + 13].any(), "smaller, but not where all are bright"
 
 
 def test_an_atlas_meets_a_slab_too_thin_to_register() -> None:
     example = person(8)
     few = slice(11, 14)
     slab = SegmentationInputs(example.inputs.images[:, few], example.inputs.mask[few], (5.0, 1.0, 1.0))
-    made = ready_once("atlas").predict(slab)
-    assert made.shape == slab.mask.shape and not made[~slab.mask].any()
+    prediction = ready_once("atlas").predict(slab)
+    assert prediction.shape == slab.mask.shape and not prediction[~slab.mask].any()
 
 
 def test_a_core_without_a_rim_is_found_by_its_darkness() -> None:
     example = person(6, enhancing=False)
-    made = ready_once("threshold").predict(example.inputs)
-    assert not (made == 3).any()
-    assert dice(example.labels == 1, made == 1) > 0.7
+    prediction = ready_once("threshold").predict(example.inputs)
+    assert not (prediction == 3).any()
+    assert dice(example.labels == 1, prediction == 1) > 0.7
 
 
 @pytest.mark.parametrize("text", ["threshold", "gaussian-mixture", "atlas"])

@@ -30,9 +30,9 @@ SHARP = pytest.mark.parametrize("kernel", ["linear", "cubic", "lanczos", "sinc"]
 
 def ready(text: str):
     spec = parse_spec(text)
-    made = find_method(spec.name, "super-resolution").build(**spec.parameters)
-    made.setup(Resources(threads=1))
-    return made
+    method = find_method(spec.name, "super-resolution").build(**spec.parameters)
+    method.setup(Resources(threads=1))
+    return method
 
 
 def phantom(shape: tuple[int, int, int] = (24, 40, 32), seed: int = 0) -> np.ndarray:
@@ -60,13 +60,13 @@ def test_contract(text: str, track: str) -> None:
     """Right shape, finite, no sign, inputs untouched, the same twice; iterations gain where there is no noise."""
     case = case_of(track)
     before = case.inputs.image.copy()
-    made = ready(text)
-    assert made.skip_reason(TRACKS[track]) is None and made.unavailable_reason() is None
-    first = made.predict(case.inputs)
+    method = ready(text)
+    assert method.skip_reason(TRACKS[track]) is None and method.unavailable_reason() is None
+    first = method.predict(case.inputs)
     assert first.dtype == np.float32 and first.min() >= 0
     first = task.check(case, first)
     assert np.array_equal(before, case.inputs.image)
-    assert np.array_equal(task.check(case, made.predict(case.inputs)), first)
+    assert np.array_equal(task.check(case, method.predict(case.inputs)), first)
     assert task.diagnose(case, first) is None
     if text in ITERATIVE and track != "3d-x2-noise":
         assert decibels(case, first) > decibels(case, ready("interpolation").predict(case.inputs))
@@ -78,10 +78,10 @@ def test_units_of_the_input_are_kept(text: str, track: str) -> None:
     """Strengths are in units of the volume, so that they double with it."""
     inputs = case_of(track).inputs
     twice = dataclasses.replace(inputs, image=2 * inputs.image, sigma=2 * inputs.sigma)
-    made, stronger = ready(text), ready(text)
+    method, stronger = ready(text), ready(text)
     if text in ("nlm", "total-variation"):
         stronger.strength *= 2
-    np.testing.assert_allclose(stronger.predict(twice), 2 * made.predict(inputs), atol=2e-3)
+    np.testing.assert_allclose(stronger.predict(twice), 2 * method.predict(inputs), atol=2e-3)
 
 
 @each_method
@@ -89,12 +89,12 @@ def test_one_slice_and_slices_of_their_own(text: str) -> None:
     """Interpolation within the plane does not look at the slices beside."""
     flat = phantom()[12:13]
     case = case_of("2d-x2", flat)
-    made = ready(text)
-    alone = task.check(case, made.predict(case.inputs))
+    method = ready(text)
+    alone = task.check(case, method.predict(case.inputs))
     assert decibels(case, alone) > 18
     if text.startswith(("interpolation", "back-projection")):
         both = case_of("2d-x2").inputs
-        np.testing.assert_allclose(made.predict(both)[12], alone[0], atol=1e-5)
+        np.testing.assert_allclose(method.predict(both)[12], alone[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(("track", "factors"), [("2d-x4", (1, 4, 4)), ("through-plane-x4", (4, 1, 1))])
@@ -113,12 +113,12 @@ def test_the_board() -> None:
     kernels = [row["kernel"] for row in find_method("interpolation", "super-resolution").presets]
     assert kernels == ["nearest", "linear", "cubic", "lanczos", "sinc"]
     for name in ("back-projection", "nlm", "total-variation"):
-        found = find_method(name, "super-resolution")
-        assert found.presets == ({}, {"strength": "tuned"}) and set(found.tunable) == {"strength"}
+        method_class = find_method(name, "super-resolution")
+        assert method_class.presets == ({}, {"strength": "tuned"}) and set(method_class.tunable) == {"strength"}
         for strength in (1e-6, 1e3):  # wherever a search goes, it meets no error
-            made = found.build(strength=strength)
+            method = method_class.build(strength=strength)
             case = case_of("3d-x2-blur", phantom((8, 14, 10)))
-            task.check(case, made.predict(case.inputs))
+            task.check(case, method.predict(case.inputs))
 
 
 def field_on(shape: tuple[int, ...], positions: list[np.ndarray]) -> np.ndarray:
@@ -202,9 +202,9 @@ def test_back_projection_agrees_with_its_input(track: str) -> None:
         estimate = ready(text).predict(case.inputs)
         return float(np.linalg.norm(degradation.apply(estimate).real - y) / np.linalg.norm(y))
 
-    found = [misfit("interpolation"), *(misfit(f"back-projection[iterations={n}]") for n in (1, 3, 10, 40))]
-    assert all(later <= earlier + 1e-3 for earlier, later in pairwise(found))
-    assert found[-1] < 0.35 * found[0]
+    misfits = [misfit("interpolation"), *(misfit(f"back-projection[iterations={n}]") for n in (1, 3, 10, 40))]
+    assert all(later <= earlier + 1e-3 for earlier, later in pairwise(misfits))
+    assert misfits[-1] < 0.35 * misfits[0]
 
 
 def test_the_pull_of_back_projection_is_towards_cubic() -> None:
@@ -237,17 +237,19 @@ def test_total_variation_comes_near_the_minimum_of_its_problem(track: str) -> No
 
 def test_total_variation_smooths_more_the_stronger_it_is() -> None:
     case = case_of("3d-x2-noise")
-    made = [ready(f"total-variation[strength={strength}]").predict(case.inputs) for strength in (0.001, 0.02, 0.1)]
-    rough = [np.abs(np.diff(volume, axis=1)).mean() for volume in made]
+    prediction = [
+        ready(f"total-variation[strength={strength}]").predict(case.inputs) for strength in (0.001, 0.02, 0.1)
+    ]
+    rough = [np.abs(np.diff(volume, axis=1)).mean() for volume in prediction]
     assert rough[0] > rough[1] > rough[2]
 
 
 def test_nlm_denoises_a_noisy_input_first() -> None:
     """Agreement with the noisy input itself would bring its noise back after every pass."""
     case = case_of("3d-x2-noise")
-    told = ready("nlm").predict(case.inputs)
+    prediction = ready("nlm").predict(case.inputs)
     untold = ready("nlm").predict(dataclasses.replace(case.inputs, sigma=0.0))
-    assert decibels(case, told) > decibels(case, untold) + 0.2
+    assert decibels(case, prediction) > decibels(case, untold) + 0.2
 
 
 def test_a_perfect_volume_has_no_residual() -> None:

@@ -28,17 +28,17 @@ def person(seed: int, relation) -> Scan:
 
 def run(text: str, relation, *, track: tuple[str, str] = ("T1", "T2")) -> tuple[np.ndarray, Scan]:
     spec = parse_spec(text)
-    made = find_method(spec.name, "synthesis").build(**spec.parameters)
-    if isinstance(made, FittedMethod):
-        made.fit(TrainingScans([person(0, relation), person(1, relation)], [track]))
+    method = find_method(spec.name, "synthesis").build(**spec.parameters)
+    if isinstance(method, FittedMethod):
+        method.fit(TrainingScans([person(0, relation), person(1, relation)], [track]))
     new = person(2, relation)
     source, target = track
-    return made.predict(SynthesisInputs(new.images[source], new.mask, source, target, SPACING)), new
+    return method.predict(SynthesisInputs(new.images[source], new.mask, source, target, SPACING)), new
 
 
 def quality(text: str, relation) -> float:
-    made, new = run(text, relation)
-    return psnr(new.images["T2"], made, data_range=1, mask=new.mask)
+    prediction, new = run(text, relation)
+    return psnr(new.images["T2"], prediction, data_range=1, mask=new.mask)
 
 
 EVERY = (
@@ -54,11 +54,11 @@ EVERY = (
 
 @pytest.mark.parametrize("text", EVERY)
 def test_contract(text: str) -> None:
-    made, new = run(text, lambda t1: 1.1 - t1)
-    assert made.shape == SHAPE and np.issubdtype(made.dtype, np.floating) and np.isfinite(made).all()
-    assert not made[~new.mask].any() and made.min() >= 0
+    prediction, new = run(text, lambda t1: 1.1 - t1)
+    assert prediction.shape == SHAPE and np.issubdtype(prediction.dtype, np.floating) and np.isfinite(prediction).all()
+    assert not prediction[~new.mask].any() and prediction.min() >= 0
     again, _ = run(text, lambda t1: 1.1 - t1)
-    np.testing.assert_array_equal(made, again)
+    np.testing.assert_array_equal(prediction, again)
 
 
 def test_histogram_matching_turns_ranks_round() -> None:
@@ -80,7 +80,7 @@ def test_mean_and_median_of_a_skewed_relation_differ() -> None:
         return np.where(np.random.default_rng(3).random(SHAPE) < 0.2, 1.0, 0.2)
 
     means = {s: run(f"joint-histogram[statistic={s}]", skewed) for s in ("mean", "median")}
-    inside = {s: made[new.mask].mean() for s, (made, new) in means.items()}
+    inside = {s: prediction[new.mask].mean() for s, (prediction, new) in means.items()}
     assert inside["mean"] == pytest.approx(0.36, abs=0.02) and inside["median"] == pytest.approx(0.2, abs=0.01)
 
 

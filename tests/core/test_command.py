@@ -57,12 +57,12 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
 
 
 def test_numbers_are_given_as_numbers(tmp_path: Path) -> None:
-    made = predict(
+    prediction = predict(
         f"sh -c 'echo {{sigma}} {{threads}} > {tmp_path}/said; cp {{image}} {{output}}'",
         "denoising",
         inputs_for_denoising(),
     )
-    assert made.shape == (4, 6, 5) and (tmp_path / "said").read_text().split() == ["0.1", "1"]
+    assert prediction.shape == (4, 6, 5) and (tmp_path / "said").read_text().split() == ["0.1", "1"]
 
 
 def test_kspace_is_hdf5(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ def test_every_method_of_the_design_is_installed() -> None:
     names = set(method_names("registration"))
     assert names >= {"identity", "affine", "elastix", "demons", "ants", "convexadam", "fireants", "voxelmorph"}
     for name in names:
-        found = find_method(name, "registration")
-        assert found.reference, f"{name} has no citation"
-        for settings in found.presets:
-            found.build(**settings)
+        method_class = find_method(name, "registration")
+        assert method_class.reference, f"{name} has no citation"
+        for settings in method_class.presets:
+            method_class.build(**settings)
 
 
 def test_unknown_method_gets_a_suggestion() -> None:
@@ -48,9 +48,9 @@ def write(path: Path, text: str) -> type:
 
 
 def test_function_in_a_file_is_a_method(tmp_path: Path) -> None:
-    found = write(tmp_path / "mine.py", METHOD)
-    assert found.parameters() == {"gain": 1.0}
-    assert found.build(gain=2.0).predict  # type: ignore[attr-defined]
+    method_class = write(tmp_path / "mine.py", METHOD)
+    assert method_class.parameters() == {"gain": 1.0}
+    assert method_class.build(gain=2.0).predict  # type: ignore[attr-defined]
 
 
 def test_a_byte_order_mark_changes_nothing(tmp_path: Path) -> None:

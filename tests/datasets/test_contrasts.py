@@ -18,17 +18,19 @@ from mrbench.datasets.open_ms import brain_of
 
 
 @pytest.fixture(scope="module")
-def people() -> dict[str, tuple]:
+def contrasts() -> dict[str, tuple]:
     """The same two people with and without lesions: one drew some, one did not."""
     return {name: (IcbmSim().make(name), IcbmLesions().make(name)) for name in ("sim44", "sim45")}
 
 
-def test_lesions_are_dark_in_t1_and_bright_in_t2(people) -> None:
+def test_lesions_are_dark_in_t1_and_bright_in_t2(contrasts) -> None:
     ill = [
-        name for name, (before, after) in people.items() if not np.array_equal(before.images["T2"], after.images["T2"])
+        name
+        for name, (before, after) in contrasts.items()
+        if not np.array_equal(before.images["T2"], after.images["T2"])
     ]
     assert len(ill) == 1, "one of the two has lesions, by the draw of its id"
-    before, after = people[ill[0]]
+    before, after = contrasts[ill[0]]
     change = {contrast: after.images[contrast] - before.images[contrast] for contrast in ("T1", "T2")}
     struck = change["T2"] > 0.1
     assert 20 < struck.sum() < 5000
@@ -36,8 +38,8 @@ def test_lesions_are_dark_in_t1_and_bright_in_t2(people) -> None:
     assert np.abs(change["T2"][~struck]).mean() < 0.005, "the rest of the brain is as it was"
 
 
-def test_healthy_people_are_those_of_the_plain_cohort(people) -> None:
-    same = [np.array_equal(before.images["T1"], after.images["T1"]) for before, after in people.values()]
+def test_healthy_people_are_those_of_the_plain_cohort(contrasts) -> None:
+    same = [np.array_equal(before.images["T1"], after.images["T1"]) for before, after in contrasts.values()]
     assert sum(same) == 1
     assert IcbmLesions().fingerprint != IcbmSim().fingerprint
 

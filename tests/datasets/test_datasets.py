@@ -230,24 +230,24 @@ def test_ixi_is_aligned_stripped_and_scaled() -> None:
     from mrbench.space.template import GRID_SHAPE, template_2mm
 
     dataset = find_dataset("ixi-hh-2mm")
-    made = dataset.make("IXI012-HH-1211")
-    t1, mask = made.images["T1"], made.mask
+    subject = dataset.make("IXI012-HH-1211")
+    t1, mask = subject.images["T1"], subject.mask
     assert t1.shape == GRID_SHAPE and t1.dtype == np.float32
     assert t1.min() == 0 and t1.max() == 1 and not t1[~mask].any()
     template_mask = template_2mm() > 0.05
     overlap = 2 * (mask & template_mask).sum() / (mask.sum() + template_mask.sum())
     assert overlap > 0.9
-    assert not any(made.labels.take(i, axis).any() for axis in range(3) for i in (0, -1))  # nothing cut off
-    assert len(np.unique(made.labels)) == 149
-    right, left = (np.argwhere(made.labels == label).mean(0)[2] for label in (47, 48))
+    assert not any(subject.labels.take(i, axis).any() for axis in range(3) for i in (0, -1))  # nothing cut off
+    assert len(np.unique(subject.labels)) == 149
+    right, left = (np.argwhere(subject.labels == label).mean(0)[2] for label in (47, 48))
     assert right > left  # hippocampi: RAS+, so right has the larger x
 
 
 @pytest.mark.real_data
 def test_hippocampus_is_padded_about_its_centre() -> None:
-    made = find_dataset("msd-hippocampus").make("hippocampus_001")
-    assert made.images["T1"].shape == (48, 64, 48) and set(np.unique(made.labels)) == {0, 1, 2}
-    assert made.mask.sum() == 35 * 51 * 35
+    subject = find_dataset("msd-hippocampus").make("hippocampus_001")
+    assert subject.images["T1"].shape == (48, 64, 48) and set(np.unique(subject.labels)) == {0, 1, 2}
+    assert subject.mask.sum() == 35 * 51 * 35
 
 
 @pytest.mark.real_data
@@ -255,15 +255,15 @@ def test_oasis_is_aligned_and_has_the_structures_of_ixi() -> None:
     from mrbench.space.template import GRID_SHAPE, template_2mm
 
     dataset = OasisBrains()
-    made = dataset.make("1002")
+    subject = dataset.make("1002")
     assert set(dataset.structures) == set(find_dataset("ixi-hh-2mm").structures)
-    t1, mask = made.images["T1"], made.mask
+    t1, mask = subject.images["T1"], subject.mask
     assert t1.shape == GRID_SHAPE and t1.min() == 0 and t1.max() == 1 and not t1[~mask].any()
     template_mask = template_2mm() > 0.05
     assert 2 * (mask & template_mask).sum() / (mask.sum() + template_mask.sum()) > 0.9
-    present = set(np.unique(made.labels).tolist())
+    present = set(np.unique(subject.labels).tolist())
     assert all(present & {*labels} for labels in dataset.structures.values())
-    right, left = (np.argwhere(made.labels == label).mean(0)[2] for label in (47, 48))
+    right, left = (np.argwhere(subject.labels == label).mean(0)[2] for label in (47, 48))
     assert right > left
     brain = OasisVolumes().make("1002")
     assert brain.images["T1"].shape == (174, 215, 155) and brain.spacing == (1, 1, 1) and brain.images["T1"].max() == 1

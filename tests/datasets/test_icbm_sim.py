@@ -32,7 +32,7 @@ GOLDEN = {"T1": 0.1614056, "T2": 0.1158800, "labels": 4.2497442, "corner": 0.699
 
 def test_identical_ids_are_identical_people(pair) -> None:
     subject = pair[0]
-    found = {
+    means = {
         "T1": subject.images["T1"].mean(dtype=np.float64),
         "T2": subject.images["T2"].mean(dtype=np.float64),
         "labels": subject.labels.mean(dtype=np.float64),
@@ -40,8 +40,8 @@ def test_identical_ids_are_identical_people(pair) -> None:
         "to_template": np.abs(subject.truth["to_template"]).mean(dtype=np.float64),
     }
     for name, value in GOLDEN.items():
-        assert found[name] == pytest.approx(value, rel=1e-4), name
-    assert set(GOLDEN) == set(found)
+        assert means[name] == pytest.approx(value, rel=1e-4), name
+    assert set(GOLDEN) == set(means)
 
 
 def test_every_structure_is_there(pair) -> None:

@@ -69,8 +69,8 @@ def test_a_standardised_head_in_noise_is_refused(kind: type[Folder], tmp_path: P
 def test_tumours_may_be_standardised(tmp_path: Path) -> None:
     inside = brain() > 0
     scored = np.where(inside, (brain() - brain()[inside].mean()) / brain()[inside].std(), 0).astype(np.float32)
-    made = BratsFolder(folder(tmp_path / "t", scored)).make("s")
-    assert made.images["T1"].min() < -0.5 and (made.mask == (scored != 0)).all()
+    subject = BratsFolder(folder(tmp_path / "t", scored)).make("s")
+    assert subject.images["T1"].min() < -0.5 and (subject.mask == (scored != 0)).all()
 
 
 def test_ringing_around_a_head_is_no_foreground() -> None:

@@ -150,8 +150,8 @@ def bids(path: Path) -> Path:
 def test_bids_is_read_with_the_masks_and_labels_of_its_derivatives(tmp_path: Path) -> None:
     dataset = Folder(bids(tmp_path / "study"))
     assert dataset.subjects("test") == ("sub-01", "sub-02_ses-a", "sub-02_ses-b", "sub-03")
-    made = dataset.load("sub-02_ses-a")
-    assert set(made.images) == {"T1", "T2"} and set(np.unique(made.labels)) == {0, 2} and made.mask.sum() == 64
+    subject = dataset.load("sub-02_ses-a")
+    assert set(subject.images) == {"T1", "T2"} and set(np.unique(subject.labels)) == {0, 2} and subject.mask.sum() == 64
     assert any("sub-01_run-2_T1w.nii.gz is another T1 of sub-01" in line for line in dataset.left_out) or any(
         "sub-01_T1w.nii.gz is another T1 of sub-01" in line for line in dataset.left_out
     )

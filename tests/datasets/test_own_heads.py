@@ -45,10 +45,10 @@ def heads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_of_heads_becomes_one_that_registration_takes(heads: Path, tmp_path: Path) -> None:
-    made = api.prepare_heads(heads, tmp_path / "out", spacing=4).set_index("subject")
-    assert list(made["brain_by"]) == ["labels", "template", "none"]
-    assert made.loc[["a", "b"], "overlap"].min() > 0.93 and (made.loc[["a", "b"], "note"] == "").all()
-    assert "cannot be read as NIfTI" in made.at["c", "note"]
+    quality = api.prepare_heads(heads, tmp_path / "out", spacing=4).set_index("subject")
+    assert list(quality["brain_by"]) == ["labels", "template", "none"]
+    assert quality.loc[["a", "b"], "overlap"].min() > 0.93 and (quality.loc[["a", "b"], "note"] == "").all()
+    assert "cannot be read as NIfTI" in quality.at["c", "note"]
     table = pd.read_csv(tmp_path / "out/subjects.csv", dtype=str)
     assert list(table["subject"]) == ["a", "b"] and {"T1", "T2", "labels", "mask"} < set(table)
     assert (tmp_path / "out/heads.png").stat().st_size > 1000 and (tmp_path / "out/quality.csv").is_file()
@@ -81,8 +81,8 @@ def test_pairs_are_kept_where_both_are_there(heads: Path, tmp_path: Path) -> Non
 def test_a_bad_fit_is_named(heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     away = sitk.TranslationTransform(3, [offset + 40 for offset in STILL.GetParameters()])
     monkeypatch.setattr(own_heads, "align", lambda head, brain, how: away)
-    made = api.prepare_heads(heads, tmp_path / "out").set_index("subject")
-    assert "fits the template badly" in made.at["b", "note"]
+    quality = api.prepare_heads(heads, tmp_path / "out").set_index("subject")
+    assert "fits the template badly" in quality.at["b", "note"]
 
 
 def test_wrong_requests_are_one_sentence(heads: Path, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_brain_is_found_in_its_skull_and_aligned() -> None:
 
     volume = Volume(moved(head), np.diag([2.0, 2, 2, 1]))
     truth = moved(brain) > 0.5
-    found = brain_mask(volume)
-    assert 2 * np.count_nonzero(found & truth) / (found.sum() + truth.sum()) > 0.95
+    mask = brain_mask(volume)
+    assert 2 * np.count_nonzero(mask & truth) / (mask.sum() + truth.sum()) > 0.95
     rigid = own_heads.resampled(volume, align(volume, truth, "rigid"), TemplateGrid(2.0), nearest=False)
     assert np.corrcoef(rigid[brain], template_2mm()[brain])[0, 1] > 0.95

@@ -26,14 +26,14 @@ from mrbench.datasets.preparation import prepared
 
 
 def test_two_processes_make_what_one_makes(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset, found = Folder(cohort), {}
+    dataset, by_subject = Folder(cohort), {}
     everyone = [*dataset.subjects("train"), *dataset.subjects("test")]
     for processes in (1, 2):
         monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / str(processes)))
         assert len(list(prepared(dataset, everyone, processes=processes))) == len(everyone)
         assert all(dataset.is_prepared(subject) for subject in everyone)
-        found[processes] = [dataset.load(subject).images["T1"] for subject in everyone]
-    np.testing.assert_array_equal(found[1], found[2])
+        by_subject[processes] = [dataset.load(subject).images["T1"] for subject in everyone]
+    np.testing.assert_array_equal(by_subject[1], by_subject[2])
 
 
 def test_processes_are_started_where_they_save_time(

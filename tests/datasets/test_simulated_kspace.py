@@ -16,11 +16,11 @@ from mrbench.simulation.heart import RIGHT_WALL, Heart, beats, contract
 
 def test_cine_beats_breathes_and_is_the_same_twice() -> None:
     dataset = find_dataset("cine-sim")
-    made, again = dataset.make("cine07"), dataset.make("cine07")
-    movie = made.images["cine"]
+    subject, again = dataset.make("cine07"), dataset.make("cine07")
+    movie = subject.images["cine"]
     assert movie.shape == (FRAMES, *SHAPE) and movie.max() == 1 and (movie == again.images["cine"]).all()
     assert not np.allclose(movie, dataset.make("cine08").images["cine"], atol=0.1)
-    inside = made.mask[0]
+    inside = subject.mask[0]
     area = np.array([(frame[inside] > 0.6).sum() for frame in movie])
     systole = int(np.argmin(area[:20]))
     assert 5 <= systole <= 17 and area[systole] < 0.75 * area[0]  # blood leaves, and comes back

@@ -117,10 +117,10 @@ def release(path: Path, *, style: str = "2020", enhancing: int = 4, without: str
 def test_brats_is_read_as_it_is_unpacked(style: str, enhancing: int, tmp_path: Path) -> None:
     dataset = BratsFolder(release(tmp_path / "b", style=style, enhancing=enhancing))
     assert dataset.subjects("test") == (f"BraTS{style}_000", f"BraTS{style}_001") and not dataset.subjects("train")
-    made = dataset.make(dataset.subjects("test")[0])
-    assert set(made.images) == {"T1", "T1c", "T2", "FLAIR"}
-    assert set(np.unique(made.labels)) == {0, 2, 3}
-    assert made.images["T1c"].max() > 1, "the brightest voxels are those of the rim"
+    subject = dataset.make(dataset.subjects("test")[0])
+    assert set(subject.images) == {"T1", "T1c", "T2", "FLAIR"}
+    assert set(np.unique(subject.labels)) == {0, 2, 3}
+    assert subject.images["T1c"].max() > 1, "the brightest voxels are those of the rim"
 
 
 def test_brats_without_a_contrast_or_with_strange_labels_is_one_sentence(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with cluster(tmp_path_factory.mktemp("cluster"), 1) as made:
-        yield made
+    with cluster(tmp_path_factory.mktemp("cluster"), 1) as folder:
+        yield folder
 
 
 def run(setting: Setting, folder: Path, names: list[str], **options: object) -> list[Row]:
@@ -115,8 +115,8 @@ def test_a_cluster_of_this_machine_needs_no_address(tmp_path: Path) -> None:
 def test_a_disk_of_a_worker_that_cannot_be_written_stops_with_one_sentence(tmp_path: Path) -> None:
     """a worker's disk is full or cannot be written -> one sentence, no rows that stay, and what is done stays"""
     nowhere = {**os.environ, "MRBENCH_CACHE": "/sys/mrbench"}  # where not even root makes folders
-    with cluster(tmp_path, 1, env=nowhere) as made:
+    with cluster(tmp_path, 1, env=nowhere) as address:
         setting = lay_out(tmp_path, 2)
         with pytest.raises(DataError, match=r"cannot write /sys/mrbench.*; free space or choose") as caught:
-            run(setting, tmp_path, ["threshold"], scheduler=made.scheduler_address)
+            run(setting, tmp_path, ["threshold"], scheduler=address.scheduler_address)
     assert "\n" not in str(caught.value) and not (tmp_path / "out" / "rows.jsonl").exists()

@@ -58,9 +58,9 @@ def run(board: Setting, tmp_path: Path, names: list[str]) -> dict[str, list[Row]
 
 @linux
 def test_each_case_reports_what_it_needed(board: Setting, tmp_path: Path) -> None:
-    found = run(board, tmp_path, ["blocks", "whole", "small"])
-    memory = {name: [row.memory_mib for row in rows] for name, rows in found.items()}
-    assert all(row.status == "ok" for rows in found.values() for row in rows)
+    outcomes = run(board, tmp_path, ["blocks", "whole", "small"])
+    memory = {name: [row.memory_mib for row in rows] for name, rows in outcomes.items()}
+    assert all(row.status == "ok" for rows in outcomes.values() for row in rows)
     assert all(60 < mib < 120 for mib in [*memory["blocks"], *memory["whole"]]), memory
     assert len(memory["small"]) == 2 and all(0 <= mib < 30 for mib in memory["small"]), memory
 
@@ -87,14 +87,14 @@ def test_an_earlier_peak_is_not_this_ones() -> None:
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc gives freed memory back")
 def test_what_was_freed_but_not_returned_hides_no_need() -> None:
     """Small pieces below one that is kept stay with the process when they are freed."""
-    kept, found = [], []
+    kept, measured = [], []
     for _ in range(4):
         with PeakMemory() as memory:
             held = [np.ones(2**13) for _ in range(2**10)]
             kept.append(np.ones(2**12))
             del held
-        found.append(memory.mib)
-    assert all(mib is not None and 60 < mib < 120 for mib in found), found
+        measured.append(memory.mib)
+    assert all(mib is not None and 60 < mib < 120 for mib in measured), measured
 
 
 @linux

@@ -209,8 +209,8 @@ def test_missing_package_is_a_skipped_row(board, tmp_path, monkeypatch) -> None:
 
 
 def test_learned_method_without_weights_is_skipped(board) -> None:
-    found = candidates(board, ["voxelmorph"])[0]
-    assert found.skipped is not None and "train with `mrbench train" in found.skipped
+    candidate = candidates(board, ["voxelmorph"])[0]
+    assert candidate.skipped is not None and "train with `mrbench train" in candidate.skipped
 
 
 def test_a_bad_file_fails_its_own_rows_and_is_tried_again(cohort, methods, tmp_path) -> None:

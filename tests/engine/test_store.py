@@ -44,10 +44,10 @@ ROW = Row(
 
 @pytest.fixture
 def store(tmp_path: Path) -> RowStore:
-    found = RowStore(tmp_path / "board" / "rows.jsonl")
+    store = RowStore(tmp_path / "board" / "rows.jsonl")
     for key in ("k1", "k2", "k3"):
-        found.append(replace(ROW, key=key, case=key))
-    return found
+        store.append(replace(ROW, key=key, case=key))
+    return store
 
 
 def test_rows_survive_a_round_trip(store: RowStore) -> None:

@@ -94,8 +94,8 @@ def test_tuned_means_what_the_manifest_says(
     shift: str, dataset: Folder, task: Registration, tmp_path, monkeypatch
 ) -> None:
     board = setting_of(task, dataset, "inter-subject")
-    found = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
-    assert "not tuned for blobs, inter-subject" in str(found.skipped)
+    candidate = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    assert "not tuned for blobs, inter-subject" in str(candidate.skipped)
     monkeypatch.setattr(tuned, "manifest_name", lambda *_: "shift.json")
     monkeypatch.setattr("mrbench.engine.tune.manifest_name", lambda *_: "shift.json")
     scores = []
@@ -108,10 +108,10 @@ def test_tuned_means_what_the_manifest_says(
     assert manifest["split"] == "validation" and len(manifest["tried"]) == len(scores)
     best = max(manifest["tried"], key=lambda entry: entry["dice"])
     assert manifest["chosen"] == {"amount": best["amount"]} and best["dice"] == max(scores)
-    found = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
-    assert found.skipped is None
-    assert found.resolved.parameters == {"axis": "z", "amount": best["amount"]}
-    assert str(found.spec).endswith("[axis=z,amount=tuned]")
+    candidate = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    assert candidate.skipped is None
+    assert candidate.resolved.parameters == {"axis": "z", "amount": best["amount"]}
+    assert str(candidate.spec).endswith("[axis=z,amount=tuned]")
     same = candidates(board, [f"{shift}[axis=z,amount={best['amount']}]", f"{shift}[axis=z,amount=tuned]"])
     assert len(same) == 1  # tuning may find the default: one row, and no error
 
@@ -166,7 +166,7 @@ def test_a_method_that_patches_the_harness_changes_no_score_of_its_tuning(
         (tmp_path / f"{name}.py").write_text(text)
         setting = setting_of(task, dataset, split="validation")
         method = wanted(setting, f"{tmp_path / name}.py:Shift")
-        tune(method, out=tmp_path, limit=1, report=lambda values, score, told=scores[name]: told.append(score))
+        tune(method, out=tmp_path, limit=1, report=lambda values, score, heard=scores[name]: heard.append(score))
     assert scores["plain"] == scores["patching"] != []
     assert not [m for m in list(sys.modules.values()) if str(tmp_path) in str(getattr(m, "__file__", ""))]
 

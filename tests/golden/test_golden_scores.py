@@ -36,11 +36,11 @@ def test_scores_are_the_golden_ones() -> None:
 
 def signatures() -> set[tuple[str, str]]:
     """What is compiled or loaded in this process, of all kernels."""
-    found = set()
+    compiled = set()
     for module in iter_modules(kernels.__path__, f"{kernels.__name__}."):
         for name, kernel in vars(import_module(module.name)).items():
-            found |= {(f"{module.name}.{name}", str(types)) for types in getattr(kernel, "signatures", ())}
-    return found
+            compiled |= {(f"{module.name}.{name}", str(types)) for types in getattr(kernel, "signatures", ())}
+    return compiled
 
 
 def test_a_task_names_the_kernels_that_its_scores_need() -> None:

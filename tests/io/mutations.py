@@ -143,7 +143,7 @@ def _prediction(name: str, holds: str, ending: str) -> Callable[[Path, bytes], o
 
 def _predictions(folder: Path) -> dict[str, tuple[bytes, Callable[[Path, bytes], object]]]:
     """Of every format that predictions are read from."""
-    rng, made = np.random.default_rng(0), {}
+    rng, files = np.random.default_rng(0), {}
     for form in FORMATS:
         shape = (3, *GRID.shape) if form.holds == "field" else GRID.shape
         path = folder / f"valid-{form.holds}-{form.name}{form.ending.removesuffix('.gz')}"
@@ -155,8 +155,8 @@ def _predictions(folder: Path) -> dict[str, tuple[bytes, Callable[[Path, bytes],
         else:
             nib.Nifti1Image(np.zeros((*GRID.shape[::-1], 3), np.float32), np.eye(4)).to_filename(folder / "fsl.nii")
             content, ending = (folder / "fsl.nii").read_bytes(), ".nii"
-        made[f"{form.holds}, {form.name}"] = content, _prediction(form.name, form.holds, ending)
-    return made
+        files[f"{form.holds}, {form.name}"] = content, _prediction(form.name, form.holds, ending)
+    return files
 
 
 def _dicom(folder: Path, content: bytes) -> object:

@@ -81,8 +81,8 @@ def test_folders_of_series_are_test_subjects(tmp_path: Path) -> None:
         "ct (t1 mprage) is CT, not MR.",
         "localiser (scout) has 3 images, fewer than 8.",
     )
-    made = dataset.load("P_01_x_t2_tse")
-    assert sorted(made.images["image"].shape) == [9, 10, 12] and made.images["image"].max() == 1
+    subject = dataset.load("P_01_x_t2_tse")
+    assert sorted(subject.images["image"].shape) == [9, 10, 12] and subject.images["image"].max() == 1
     assert dataset.content_key("P_01_x_t1_mprage") != dataset.content_key("P_01_x_t2_tse")
     with pytest.raises(DataError, match=r"two holds 2 DICOM series: t1 mprage .*; give one of them, as FOLDER::UID"):
         read_series(tmp_path / "study" / "two")

@@ -271,7 +271,7 @@ BACK_AND_FORTH = [CaseId("s1_to_s2", ("s1", "s2")), CaseId("s2_to_s1", ("s2", "s
 
 
 @pytest.mark.parametrize(
-    ("name", "cases", "found"),
+    ("name", "cases", "matched"),
     [
         ("b3_to_b4", PAIRS, ["b3_to_b4"]),
         ("b3_to_b4_1Warp", PAIRS, ["b3_to_b4"]),
@@ -290,9 +290,9 @@ BACK_AND_FORTH = [CaseId("s1_to_s2", ("s1", "s2")), CaseId("s2_to_s1", ("s2", "s
         ("p1_seg", [CaseId("p1", ("p1",)), CaseId("p11", ("p11",))], ["p1"]),
     ],
 )
-def test_files_are_matched_by_names(name: str, cases: list[CaseId], found: list[str]) -> None:
+def test_files_are_matched_by_names(name: str, cases: list[CaseId], matched: list[str]) -> None:
     """Learn2Reg names the fixed image first: disp_<fixed>_<moving>."""
-    assert cases_of(name, cases) == found
+    assert cases_of(name, cases) == matched
 
 
 def test_matching_refuses_what_is_not_clear(tmp_path: Path) -> None:

@@ -32,26 +32,26 @@ def built():
 
 
 def trained(steps: int, tmp_path: Path):
-    made = built()
-    recipe = made.training_recipe(training(), seed=0)
+    method = built()
+    recipe = method.training_recipe(training(), seed=0)
     schedule = Schedule(steps, 1e-3, validate_every=steps)
     best, progress = train(recipe, schedule, settings={}, validate=lambda: 0.0, checkpoint=tmp_path / "c.pt")
-    return made, recipe, best, progress
+    return method, recipe, best, progress
 
 
 def test_contract(tmp_path: Path) -> None:
     """Odd sizes from the weights alone; the same for the same seed, whatever came before."""
-    made = built()
-    made.training_recipe(training(), seed=0)
+    method = built()
+    method.training_recipe(training(), seed=0)
     path = tmp_path / "w.safetensors"
-    save_weights(path, made.network_.state_dict(), {"tracks": ["axial-t1"]})
-    made.weights = str(path)
-    made.setup(Resources())
-    images = made.predict(INPUTS)
+    save_weights(path, method.network_.state_dict(), {"tracks": ["axial-t1"]})
+    method.weights = str(path)
+    method.setup(Resources())
+    images = method.predict(INPUTS)
     assert images.shape == (5, *SHAPE) and images.dtype == np.float32
     assert images.min() >= 0 and images.max() <= 1
-    np.testing.assert_array_equal(images, made.predict(INPUTS))
-    longer = made.predict(GenerationInputs(40, SHAPE, 11, (2.0, 2.0, 2.0)))
+    np.testing.assert_array_equal(images, method.predict(INPUTS))
+    longer = method.predict(GenerationInputs(40, SHAPE, 11, (2.0, 2.0, 2.0)))
     np.testing.assert_allclose(longer[:5], images, atol=1e-6)
     assert np.abs(images[0] - images[1]).max() > 0, "another noise, another slice"
 
@@ -103,9 +103,9 @@ def test_both_players_train_and_the_last_weights_are_kept(tmp_path: Path) -> Non
 
 
 def test_a_short_training_finds_where_the_head_is(tmp_path: Path) -> None:
-    made, recipe, *_ = trained(150, tmp_path)
+    method, recipe, *_ = trained(150, tmp_path)
     recipe.network.eval()
-    mean, real = made.predict(INPUTS).mean(0), training().images
+    mean, real = method.predict(INPUTS).mean(0), training().images
     always, never = real.min(0) > 0, real.max(0) == 0
     assert mean[always].mean() > mean[never].mean() + 0.2
 

@@ -155,5 +155,5 @@ def test_an_object_is_sometimes_inverted() -> None:
 def test_masks_of_a_proximal_training_come_with_maps() -> None:
     scans = [acquire(3, 4, seed=seed) for seed in range(2)]
     method = CascadeCNN(cascades=1, features=2, proximal=True)
-    made = method.training_recipe(TrainingScans(scans, [TRACKS["multicoil-4x"].settings]), seed=0)
-    assert made.batch == 1 and torch.isfinite(made.loss(rng_for("0", "training")))
+    recipe = method.training_recipe(TrainingScans(scans, [TRACKS["multicoil-4x"].settings]), seed=0)
+    assert recipe.batch == 1 and torch.isfinite(recipe.loss(rng_for("0", "training")))

@@ -234,10 +234,10 @@ def test_a_default_board_of_new_data_shows_weights_of_real_heads(folder: Path) -
 def test_all_weights_are_the_other_ones_once() -> None:
     board = setting_of(task, find_dataset("ixi-hh-2mm", "k-space"), "singlecoil-8x")  # type: ignore[arg-type]
     own = candidates(board, ["cascade-cnn", "zero-filled"])
-    made = candidates(board, ["cascade-cnn", "zero-filled"], all_weights=True)
-    foreign = made[len(own) :]
+    chosen = candidates(board, ["cascade-cnn", "zero-filled"], all_weights=True)
+    foreign = chosen[len(own) :]
     assert any("weights=ixi-hh-2mm.singlecoil-4x" in str(entry.spec) for entry in foreign)
-    assert len({entry.weights for entry in made if entry.weights}) == len(foreign) + 1  # none twice, home not again
+    assert len({entry.weights for entry in chosen if entry.weights}) == len(foreign) + 1  # none twice, home not again
 
 
 WEIGHTS = sorted((Path(__file__).parents[2] / "methods/mrbench_methods/reconstruction/weights").glob("*.safetensors"))

@@ -67,12 +67,12 @@ def denoising_inputs(track: str, volume: np.ndarray) -> DenoisingInputs:
 def untrained(text: str, track: str) -> LearnedMethod:
     """A method with random weights, exit layer included."""
     spec, task = parse_spec(text), "denoising" if track in NOISE else "super-resolution"
-    made = find_method(spec.name, task).build(**spec.parameters)
+    method = find_method(spec.name, task).build(**spec.parameters)
     torch.manual_seed(0)
-    made.network_ = made.new_network([(NOISE if track in NOISE else TRACKS)[track].settings]).eval()
-    for parameter in made.network_.leave.parameters():
+    method.network_ = method.new_network([(NOISE if track in NOISE else TRACKS)[track].settings]).eval()
+    for parameter in method.network_.leave.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    return made
+    return method
 
 
 @pytest.mark.parametrize(("text", "track"), [*SMALL_SR.items(), *SMALL_AE.items()])
@@ -82,11 +82,11 @@ def test_contract(text: str, track: str) -> None:
         volume = phantom(shape)
         inputs = denoising_inputs(track, volume[:, :-1, :-3]) if track in NOISE else sr_inputs(track, volume)
         before = inputs.image.copy()
-        made = untrained(text, track)
-        first = made.predict(inputs)
+        method = untrained(text, track)
+        first = method.predict(inputs)
         expected = inputs.image.shape if track in NOISE else inputs.shape
         assert first.shape == expected and first.dtype == np.float32 and np.isfinite(first).all()
-        assert np.array_equal(before, inputs.image) and np.array_equal(first, made.predict(inputs))
+        assert np.array_equal(before, inputs.image) and np.array_equal(first, method.predict(inputs))
 
 
 @pytest.mark.parametrize("text", ["multi-scale-fusion[features=4,units=1]", "srgan[dimensions=2,features=8,blocks=1]"])
@@ -101,54 +101,54 @@ def test_one_slice(text: str) -> None:
 def test_blocks_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """A volume predicted in blocks is the volume predicted at once."""
     inputs = sr_inputs("3d-x2", phantom((96, 40, 104)))
-    made = untrained("srgan[adversarial=0,features=8,blocks=2]", "3d-x2")
+    method = untrained("srgan[adversarial=0,features=8,blocks=2]", "3d-x2")
     with torch.no_grad():
-        added = made.network_(torch.from_numpy(inputs.image)[None, None])[0, 0].numpy()
+        added = method.network_(torch.from_numpy(inputs.image)[None, None])[0, 0].numpy()
     whole = np.maximum(upsampled(inputs.image, inputs.degradation) + added, 0)
     monkeypatch.setattr("mrbench_methods.super_resolution.srgan.BLOCK", 12)
     assert np.abs(added).max() > 0.01
-    np.testing.assert_allclose(made.predict(inputs), whole, atol=1e-5)
+    np.testing.assert_allclose(method.predict(inputs), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("text", ["multi-scale-fusion[features=4,units=2]", "autoencoder[width=8]"])
 def test_chunks_of_slices_change_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     track = "rician-10" if "auto" in text else "3d-x2"
     inputs = (denoising_inputs if "auto" in text else sr_inputs)(track, phantom())
-    made = untrained(text, track)
-    first = made.predict(inputs)
+    method = untrained(text, track)
+    first = method.predict(inputs)
     monkeypatch.setattr("mrbench_methods.slices.CHUNK", 1)
-    np.testing.assert_allclose(made.predict(inputs), first, atol=1e-5)
+    np.testing.assert_allclose(method.predict(inputs), first, atol=1e-5)
 
 
 def test_the_slices_beside_are_the_right_ones() -> None:
     """A network that returns its first channel returns the volume moved by its context."""
-    made = untrained("autoencoder[width=8,context=2,planes=axial]", "rician-10")
-    made.network_ = lambda stacks: stacks[:, :1]
+    method = untrained("autoencoder[width=8,context=2,planes=axial]", "rician-10")
+    method.network_ = lambda stacks: stacks[:, :1]
     inputs = denoising_inputs("rician-10", phantom())
-    moved = made.predict(inputs)
+    moved = method.predict(inputs)
     np.testing.assert_array_equal(moved[2:], inputs.image[:-2])
     np.testing.assert_array_equal(moved[0], inputs.image[0])
 
 
 def test_three_planes_are_averaged() -> None:
     """A network that returns the slice before, seen along each axis, returns the mean of three moved volumes."""
-    made = untrained("autoencoder[width=8,context=1]", "rician-10")
-    made.network_ = lambda stacks: stacks[:, :1]
+    method = untrained("autoencoder[width=8,context=1]", "rician-10")
+    method.network_ = lambda stacks: stacks[:, :1]
     inputs = denoising_inputs("rician-10", phantom((21, 34, 27)))
     moved = [np.roll(inputs.image, 1, axis)[1:, 1:, 1:] for axis in range(3)]
-    np.testing.assert_allclose(made.predict(inputs)[1:, 1:, 1:], np.mean(moved, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(method.predict(inputs)[1:, 1:, 1:], np.mean(moved, axis=0), rtol=1e-5)
 
 
 def test_planes_follow_the_loss_of_resolution() -> None:
     """Where the axes differ only axial slices are like those trained on."""
-    made = find_method("multi-scale-fusion", "super-resolution").build()
+    method = find_method("multi-scale-fusion", "super-resolution").build()
     volume = phantom()
     for track, planes in (("3d-x2", 3), ("3d-x2-noise", 3), ("2d-x2", 1), ("through-plane-x4", 1)):
-        recipe = made.training_recipe(TrainingVolumes([volume], [TRACKS[track].settings]), seed=0)
+        recipe = method.training_recipe(TrainingVolumes([volume], [TRACKS[track].settings]), seed=0)
         assert recipe.settings["planes"] == planes
     axial = find_method("multi-scale-fusion", "super-resolution").build(planes="axial")
     assert axial.training_recipe(TrainingVolumes([volume], [TRACKS["3d-x2"].settings]), seed=0).settings["planes"] == 1
-    assert axial.network == f"{made.network}-axial"
+    assert axial.network == f"{method.network}-axial"
 
 
 @pytest.mark.parametrize("track", ["3d-x2", "3d-x2-blur", "through-plane-x4"])
@@ -158,10 +158,10 @@ def test_back_projection_comes_closer_to_what_was_measured(track: str) -> None:
     inputs = sr_inputs(track, volume)
     noise = np.random.default_rng(0).standard_normal(volume.shape, dtype=np.float32)
     start = np.maximum(volume + np.float32(0.05) * noise, 0.1)
-    made = back_projected(start, inputs)
-    before, after = (np.abs(inputs.image - np.abs(inputs.degradation.apply(v))).mean() for v in (start, made))
+    projected = back_projected(start, inputs)
+    before, after = (np.abs(inputs.image - np.abs(inputs.degradation.apply(v))).mean() for v in (start, projected))
     assert after < (0.2 if track == "3d-x2" else 0.8) * before
-    assert np.linalg.norm(made - volume) < np.linalg.norm(start - volume)
+    assert np.linalg.norm(projected - volume) < np.linalg.norm(start - volume)
 
 
 def test_back_projection_leaves_air_alone() -> None:
@@ -172,11 +172,11 @@ def test_back_projection_leaves_air_alone() -> None:
 
 def test_noise_is_not_fitted() -> None:
     text = "multi-scale-fusion[features=4,units=1,consistency={}]"
-    made, plain = (untrained(text.format(c), "3d-x2") for c in ("true", "false"))
-    plain.network_ = made.network_
+    method, plain = (untrained(text.format(c), "3d-x2") for c in ("true", "false"))
+    plain.network_ = method.network_
     for track, same in (("3d-x2", False), ("3d-x2-noise", True)):
         inputs = sr_inputs(track, phantom())
-        assert np.array_equal(made.predict(inputs), plain.predict(inputs)) is same
+        assert np.array_equal(method.predict(inputs), plain.predict(inputs)) is same
 
 
 @pytest.mark.parametrize("text", ["multi-scale-fusion[planes=coronal]", "autoencoder[planes=2]"])
@@ -252,8 +252,8 @@ def trained(text: str, track: str, rate: float, same_batch: bool) -> tuple[Learn
     """A method after 60 steps on phantoms, and its losses."""
     task = find_task("denoising" if track in NOISE else "super-resolution")
     spec = parse_spec(text)
-    made = find_method(spec.name, task.name).build(**spec.parameters)
-    recipe = made.training_recipe(
+    method = find_method(spec.name, task.name).build(**spec.parameters)
+    recipe = method.training_recipe(
         TrainingVolumes([phantom(seed=s) for s in range(3)], [task.tracks[track].settings]), seed=0
     )
     optimiser, losses = torch.optim.Adam(recipe.network.parameters(), lr=rate), []
@@ -264,7 +264,7 @@ def trained(text: str, track: str, rate: float, same_batch: bool) -> tuple[Learn
         optimiser.step()
         losses.append(loss.item())
     recipe.network.eval()
-    return made, losses
+    return method, losses
 
 
 @pytest.mark.parametrize(
@@ -277,15 +277,15 @@ def test_super_resolution_learns_a_batch(text: str, track: str) -> None:
 
 
 def test_a_short_training_denoises_what_it_has_not_seen() -> None:
-    made, _ = trained("autoencoder[width=8,context=1]", "rician-20", 2e-3, same_batch=False)
+    method, _ = trained("autoencoder[width=8,context=1]", "rician-20", 2e-3, same_batch=False)
     task, case = find_task("denoising"), case_of("rician-20", seed=9)
-    scores = [task.score(case, task.check(case, v)).metrics for v in (case.inputs.image, made.predict(case.inputs))]
+    scores = [task.score(case, task.check(case, v)).metrics for v in (case.inputs.image, method.predict(case.inputs))]
     assert scores[1]["psnr_db"] > scores[0]["psnr_db"] + 2
 
 
 def gan_recipe(seed: int = 0):
-    made = find_method("srgan", "super-resolution").build(adversarial=0.5, dimensions=2, features=8, blocks=1)
-    return made.training_recipe(TrainingVolumes([phantom((4, 40, 32))], [TRACKS["2d-x2"].settings]), seed=seed)
+    method = find_method("srgan", "super-resolution").build(adversarial=0.5, dimensions=2, features=8, blocks=1)
+    return method.training_recipe(TrainingVolumes([phantom((4, 40, 32))], [TRACKS["2d-x2"].settings]), seed=seed)
 
 
 def test_the_adversary_is_trained_and_tells_made_from_true(tmp_path: Path) -> None:
@@ -332,9 +332,9 @@ def test_a_resumed_gan_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 
 
 def test_one_generator_has_one_factor() -> None:
-    made = find_method("srgan", "super-resolution").build()
+    method = find_method("srgan", "super-resolution").build()
     with pytest.raises(RequestError, match="train each track alone"):
-        made.new_network([TRACKS["3d-x2"].settings, TRACKS["2d-x2"].settings])
+        method.new_network([TRACKS["3d-x2"].settings, TRACKS["2d-x2"].settings])
     assert "2-D convolutions" in find_method("srgan", "super-resolution").build(dimensions=2).skip_reason(
         TRACKS["3d-x2"]
     )
@@ -342,14 +342,14 @@ def test_one_generator_has_one_factor() -> None:
 
 def test_weights_build_the_network_of_their_track(tmp_path: Path) -> None:
     """The factor of upsampling comes from the manifest: the spec does not repeat it."""
-    made = find_method("srgan", "super-resolution").build(features=8, blocks=1)
+    method = find_method("srgan", "super-resolution").build(features=8, blocks=1)
     path = tmp_path / "w.safetensors"
     save_weights(
-        path, made.new_network([TRACKS["through-plane-x4"].settings]).state_dict(), {"tracks": ["through-plane-x4"]}
+        path, method.new_network([TRACKS["through-plane-x4"].settings]).state_dict(), {"tracks": ["through-plane-x4"]}
     )
-    made.weights = str(path)
-    made.setup(Resources())
-    assert made.predict(sr_inputs("through-plane-x4", phantom())).shape == (24, 40, 32)
+    method.weights = str(path)
+    method.setup(Resources())
+    assert method.predict(sr_inputs("through-plane-x4", phantom())).shape == (24, 40, 32)
 
 
 def test_missing_weights_are_a_skip() -> None:

@@ -43,62 +43,62 @@ def built(text: str) -> LearnedMethod:
     return find_method(spec.name, "segmentation").build(**spec.parameters)  # type: ignore[return-value]
 
 
-def examples(people: int = 2) -> TrainingTumours:
-    return TrainingTumours([person(n) for n in range(people)], ["glioma"])
+def examples(subjects: int = 2) -> TrainingTumours:
+    return TrainingTumours([person(n) for n in range(subjects)], ["glioma"])
 
 
 def test_contract() -> None:
     """Odd sizes, labels 0 to 3, nothing outside the brain, deterministic."""
-    made, example = built(SMALL), person(3)
+    method, example = built(SMALL), person(3)
     torch.manual_seed(0)
-    made.network_ = made.new_network(["glioma"]).eval()
-    labels = made.predict(example.inputs)
+    method.network_ = method.new_network(["glioma"]).eval()
+    labels = method.predict(example.inputs)
     assert labels.shape == SHAPE and labels.dtype == np.uint8 and labels.max() <= 3
     assert not labels[~example.inputs.mask].any()
-    np.testing.assert_array_equal(labels, made.predict(example.inputs))
+    np.testing.assert_array_equal(labels, method.predict(example.inputs))
 
 
 def test_air_around_the_brain_changes_nothing() -> None:
     """Another field of view is another share of zeros, which instance normalisation would count."""
-    made, inputs = built(SMALL), person(3).inputs
+    method, inputs = built(SMALL), person(3).inputs
     torch.manual_seed(0)
-    made.network_ = made.new_network(["glioma"]).eval()
+    method.network_ = method.new_network(["glioma"]).eval()
     air = ((9, 4), (0, 30), (17, 0))
     wider = SegmentationInputs(np.pad(inputs.images, ((0, 0), *air)), np.pad(inputs.mask, air), inputs.spacing)
-    labels = made.predict(inputs)
+    labels = method.predict(inputs)
     assert len(np.unique(labels)) > 1
-    np.testing.assert_array_equal(made.predict(wider), np.pad(labels, air))
+    np.testing.assert_array_equal(method.predict(wider), np.pad(labels, air))
 
 
 def test_the_network_sees_the_voxels_that_it_was_trained_on() -> None:
     """Half the voxel size is the same brain: the labels are those of the coarse image, four times as fine."""
-    made, inputs = built(SMALL), person(3).inputs
+    method, inputs = built(SMALL), person(3).inputs
     torch.manual_seed(0)
-    made.network_ = made.new_network(["glioma"]).eval()
+    method.network_ = method.new_network(["glioma"]).eval()
     inputs = SegmentationInputs(
         gaussian_filter(inputs.images, (0, 2, 2, 2)) * inputs.mask, inputs.mask, (2.0, 2.0, 2.0)
     )
     fine = [np.stack([zoom(image, 2, order=1, grid_mode=True, mode="nearest") for image in inputs.images])]
     fine += [inputs.mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)]
-    made.spacing_ = [2.0, 2.0, 2.0]
-    labels = made.predict(inputs)
+    method.spacing_ = [2.0, 2.0, 2.0]
+    labels = method.predict(inputs)
     assert len(np.unique(labels)) > 1
-    close = made.predict(SegmentationInputs(fine[0], fine[1], (1.0, 1.0, 1.0)))[::2, ::2, ::2]
-    made.spacing_ = None
-    native = made.predict(SegmentationInputs(fine[0], fine[1], (1.0, 1.0, 1.0)))[::2, ::2, ::2]
+    close = method.predict(SegmentationInputs(fine[0], fine[1], (1.0, 1.0, 1.0)))[::2, ::2, ::2]
+    method.spacing_ = None
+    native = method.predict(SegmentationInputs(fine[0], fine[1], (1.0, 1.0, 1.0)))[::2, ::2, ::2]
     assert (close == labels)[inputs.mask].mean() > 0.9 > (native == labels)[inputs.mask].mean()
 
 
 def test_tiny_volumes_are_padded() -> None:
-    made = built(SMALL)
-    made.network_ = made.new_network(["glioma"]).eval()
+    method = built(SMALL)
+    method.network_ = method.new_network(["glioma"]).eval()
     inputs = SegmentationInputs(np.ones((4, 5, 6, 7), np.float32), np.ones((5, 6, 7), bool), (1.0, 1.0, 1.0))
-    assert made.predict(inputs).shape == (5, 6, 7)
+    assert method.predict(inputs).shape == (5, 6, 7)
 
 
 def test_a_class_that_nobody_has_weighs_nothing() -> None:
-    people = [TumourExample(p.inputs, np.where(p.labels == 3, 2, p.labels)) for p in map(person, range(2))]
-    recipe = built(SMALL).training_recipe(TrainingTumours(people, ["glioma"]), seed=0)
+    patients = [TumourExample(p.inputs, np.where(p.labels == 3, 2, p.labels)) for p in map(person, range(2))]
+    recipe = built(SMALL).training_recipe(TrainingTumours(patients, ["glioma"]), seed=0)
     assert recipe.weights[3] == 0 and (recipe.weights[:3] > 0).all()
 
 
@@ -174,8 +174,8 @@ def test_turns_keep_lengths_in_millimetres() -> None:
 
 @pytest.mark.slow
 def test_a_short_training_finds_the_tumour() -> None:
-    made = built(SMALL)
-    recipe = made.training_recipe(examples(), seed=0)
+    method = built(SMALL)
+    recipe = method.training_recipe(examples(), seed=0)
     optimiser = torch.optim.Adam(recipe.network.parameters(), 1e-2)
     for step in range(40):
         optimiser.zero_grad()
@@ -183,7 +183,7 @@ def test_a_short_training_finds_the_tumour() -> None:
         optimiser.step()
     recipe.network.eval()
     example = person(9)
-    assert dice(example.labels > 0, made.predict(example.inputs) > 0) > 0.7
+    assert dice(example.labels > 0, method.predict(example.inputs) > 0) > 0.7
 
 
 def test_the_adversary_is_trained_and_the_last_weights_are_kept(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def person(seed: int) -> Scan:
     return Scan(f"p{seed}", {"T1": t1, "T2": np.where(mask, 1.1 - t1, 0).astype(np.float32)}, mask, (1.0, 1.0, 1.0))
 
 
-def examples(track: str, people: int = 2) -> TrainingScans:
-    return TrainingScans([person(n) for n in range(people)], [TRACKS[name].settings for name in track.split("+")])
+def examples(track: str, subjects: int = 2) -> TrainingScans:
+    return TrainingScans([person(n) for n in range(subjects)], [TRACKS[name].settings for name in track.split("+")])
 
 
 def inputs_of(track: str, scan: Scan) -> SynthesisInputs:
@@ -60,26 +60,26 @@ def built(text: str) -> LearnedMethod:
 
 
 def untrained(text: str, track: str) -> LearnedMethod:
-    made = built(text)
+    method = built(text)
     torch.manual_seed(0)
-    made.network_ = made.new_network([TRACKS[name].settings for name in track.split("+")])
-    made.network_.eval()
-    for module in made.network_.modules():  # above zero, so that what it makes is not clipped away
+    method.network_ = method.new_network([TRACKS[name].settings for name in track.split("+")])
+    method.network_.eval()
+    for module in method.network_.modules():  # above zero, so that what it makes is not clipped away
         if isinstance(module, SkipGenerator):
             torch.nn.init.ones_(module.last.bias)
-    return made
+    return method
 
 
 def trained(text: str, track: str, rate: float, steps: int) -> LearnedMethod:
-    made = built(text)
-    recipe = made.training_recipe(examples(track), seed=0)
+    method = built(text)
+    recipe = method.training_recipe(examples(track), seed=0)
     optimiser = torch.optim.Adam(recipe.network.parameters(), rate)
     for step in range(steps):
         optimiser.zero_grad()
         recipe.loss(rng_for(f"step {step}", "training")).backward()
         optimiser.step()
     recipe.network.eval()
-    return made
+    return method
 
 
 def without_norm(network: torch.nn.Module) -> torch.nn.Module:
@@ -92,11 +92,11 @@ def without_norm(network: torch.nn.Module) -> torch.nn.Module:
 @pytest.mark.parametrize(("text", "track"), SMALL.items())
 def test_contract(text: str, track: str) -> None:
     """Odd sizes, zero outside the brain, deterministic."""
-    made, scan = untrained(text, track), person(5)
-    image = made.predict(inputs_of(track.split("+")[0], scan))
+    method, scan = untrained(text, track), person(5)
+    image = method.predict(inputs_of(track.split("+")[0], scan))
     assert image.shape == SHAPE and image.dtype == np.float32 and image.min() >= 0
     assert not image[~scan.mask].any() and image[scan.mask].any()
-    np.testing.assert_array_equal(image, made.predict(inputs_of(track.split("+")[0], scan)))
+    np.testing.assert_array_equal(image, method.predict(inputs_of(track.split("+")[0], scan)))
 
 
 def test_the_published_generator_has_its_size() -> None:
@@ -134,8 +134,8 @@ def test_every_output_pixel_sees_as_many_inputs() -> None:
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.fill_(0.01)
-            made = network(torch.ones(1, 1, 64, 64))[0, 0, 24:-24, 24:-24]
-        assert float(made.max() - made.min()) < 1e-6 * float(made.mean())
+            images = network(torch.ones(1, 1, 64, 64))[0, 0, 24:-24, 24:-24]
+        assert float(images.max() - images.min()) < 1e-6 * float(images.mean())
 
 
 def test_fine_detail_goes_around_the_blocks() -> None:
@@ -145,9 +145,9 @@ def test_fine_detail_goes_around_the_blocks() -> None:
         for up in network.up:
             up.weight.zero_()
         image = torch.zeros(1, 1, 32, 32)
-        made = network(image)
+        images = network(image)
         image[0, 0, 13, 14] = 1
-        changed = (network(image) - made).abs()[0, 0]
+        changed = (network(image) - images).abs()[0, 0]
     assert changed[13, 14] > 0
     assert not changed[:6].any() and not changed[21:].any()
 
@@ -199,20 +199,20 @@ def test_thick_slices_and_small_regions_train() -> None:
     recipe = built("pix2pix[base=4,blocks=1]").training_recipe(TrainingScans([scan], [("T1", "T2")]), seed=0)
     shapes = set()
     for seed in range(12):
-        source, made, target, brain = recipe.generate(rng_for(str(seed), "draw"))
+        source, synthesised, target, brain = recipe.generate(rng_for(str(seed), "draw"))
         assert (brain.sum((1, 2, 3)) > 0).all()
-        assert source.shape == made.shape == target.shape
-        shapes.add(tuple(made.shape[2:]))
-        recipe.adversary(torch.cat([source, made], 1))
+        assert source.shape == synthesised.shape == target.shape
+        shapes.add(tuple(synthesised.shape[2:]))
+        recipe.adversary(torch.cat([source, synthesised], 1))
     assert shapes == {(128, 128), (32, 128)}
 
 
 def test_weights_of_the_other_direction_are_no_row() -> None:
-    made = untrained("pix2pix[base=4,blocks=1]", "t1-to-t2")
-    made.tracks_ = [TRACKS["t1-to-t2"].settings]
-    assert made.predict(inputs_of("t1-to-t2", person(1))).shape == SHAPE
+    method = untrained("pix2pix[base=4,blocks=1]", "t1-to-t2")
+    method.tracks_ = [TRACKS["t1-to-t2"].settings]
+    assert method.predict(inputs_of("t1-to-t2", person(1))).shape == SHAPE
     with pytest.raises(MethodSkipped, match="not trained to make T1 from T2"):
-        made.predict(inputs_of("t2-to-t1", person(1)))
+        method.predict(inputs_of("t2-to-t1", person(1)))
     with pytest.raises(RequestError, match="one direction"):
         built("pix2pix[base=4,blocks=1]").training_recipe(examples(BOTH), seed=0)
 
@@ -241,10 +241,10 @@ def test_one_person_cannot_train_unpaired() -> None:
 
 
 def test_a_short_training_learns_the_contrast() -> None:
-    made, scan = trained("pix2pix[base=8,blocks=1,adversarial=0]", "t1-to-t2", 3e-3, 100), person(7)
-    made_t2 = made.predict(inputs_of("t1-to-t2", scan))
+    method, scan = trained("pix2pix[base=8,blocks=1,adversarial=0]", "t1-to-t2", 3e-3, 100), person(7)
+    prediction = method.predict(inputs_of("t1-to-t2", scan))
     identity = psnr(scan.images["T2"], scan.images["T1"], data_range=1, mask=scan.mask)
-    assert psnr(scan.images["T2"], made_t2, data_range=1, mask=scan.mask) > identity + 5
+    assert psnr(scan.images["T2"], prediction, data_range=1, mask=scan.mask) > identity + 5
 
 
 @pytest.mark.parametrize(
@@ -263,11 +263,11 @@ def test_the_adversary_is_trained_and_the_last_weights_are_kept(text: str, tmp_p
 
 
 def test_cyclegan_starts_from_the_inverse() -> None:
-    made, scan = untrained("cyclegan[base=4,blocks=1]", BOTH), person(3)
+    method, scan = untrained("cyclegan[base=4,blocks=1]", BOTH), person(3)
     for target in ("T1", "T2"):
-        torch.nn.init.zeros_(made.network_[target].change.last.bias)
+        torch.nn.init.zeros_(method.network_[target].change.last.bias)
     inverse = np.where(scan.mask, 1 - scan.images["T1"], 0)
-    np.testing.assert_allclose(made.predict(inputs_of("t1-to-t2", scan)), inverse, atol=1e-6)
+    np.testing.assert_allclose(method.predict(inputs_of("t1-to-t2", scan)), inverse, atol=1e-6)
     recipe = built("cyclegan[base=4,blocks=1]").training_recipe(examples(BOTH), seed=0)
     recipe.loss(rng_for("step", "training")).backward()
     assert all(p.grad is not None and p.grad.any() for g in recipe.network.values() for p in g.change.last.parameters())
@@ -275,24 +275,26 @@ def test_cyclegan_starts_from_the_inverse() -> None:
 
 def test_each_direction_has_its_own_generator() -> None:
     """There and back: the second volume is what the other generator makes of the first."""
-    made, scan = untrained("cyclegan[base=4,blocks=1,there_and_back=true]", BOTH), person(3)
+    method, scan = untrained("cyclegan[base=4,blocks=1,there_and_back=true]", BOTH), person(3)
     for target, factor in (("T2", 2.0), ("T1", 3.0)):
-        made.network_[target].forward = lambda x, factor=factor: factor * x
-    there, back = made.predict(inputs_of("t1-to-t2", scan))
+        method.network_[target].forward = lambda x, factor=factor: factor * x
+    there, back = method.predict(inputs_of("t1-to-t2", scan))
     np.testing.assert_allclose(there, 2 * scan.images["T1"], rtol=1e-6)
     np.testing.assert_allclose(back, 6 * scan.images["T1"], rtol=1e-6)
-    np.testing.assert_allclose(made.predict(inputs_of("t2-to-t1", scan))[0], 3 * scan.images["T2"], rtol=1e-6)
+    np.testing.assert_allclose(method.predict(inputs_of("t2-to-t1", scan))[0], 3 * scan.images["T2"], rtol=1e-6)
 
 
 def test_weights_of_both_tracks_serve_each(tmp_path: Path) -> None:
-    made = built("cyclegan[base=4,blocks=1]")
+    method = built("cyclegan[base=4,blocks=1]")
     path = tmp_path / "w.safetensors"
     save_weights(
-        path, made.new_network([track.settings for track in TRACKS.values()]).state_dict(), {"tracks": BOTH.split("+")}
+        path,
+        method.new_network([track.settings for track in TRACKS.values()]).state_dict(),
+        {"tracks": BOTH.split("+")},
     )
-    made.weights = str(path)
-    made.setup(Resources())
-    assert made.predict(inputs_of("t2-to-t1", person(1))).shape == SHAPE
+    method.weights = str(path)
+    method.setup(Resources())
+    assert method.predict(inputs_of("t2-to-t1", person(1))).shape == SHAPE
 
 
 def test_all_weights_leaves_the_other_direction_away() -> None:

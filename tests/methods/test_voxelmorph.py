@@ -87,10 +87,10 @@ def test_space_to_channels_loses_nothing() -> None:
 def test_box_mean_is_a_zero_padded_average_pool_and_so_is_its_gradient(window: int) -> None:
     ours, theirs = (noise(1, 2, *SHAPE).requires_grad_() for _ in range(2))
     expected = torch.nn.functional.avg_pool3d(theirs, window, 1, window // 2)
-    found = box_mean(ours, window)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    means = box_mean(ours, window)
+    torch.testing.assert_close(means, expected, atol=1e-5, rtol=1e-5)
     weight = noise(1, 2, *SHAPE, seed=1)
-    (found * weight).sum().backward()
+    (means * weight).sum().backward()
     (expected * weight).sum().backward()
     torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-5)
 
@@ -162,9 +162,9 @@ def test_training_learns(trained, dataset: Folder, task: Registration) -> None:
     dice = {}
     for steps in (0, 25):
         weights = folder / "voxelmorph.blobs.safetensors"
-        made = build(parse_spec(f"voxelmorph[instance_steps={steps},weights={weights}]"), task)
-        made.setup(Resources())
-        field = task.check(pair, made.predict(pair.inputs))  # sides that are no multiple of 16
+        method = build(parse_spec(f"voxelmorph[instance_steps={steps},weights={weights}]"), task)
+        method.setup(Resources())
+        field = task.check(pair, method.predict(pair.inputs))  # sides that are no multiple of 16
         dice[steps] = task.score(pair, field).metrics["dice"]
     assert still + 0.002 < dice[0] and dice[0] + 0.05 < dice[25]
 
@@ -184,12 +184,12 @@ def test_weights_that_are_not_their_manifests_are_refused(trained, tmp_path: Pat
 @pytest.mark.parametrize("method", ["voxelmorph", "voxelmorph[diffeomorphic=true]"])
 def test_shipped_weights_were_trained_on_the_train_split(dataset: str, method: str, task: Registration) -> None:
     spec = parse_spec(method)
-    made = build(type(spec)(spec.name, {**spec.parameters, "weights": dataset}), task)
-    path = made.weights_path  # type: ignore[attr-defined]
+    network = build(type(spec)(spec.name, {**spec.parameters, "weights": dataset}), task)
+    path = network.weights_path  # type: ignore[attr-defined]
     manifest = json.loads(path.with_suffix(".json").read_text())
     assert manifest["split"] == "train" and manifest["dataset"] == dataset and manifest["steps"] >= 1000
     assert load_weights(path)
-    made.setup(Resources())
+    network.setup(Resources())
 
 
 def test_labels_add_their_dice_to_the_training(dataset: Folder, task: Registration) -> None:

@@ -30,19 +30,19 @@ def slices(seed: int, count: int = 12) -> np.ndarray:
 
 
 def test_frechet_distance_is_that_of_the_matrix_square_root() -> None:
-    real, made = features(0), features(1, shift=0.3, scale=1.4)
-    first, second = np.cov(real, rowvar=False), np.cov(made, rowvar=False)
+    real, generated = features(0), features(1, shift=0.3, scale=1.4)
+    first, second = np.cov(real, rowvar=False), np.cov(generated, rowvar=False)
     root = sqrtm(first @ second).real
-    expected = ((real.mean(0) - made.mean(0)) ** 2).sum() + np.trace(first + second - 2 * root)
-    assert frechet_distance(real, made) == pytest.approx(expected, abs=1e-6)
+    expected = ((real.mean(0) - generated.mean(0)) ** 2).sum() + np.trace(first + second - 2 * root)
+    assert frechet_distance(real, generated) == pytest.approx(expected, abs=1e-6)
 
 
 @given(st.floats(-5, 5), st.integers(0, 100))
 def test_frechet_distance_of_a_moved_set_is_the_square_of_the_way(shift: float, seed: int) -> None:
     real = features(seed)
     assert frechet_distance(real, real + shift) == pytest.approx(5 * shift**2, abs=1e-5)
-    made = features(seed + 1, shift=shift)
-    assert frechet_distance(real, made) == pytest.approx(frechet_distance(made, real), rel=1e-6, abs=1e-6)
+    generated = features(seed + 1, shift=shift)
+    assert frechet_distance(real, generated) == pytest.approx(frechet_distance(generated, real), rel=1e-6, abs=1e-6)
 
 
 def test_frechet_distance_of_fewer_samples_than_features_is_finite() -> None:
@@ -50,14 +50,14 @@ def test_frechet_distance_of_fewer_samples_than_features_is_finite() -> None:
 
 
 def test_mmd_is_the_sum_over_pairs_and_unbiased() -> None:
-    real, made = features(0, count=9), features(1, count=7, shift=0.5)
+    real, generated = features(0, count=9), features(1, count=7, shift=0.5)
 
     def mean(a: np.ndarray, b: np.ndarray, same: bool) -> float:
         kernel = [(x @ y / 5 + 1) ** 3 for i, x in enumerate(a) for j, y in enumerate(b) if not (same and i == j)]
         return float(np.mean(kernel))
 
-    expected = mean(real, real, True) + mean(made, made, True) - 2 * mean(real, made, False)
-    assert kernel_mmd(real, made) == pytest.approx(expected, rel=1e-6)
+    expected = mean(real, real, True) + mean(generated, generated, True) - 2 * mean(real, generated, False)
+    assert kernel_mmd(real, generated) == pytest.approx(expected, rel=1e-6)
     draws = [kernel_mmd(*np.random.default_rng(seed).standard_normal((2, 20, 3))) for seed in range(400)]
     assert abs(np.mean(draws)) < 3 * np.std(draws) / np.sqrt(len(draws)), "equal distributions: 0 on average"
 
@@ -82,11 +82,11 @@ def test_ms_ssim_of_pairs_falls_with_variety() -> None:
 
 def test_the_nearest_is_found_whatever_its_brightness() -> None:
     training = slices(0)
-    indices, found = nearest_correlations(0.3 * training[[7, 2]] + 0.1, training)
-    assert indices[:, 0].tolist() == [7, 2] and found[:, 0] == pytest.approx(1)
+    indices, correlations = nearest_correlations(0.3 * training[[7, 2]] + 0.1, training)
+    assert indices[:, 0].tolist() == [7, 2] and correlations[:, 0] == pytest.approx(1)
     own = slices(1, 3)
-    indices, found = nearest_correlations(own, training, nearest=2)
-    for image, which, values in zip(own, indices, found, strict=True):
+    indices, correlations = nearest_correlations(own, training, nearest=2)
+    for image, which, values in zip(own, indices, correlations, strict=True):
         every = [np.corrcoef(image.ravel(), other.ravel())[0, 1] for other in training]
         assert values == pytest.approx(np.sort(every)[::-1][:2], abs=1e-6)
         assert every[which[0]] == max(every)

@@ -133,8 +133,8 @@ def test_one_pass_gives_what_skimage_gives_slice_by_slice(shape, kind: type, see
         "ssim_slice": np.mean([structural_similarity(a, b, data_range=a.max()) for a, b in zip(x, y, strict=True)]),
         "nmse_slice": np.mean(error.sum(axis=(1, 2)) / (x**2).sum(axis=(1, 2))),
     }
-    found = image_scores(target, prediction, data_range=top, mask=mask, by_slice=True)
-    assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    scores = image_scores(target, prediction, data_range=top, mask=mask, by_slice=True)
+    assert scores == pytest.approx(expected, rel=1e-9, abs=1e-9)
     np.testing.assert_allclose(ssim_map(target, prediction, data_range=top), maps, atol=1e-10)
     single = psnr, ssim
     assert [f(target, prediction, data_range=top, mask=mask) for f in single] == pytest.approx(
@@ -153,9 +153,9 @@ def test_ssim_of_a_volume_is_skimages(shape, kind: type, seed: int) -> None:
     mask[0, 0, 0] = True
     pair = (target.astype(np.float64), (target + noise).astype(np.float64))
     mean, similarity = structural_similarity(*pair, data_range=2, full=True)
-    found = volume_ssim(target, target + noise, data_range=2, mask=mask)
-    assert found == pytest.approx((mean, similarity[mask].mean()), abs=1e-6 if kind is np.float32 else 1e-11)
-    assert ssim_3d(target, target + noise, data_range=2) == found[0]
+    ssim_pair = volume_ssim(target, target + noise, data_range=2, mask=mask)
+    assert ssim_pair == pytest.approx((mean, similarity[mask].mean()), abs=1e-6 if kind is np.float32 else 1e-11)
+    assert ssim_3d(target, target + noise, data_range=2) == ssim_pair[0]
 
 
 @given(st.integers(2, 70), SEEDS)
@@ -176,8 +176,8 @@ def test_mutual_information_counts_as_numpy_does(bins: int, seed: int) -> None:
 
     assert mutual_information(a, b, data_range=1.5, mask=mask, bins=bins) == pytest.approx(expected(b), abs=1e-12)
     shifts = [(0, 0, 0), (1, 0, 0), (0, -2, 0), (0, 0, 2), (-1, 3, -7)]
-    found = shifted_mutual_information(a, b, data_range=1.5, mask=mask, shifts=shifts, bins=bins)
-    assert found == pytest.approx([expected(np.roll(b, shift, (0, 1, 2))) for shift in shifts], abs=1e-12)
+    information = shifted_mutual_information(a, b, data_range=1.5, mask=mask, shifts=shifts, bins=bins)
+    assert information == pytest.approx([expected(np.roll(b, shift, (0, 1, 2))) for shift in shifts], abs=1e-12)
 
 
 def ms_ssim_from_the_formula(a: np.ndarray, b: np.ndarray) -> float:
@@ -206,13 +206,13 @@ def test_ms_ssim_of_pairs_is_that_of_the_formula_and_monais(shape: tuple[int, in
     images = np.random.default_rng(0).random(shape).astype(np.float32)
     images[1] = 0.5 * images[0] + 0.2
     order = np.roll(np.arange(len(images)), 1)
-    found = pair_ms_ssim(images, order, data_range=1)
+    likeness = pair_ms_ssim(images, order, data_range=1)
     by_formula = np.mean([ms_ssim_from_the_formula(a, b) for a, b in zip(images, images[order], strict=True)])
-    assert found == pytest.approx(by_formula, abs=1e-10)
+    assert likeness == pytest.approx(by_formula, abs=1e-10)
     weights = np.asarray(MS_SSIM_WEIGHTS) / np.sum(MS_SSIM_WEIGHTS)
     metric = MultiScaleSSIMMetric(2, data_range=1.0, kernel_size=7, weights=weights.tolist())
     monais = metric(*(torch.from_numpy(part)[:, None] for part in (images, images[order]))).mean()
-    assert found == pytest.approx(float(monais), abs=1e-5), "MONAI rounds to single precision"
+    assert likeness == pytest.approx(float(monais), abs=1e-5), "MONAI rounds to single precision"
 
 
 @given(arrays(np.int32, (3, 4, 5), elements=st.sampled_from([0, 1, 2, 7, 4000])), SEEDS)

@@ -11,10 +11,10 @@ from mrbench.metrics.published import by_own_maximum
 
 def test_slices_over_their_own_maxima_are_syndiffs() -> None:
     rng = np.random.default_rng(0)
-    target, made = rng.random((4, 12, 11)), 3 * rng.random((4, 12, 11))
+    target, generated = rng.random((4, 12, 11)), 3 * rng.random((4, 12, 11))
     target[2] = 0  # no brain there
-    psnr, ssim = by_own_maximum(target, made)
-    pairs = [(t / t.max(), m / m.max()) for t, m in zip(target[[0, 1, 3]], made[[0, 1, 3]], strict=True)]
+    psnr, ssim = by_own_maximum(target, generated)
+    pairs = [(t / t.max(), m / m.max()) for t, m in zip(target[[0, 1, 3]], generated[[0, 1, 3]], strict=True)]
     expected = [20 * np.log10(m.max() / np.sqrt(np.mean((m - t) ** 2))) for t, m in pairs]
     assert psnr == pytest.approx(np.mean(expected), abs=1e-6)
     assert ssim == pytest.approx(np.mean([structural_similarity(t, m, data_range=1) for t, m in pairs]), abs=1e-6)

@@ -81,11 +81,11 @@ def slow_gmsd(target: np.ndarray, prediction: np.ndarray) -> float:
 
 def test_hfen_is_the_published_kernel(pair) -> None:
     target, prediction = pair
-    truth, made = slow_log(target), slow_log(prediction)
-    expected = np.sqrt(((made - truth) ** 2).sum()) / np.sqrt((truth**2).sum())
+    truth, changed = slow_log(target), slow_log(prediction)
+    expected = np.sqrt(((changed - truth) ** 2).sum()) / np.sqrt((truth**2).sum())
     assert hfen(target, prediction) == pytest.approx(expected, abs=1e-6)
     mask = target > 0.5
-    inside = np.sqrt(((made - truth)[mask] ** 2).sum() / (truth[mask] ** 2).sum())
+    inside = np.sqrt(((changed - truth)[mask] ** 2).sum() / (truth[mask] ** 2).sum())
     assert hfen(target, prediction, mask=mask) == pytest.approx(inside, abs=1e-6)
 
 

@@ -54,11 +54,11 @@ def test_treatment_is_told_in_full() -> None:
     image = np.zeros((64, 64), np.float32)
     image[16:48, 16:48] = 0.6
     for seed in range(12):
-        made, blur, noise = treat(image, np.random.default_rng(seed))
-        inside = made[24:40, 24:40].std()
+        treated, blur, noise = treat(image, np.random.default_rng(seed))
+        inside = treated[24:40, 24:40].std()
         assert (inside > 1e-4) == (noise > 0) and (noise == 0 or abs(inside - noise) < 0.2 * noise)
         if not noise:
-            assert (np.unique(made.round(5)).size > 2) == (blur > 0.2)
+            assert (np.unique(treated.round(5)).size > 2) == (blur > 0.2)
 
 
 def test_training_learns_a_batch(monkeypatch: pytest.MonkeyPatch, dataset) -> None:

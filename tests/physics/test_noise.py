@@ -83,10 +83,10 @@ def test_a_mean_needs_noise(sigma: float) -> None:
 def test_correction_inverts_the_mean(sigma: float) -> None:
     """Over the table, its end and the series beyond it."""
     ratios = np.concatenate([np.geomspace(1e-6, 1, 2000), np.linspace(0, 100, 20_001), np.linspace(18.8, 19.2, 2000)])
-    found = correct_rician_bias(rician_mean(sigma * ratios, sigma), sigma)
-    assert found.dtype == np.float32
+    corrected = correct_rician_bias(rician_mean(sigma * ratios, sigma), sigma)
+    assert corrected.dtype == np.float32
     # near zero a rounding of the mean by 1e-16 already is 1e-8 of the signal: nothing of 1e-4
-    np.testing.assert_allclose(found / sigma, ratios, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(corrected / sigma, ratios, atol=1e-4, rtol=0)
 
 
 def test_a_mean_far_above_the_noise_is_hardly_moved() -> None:
@@ -106,9 +106,9 @@ def test_below_the_floor_there_is_no_signal(sigma: float) -> None:
 def test_the_image_stays_and_keeps_its_shape() -> None:
     image = np.random.default_rng(0).random((3, 5, 4), np.float32)
     before = image.copy()
-    found = correct_rician_bias(image, 0.2)
-    assert np.array_equal(image, before) and found.shape == image.shape
-    assert (found <= image).all()  # the bias is upwards alone
+    corrected = correct_rician_bias(image, 0.2)
+    assert np.array_equal(image, before) and corrected.shape == image.shape
+    assert (corrected <= image).all()  # the bias is upwards alone
 
 
 @settings(max_examples=200, deadline=None)
@@ -122,7 +122,7 @@ def test_mean_and_correction_are_monotone(signals: list[float], sigma: float) ->
     rounding = 1e-12 * sigma * 120
     assert (np.diff(means) >= -rounding).all() and (means >= sigma * np.sqrt(np.pi / 2) - rounding).all()
     values = sigma * ordered  # any image, not the means alone
-    found = correct_rician_bias(values, sigma).astype(np.float64)
+    corrected = correct_rician_bias(values, sigma).astype(np.float64)
     # float32 may round two neighbours by a unit; the table and the series meet within 1e-4 sigma
-    assert (np.diff(found) >= -1e-4 * sigma).all()
-    assert (found >= 0).all()
+    assert (np.diff(corrected) >= -1e-4 * sigma).all()
+    assert (corrected >= 0).all()

@@ -48,8 +48,8 @@ def test_voxels_lie_at_origin_plus_n_factors(degradation: Degradation) -> None:
     smooth = tuple(1.5 * f for f in degradation.factors)  # so that a truncation hardly rings
     low = degradation.apply(blob(centre, smooth, shape)).real
     assert low.shape == degradation.low_shape(shape)
-    found = np.array(degradation.origin) + centroid(low) * degradation.factors
-    np.testing.assert_allclose(found, centre, atol=0.02)
+    place = np.array(degradation.origin) + centroid(low) * degradation.factors
+    np.testing.assert_allclose(place, centre, atol=0.02)
 
 
 @each_degradation

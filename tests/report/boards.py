@@ -43,7 +43,7 @@ class Toy(Task):
 def row(method: str, case: int, **changes: object) -> Row:
     rng = np.random.default_rng([case, *method.encode()])
     dice = MEANS.get(method, 0.5) + 0.02 * np.sin(case) + 0.004 * rng.random()
-    made = Row(
+    base = Row(
         key=f"{method}{case}",
         task="registration",
         track="inter-subject",
@@ -75,7 +75,7 @@ def row(method: str, case: int, **changes: object) -> Row:
         memory_mib=3.25,
         prediction=f"p-{method}-{case}",
     )
-    return replace(made, **changes)
+    return replace(base, **changes)
 
 
 def rows(methods: tuple[str, ...] = tuple(MEANS), cases: int = CASES) -> list[Row]:
@@ -101,7 +101,7 @@ def pictures(methods: tuple[str, ...] = tuple(MEANS), *, shape: tuple[int, int] 
     return Pictures({"median": shot})
 
 
-def report(made: list[Row] | None = None, shown: Pictures | None = None, **facts: object) -> Report:
+def report(shown_rows: list[Row] | None = None, shown: Pictures | None = None, **facts: object) -> Report:
     run = {"command": ["mrbench", "run"], "threads": 1, "device": "cpu", "workers": 1, "packages": {"numpy": "2"}}
     about = Facts(
         **{
@@ -115,7 +115,7 @@ def report(made: list[Row] | None = None, shown: Pictures | None = None, **facts
             **facts,
         }
     )
-    own = Report.from_rows(rows() if made is None else made, Toy(), facts=about, pictures=shown)
+    own = Report.from_rows(rows() if shown_rows is None else shown_rows, Toy(), facts=about, pictures=shown)
     return replace(own, trainings={"w" * 64: training(40)})
 
 

@@ -27,9 +27,9 @@ from tests.report.boards import HOSTILE, LONG
 @pytest.fixture(scope="module")
 def folder(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A board whose files were written."""
-    made = tmp_path_factory.mktemp("board") / "registration" / "inter subject" / "toy#1"
-    assert write_board(made, report) == made / "report.html"
-    return made
+    folder = tmp_path_factory.mktemp("board") / "registration" / "inter subject" / "toy#1"
+    assert write_board(folder, report) == folder / "report.html"
+    return folder
 
 
 def page_of(folder: Path) -> str:

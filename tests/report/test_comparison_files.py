@@ -22,13 +22,13 @@ PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, np.inf), decimals=2)
 NET = "net[weights=heads.rician-5+rician-10+rician-20]"
 
 
-def rows(values: dict[str, float], people: range, **changes) -> list[Row]:
-    return [row(method, person, value, **changes) for method, value in values.items() for person in people]
+def rows(values: dict[str, float], subjects: range, **changes) -> list[Row]:
+    return [row(method, person, value, **changes) for method, value in values.items() for person in subjects]
 
 
 def row(method: str, person: int, value: float, **changes) -> Row:
     kind, weights = ("learned", "w") if method == NET else ("classical", None)
-    made = Row(
+    base = Row(
         key=f"{method}{person}",
         task="denoising",
         track="rician-10",
@@ -50,7 +50,7 @@ def row(method: str, person: int, value: float, **changes) -> Row:
         threads=1,
         metrics={"psnr_db": value + person % 3},
     )
-    return replace(made, **changes)
+    return replace(base, **changes)
 
 
 TEST = rows({"mean": 28.0, "median|x": 30.0, NET: 33.0}, range(6))
@@ -119,7 +119,7 @@ def test_no_terminal_cuts_a_name_or_a_number(width: int) -> None:
 def test_files_are_table_and_figure(tmp_path: Path) -> None:
     path = write_comparison(tmp_path / "new", shown())
     assert path.read_text() == shown().sheet.markdown
-    names = {found.name for found in path.parent.iterdir()}
+    names = {entry.name for entry in path.parent.iterdir()}
     assert names == {"comparison.md", "comparison.csv", "comparison.pdf"}
     assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
 

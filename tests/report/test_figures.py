@@ -123,8 +123,8 @@ def test_training_is_paid_for_where_the_lines_cross() -> None:
     network = pd.Series({"seconds": 1.0, "training": 900.0})
     assert pays_after(network, pd.Series({"seconds": 10.0})) == 100
     assert pays_after(network, pd.Series({"seconds": 1.0})) == np.inf
-    made = boards.rows((LONG, "elastix[grid_mm=10]"), cases=6)
-    fast = [replace(one, cpu_seconds=2.0) if one.method == LONG else replace(one, cpu_seconds=50.0) for one in made]
+    rows = boards.rows((LONG, "elastix[grid_mm=10]"), cases=6)
+    fast = [replace(one, cpu_seconds=2.0) if one.method == LONG else replace(one, cpu_seconds=50.0) for one in rows]
     drawn = figure(boards.report(fast), "break-even")
     words = " ".join(text.get_text().replace("\n", " ") for text in drawn.legends[0].get_texts())
     assert "2 s a case, training 2 h" in words and "paid after 150 cases against elastix[grid_mm=10]" in words
@@ -135,14 +135,14 @@ def test_training_is_paid_for_where_the_lines_cross() -> None:
 
 def test_quality_against_the_size_of_the_training_set() -> None:
     elastix = boards.rows(("elastix[grid_mm=10]",), cases=6)
-    made = [
+    rows = [
         replace(one, method=f"net[weights={size}]", weights=str(size), kind="learned")
         for size in (10, 80)
         for one in boards.rows((LONG,), cases=6)
         if one.method == LONG
     ]
     own = replace(
-        boards.report([*made, *elastix]),
+        boards.report([*rows, *elastix]),
         trainings={str(size): boards.training(size, str(size)) for size in (10, 80)},
     )
     drawn = figure(own, "training-size")

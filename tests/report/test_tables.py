@@ -194,8 +194,8 @@ def test_cpu_time_stays_where_the_caption_calls_it_fairer() -> None:
 
 
 def test_a_cost_that_no_row_knows_has_no_column() -> None:
-    made = [replace(row, memory_mib=None) for row in boards.rows(cases=2)]
-    names = [column.name for column in grid(boards.report(made)).columns]
+    rows = [replace(row, memory_mib=None) for row in boards.rows(cases=2)]
+    names = [column.name for column in grid(boards.report(rows)).columns]
     assert "memory_mib_per_megavoxel" not in names and "cpu_seconds_per_megavoxel" in names
 
 

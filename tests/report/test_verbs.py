@@ -17,10 +17,10 @@ from tests.report import boards
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rows and nothing else."""
-    made = tmp_path_factory.mktemp("board")
+    folder = tmp_path_factory.mktemp("board")
     rows = [replace(row, details={}) for row in boards.rows(cases=2)]
-    (made / "rows.jsonl").write_text("".join(f"{row.to_json()}\n" for row in rows))
-    return made
+    (folder / "rows.jsonl").write_text("".join(f"{row.to_json()}\n" for row in rows))
+    return folder
 
 
 def test_table_is_printed_or_written(folder: Path, tmp_path: Path) -> None:

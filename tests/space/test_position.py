@@ -12,12 +12,12 @@ SPACING = (3.0, 1.0, 0.5)
 def test_position_is_in_mm_from_the_middle_of_the_bounding_box() -> None:
     mask = np.zeros((10, 14, 18), bool)
     mask[2:7, 1:10, 5:16] = True
-    found = position_in(mask, SPACING)
-    assert found.shape == (4, 10, 14, 18) and found.dtype == np.float32
-    np.testing.assert_allclose(found[:3, 2, 1, 5], [-6, -4, -2.5])
-    np.testing.assert_allclose(found[:3, 6, 9, 15], [6, 4, 2.5])
-    np.testing.assert_allclose(found[:3, 4, 5, 10], 0)
-    assert not found[:, ~mask].any()
+    position = position_in(mask, SPACING)
+    assert position.shape == (4, 10, 14, 18) and position.dtype == np.float32
+    np.testing.assert_allclose(position[:3, 2, 1, 5], [-6, -4, -2.5])
+    np.testing.assert_allclose(position[:3, 6, 9, 15], [6, 4, 2.5])
+    np.testing.assert_allclose(position[:3, 4, 5, 10], 0)
+    assert not position[:, ~mask].any()
 
 
 def test_depth_is_the_way_out_in_mm() -> None:

@@ -69,21 +69,21 @@ def line(finding: Finding) -> Line:
     ],
 )
 def test_the_interval_against_the_margin_decides(net: float, margin: float | None, verdict: str) -> None:
-    found = asked([board(rows("net", net), rows("old", 0.70))], second=("old",), margin=margin)
-    own = line(found)
-    assert found.verdict == own.verdict == verdict and own.n == SUBJECTS
+    finding = asked([board(rows("net", net), rows("old", 0.70))], second=("old",), margin=margin)
+    own = line(finding)
+    assert finding.verdict == own.verdict == verdict and own.n == SUBJECTS
     assert own.low < own.difference < own.high and own.difference == pytest.approx(net - 0.70, abs=0.01)
 
 
 def test_lower_is_better_where_it_is() -> None:
-    found = asked([board(rows("net", 0.75), rows("old", 0.70))], second=("old",), metric="hd95_mm")
-    assert found.verdict == "supported" and line(found).difference > 0 and line(found).wins == SUBJECTS
+    finding = asked([board(rows("net", 0.75), rows("old", 0.70))], second=("old",), metric="hd95_mm")
+    assert finding.verdict == "supported" and line(finding).difference > 0 and line(finding).wins == SUBJECTS
 
 
 def test_equal_within_a_margin() -> None:
     for within, verdict in ((0.05, "supported"), (0.001, "not separable")):
-        found = asked([board(rows("net", 0.70), rows("old", 0.70))], second=("old",), within=within)
-        assert found.verdict == verdict
+        finding = asked([board(rows("net", 0.70), rows("old", 0.70))], second=("old",), within=within)
+        assert finding.verdict == verdict
     assert asked([board(rows("net", 0.8), rows("old", 0.7))], second=("old",), within=0.05).verdict == "refuted"
 
 
@@ -98,8 +98,8 @@ def test_a_bound_of_one_method() -> None:
 
 def test_time_is_a_ratio() -> None:
     boards = [board(rows("net", -1.0), rows("old", 2.0))]
-    found = asked(boards, second=("old",), metric="cpu_seconds", margin=10)
-    assert found.verdict == "supported" and line(found).difference == pytest.approx(np.exp(3), rel=0.02)
+    finding = asked(boards, second=("old",), metric="cpu_seconds", margin=10)
+    assert finding.verdict == "supported" and line(finding).difference == pytest.approx(np.exp(3), rel=0.02)
     assert asked(boards, second=("old",), metric="cpu_seconds", margin=30).verdict == "refuted"
     mixed = [board(rows("net", -1.0, device="cuda"), rows("old", 2.0))]
     assert "different devices" in line(asked(mixed, second=("old",), metric="cpu_seconds")).reason
@@ -107,8 +107,8 @@ def test_time_is_a_ratio() -> None:
 
 def test_the_best_of_several_has_to_be_beaten_and_to_choose_costs() -> None:
     boards = [board(rows("net", 0.75), rows("old", 0.6), rows("old[grid=5]", 0.7))]
-    found = asked(boards, second=("old*",))
-    assert line(found).second == "old[grid=5]" and "old[grid=5] is the best of 2" in line(found).notes
+    finding = asked(boards, second=("old*",))
+    assert line(finding).second == "old[grid=5]" and "old[grid=5] is the best of 2" in line(finding).notes
     chosen = line(asked(boards, first=("old*",), second=("net",)))
     alone = line(asked(boards, first=("old[grid=5]",), second=("net",)))
     assert chosen.level == 0.975 and chosen.high - chosen.low > alone.high - alone.low
@@ -130,8 +130,8 @@ def test_what_is_not_fair_is_refused_with_the_reason(changes: dict[str, Any], re
     boards = [board(rows("net", 0.75, kind="learned"), rows("twin", 0.70, kind="learned"))]
     fair = asked(boards, [training("net"), training("twin")], second=("twin",))
     assert fair.verdict == "supported"
-    found = asked(boards, [training("net"), training("twin", **changes)], second=("twin",))
-    assert found.verdict == "refused" and reason in line(found).reason
+    finding = asked(boards, [training("net"), training("twin", **changes)], second=("twin",))
+    assert finding.verdict == "refused" and reason in line(finding).reason
 
 
 def test_a_common_ancestor_is_refused_and_one_set_of_weights_is_not() -> None:
@@ -165,8 +165,8 @@ def test_strangers_are_strangers() -> None:
         for name in ("d", "elsewhere", "grandparent")
     ]
     own = [training("net", ancestry=("d", "grandparent"))]
-    found = asked(away, own, second=("old",), strangers=True)
-    assert [(one.board, one.verdict) for one in found.lines[0]] == [
+    finding = asked(away, own, second=("old",), strangers=True)
+    assert [(one.board, one.verdict) for one in finding.lines[0]] == [
         ("registration/t/elsewhere", "supported"),
         ("registration/t/grandparent", "refused"),
     ]
@@ -223,13 +223,13 @@ def test_boards_and_tests_together() -> None:
 
 def test_words_and_numbers() -> None:
     rows_of_two = (rows("net", 0.75, simulated=True), rows("old", 0.70, simulated=True))
-    found = asked([board(*rows_of_two, limited=True)], second=("old",))
-    page = as_markdown([found], {"registration": {"dice": DICE}})
+    finding = asked([board(*rows_of_two, limited=True)], second=("old",))
+    page = as_markdown([finding], {"registration": {"dice": DICE}})
     assert "**Supported, on simulated data alone.** Source: folklore. Would be refuted by: bad nets." in page
     assert "Dice of `net` 0.7" in page and "better on 12 of 12. (simulated; asked for: more than 0" in page
-    (told,) = as_json([found])["findings"]
-    assert told["verdict"] == "supported" and told["simulated"]
-    assert told["tests"][0]["lines"][0]["low"] > 0 and told["tests"][0]["at_most"] is None
+    (entry,) = as_json([finding])["findings"]
+    assert entry["verdict"] == "supported" and entry["simulated"]
+    assert entry["tests"][0]["lines"][0]["low"] > 0 and entry["tests"][0]["at_most"] is None
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def test_the_exact_test_by_hand() -> None:
 def test_beyond_all_flips_the_test_is_students() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.normal(0.6, 0.1, (2, ALL_FLIPS + 4))
-    found = table({"a": first, "b": second})
-    assert found["p"].iloc[0] == pytest.approx(stats.ttest_rel(first, second).pvalue)
+    comparisons = table({"a": first, "b": second})
+    assert comparisons["p"].iloc[0] == pytest.approx(stats.ttest_rel(first, second).pvalue)
 
 
 def test_pairing_sees_what_an_unpaired_test_misses() -> None:
@@ -86,10 +86,14 @@ def test_every_pair_is_there_and_the_better_one_first_whichever_way_is_better() 
     rng = np.random.default_rng(0)
     values = {name: rng.normal(mean, 0.01, 12) for name, mean in {"low": 0.2, "high": 0.8, "middle": 0.5}.items()}
     assert list(table(values).index) == [("high", "middle"), ("high", "low"), ("middle", "low")]
-    found = table(values, HD95)
-    assert list(found.index) == [("low", "middle"), ("low", "high"), ("middle", "high")]
-    assert (found["difference"] < 0).all() and (found["wins"] == 12).all() and (found["effect_size"] > 0).all()
-    assert set(found.columns) | {"first", "second"} == set(COLUMNS)
+    comparisons = table(values, HD95)
+    assert list(comparisons.index) == [("low", "middle"), ("low", "high"), ("middle", "high")]
+    assert (
+        (comparisons["difference"] < 0).all()
+        and (comparisons["wins"] == 12).all()
+        and (comparisons["effect_size"] > 0).all()
+    )
+    assert set(comparisons.columns) | {"first", "second"} == set(COLUMNS)
 
 
 def test_under_five_subjects_there_is_a_difference_and_no_test() -> None:
@@ -104,9 +108,9 @@ def test_missing_values_leave_the_pair_the_cases_that_both_have() -> None:
     rng = np.random.default_rng(0)
     easy = np.r_[rng.normal(0.9, 0.01, 6), rng.normal(0.3, 0.01, 6)]
     half = np.r_[np.full(6, np.nan), rng.normal(0.4, 0.01, 6)]
-    found = table({"easy": easy, "half": half})
-    assert list(found.index) == [("half", "easy")]
-    line = found.iloc[0]
+    comparisons = table({"easy": easy, "half": half})
+    assert list(comparisons.index) == [("half", "easy")]
+    line = comparisons.iloc[0]
     assert (line["n"], line["wins"]) == (6, 6) and line["difference"] == pytest.approx(0.1, abs=0.02)
     assert line["low"] < line["difference"] < line["high"] and line["p"] == 2 / 2**6
 
@@ -125,9 +129,9 @@ def test_methods_with_failures_are_corrected_apart() -> None:
 def test_all_pairs_are_corrected_and_not_those_with_the_winner_alone() -> None:
     rng = np.random.default_rng(1)
     values = {f"m{i}": rng.normal(0.5 + 0.01 * i, 0.02, 14) for i in range(5)}
-    found = table(values)
-    np.testing.assert_allclose(found["p_holm"], multipletests(found["p"], method="holm")[1])
-    assert len(found) == 10
+    comparisons = table(values)
+    np.testing.assert_allclose(comparisons["p_holm"], multipletests(comparisons["p"], method="holm")[1])
+    assert len(comparisons) == 10
 
 
 @pytest.mark.parametrize("n", [10, 20, 40])

@@ -64,31 +64,31 @@ def of(rows: list[Row], trainings: dict[str, Training] = TRAININGS) -> Transfers
     return transfers(frame(rows), trainings, PSNR, SIMULATIONS)
 
 
-def lines(found: Transfers) -> dict[tuple[str, str], Any]:
-    return {(line.tested_on, line.trained_on): line for line in found.table.itertuples()}
+def lines(result: Transfers) -> dict[tuple[str, str], Any]:
+    return {(line.tested_on, line.trained_on): line for line in result.table.itertuples()}
 
 
 def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
-    found = lines(of(rows))
-    assert set(found) == {
+    by_place = lines(of(rows))
+    assert set(by_place) == {
         ("heads, 4x", "heads, 4x"),
         ("heads, 4x", "sim, 4x + 8x"),
         ("heads, 8x", "heads, 8x"),
         ("heads, 8x", "heads, 4x"),
     }
-    home, away = found["heads, 4x", "heads, 4x"], found["heads, 4x", "sim, 4x + 8x"]
+    home, away = by_place["heads, 4x", "heads, 4x"], by_place["heads, 4x", "sim, 4x + 8x"]
     assert home.home and np.isnan(home.loss) and home.mean == pytest.approx(32.4)
     assert not away.home and away.loss == pytest.approx(2)
-    short = found["heads, 8x", "heads, 4x"]
+    short = by_place["heads, 8x", "heads, 4x"]
     assert short.n_cases == 4 and short.loss == pytest.approx(1)
 
 
 def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
-    found = of(rows).table
-    text = sheet("reconstruction", PSNR, found).markdown
+    result = of(rows).table
+    text = sheet("reconstruction", PSNR, result).markdown
     assert "| `net` | heads, 4x | **heads, 4x** | 9 | 32.40" in text and "| sim, 4x + 8x | 9 | 30.40" in text
-    assert len(csv(PSNR, found).splitlines()) == 1 + len(found)
-    write_generalisation(tmp_path, "reconstruction", PSNR, found)
+    assert len(csv(PSNR, result).splitlines()) == 1 + len(result)
+    write_generalisation(tmp_path, "reconstruction", PSNR, result)
     assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.pdf"}
 
 
@@ -114,9 +114,9 @@ def test_one_subject_has_no_interval() -> None:
 def test_weights_that_descend_from_the_test_data_are_refused(rows: list[Row]) -> None:
     """Weights fine-tuned on simulated data after real heads are no strangers to real heads."""
     descended = {**TRAININGS, "c": Training("sim", ("4x", "8x"), ("sim", "heads"))}
-    found = of(rows, descended)
-    assert ("heads, 4x", "sim, 4x + 8x") not in lines(found) and ("heads, 4x", "heads, 4x") in lines(found)
-    (refused,) = found.refused.itertuples()
+    result = of(rows, descended)
+    assert ("heads, 4x", "sim, 4x + 8x") not in lines(result) and ("heads, 4x", "heads, 4x") in lines(result)
+    (refused,) = result.refused.itertuples()
     assert (refused.method, refused.trained_on, refused.tested_on) == ("net", "sim, 4x + 8x", "heads, 4x")
     assert refused.reason == "descends from weights trained on subjects of heads"
     strangers = {**TRAININGS, "c": Training("sim", ("4x", "8x"), ("sim", "cine"))}
@@ -124,8 +124,8 @@ def test_weights_that_descend_from_the_test_data_are_refused(rows: list[Row]) ->
 
 
 def test_boards_without_known_weights_give_an_empty_table(rows: list[Row]) -> None:
-    found = of([r for r in rows if r.weights is None])
-    assert found.table.empty and found.refused.empty and list(found.table) == list(of(rows).table)
+    result = of([r for r in rows if r.weights is None])
+    assert result.table.empty and result.refused.empty and list(result.table) == list(of(rows).table)
 
 
 def test_masks_of_one_head_are_not_more_heads() -> None:

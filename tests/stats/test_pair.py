@@ -29,21 +29,26 @@ def board(subjects: int = 20) -> Leaderboard:
 
 def test_all_that_a_sentence_needs() -> None:
     for names in (("old", "new"), ("new", "old")):
-        found = pair(board(), *names)
-        assert (found.better, found.other, found.n) == ("new", "old", 20) and 15 <= found.wins <= 20
-        assert found.low < found.difference < found.high and found.low > 0
-        assert found.means[0] - found.means[1] == pytest.approx(found.difference)
-        assert found.p <= found.p_holm < 0.05 and found.effect_size > 0.5 and 0 < found.detectable < 0.02
+        comparison = pair(board(), *names)
+        assert (comparison.better, comparison.other, comparison.n) == ("new", "old", 20) and 15 <= comparison.wins <= 20
+        assert comparison.low < comparison.difference < comparison.high and comparison.low > 0
+        assert comparison.means[0] - comparison.means[1] == pytest.approx(comparison.difference)
+        assert (
+            comparison.p <= comparison.p_holm < 0.05
+            and comparison.effect_size > 0.5
+            and 0 < comparison.detectable < 0.02
+        )
     assert (
-        "new is better than old on 1" in found.sentence and "of 20 subjects in Dice: difference +0.01" in found.sentence
+        "new is better than old on 1" in comparison.sentence
+        and "of 20 subjects in Dice: difference +0.01" in comparison.sentence
     )
-    assert "20 subjects can detect 0.00" in found.sentence
+    assert "20 subjects can detect 0.00" in comparison.sentence
 
 
 def test_a_metric_where_lower_is_better() -> None:
-    found = pair(board(), "old", "new", "hd95_mm")
-    assert found.better == "new" and found.difference < 0 < found.effect_size
-    assert "in HD95: difference -0.098 mm [-0.1" in found.sentence
+    comparison = pair(board(), "old", "new", "hd95_mm")
+    assert comparison.better == "new" and comparison.difference < 0 < comparison.effect_size
+    assert "in HD95: difference -0.098 mm [-0.1" in comparison.sentence
 
 
 def test_too_few_subjects_are_said() -> None:

@@ -29,12 +29,12 @@ def spread(seed: int = 0) -> np.ndarray:
 
 
 def test_clear_methods_have_one_rank_by_every_rule_in_every_cohort() -> None:
-    found = rank({"b": 0.5 + spread(1), "a": 0.9 + spread(2), "c": 0.1 + spread(3)})
+    ranking = rank({"b": 0.5 + spread(1), "a": 0.9 + spread(2), "c": 0.1 + spread(3)})
     for rule in RULES:
-        assert dict(found.ranks[rule]) == {"a": 1, "b": 2, "c": 3}
-    assert list(found.ranks.loc["a", ["rank_low", "rank_high", "p_best"]]) == [1, 1, 1]
-    assert (found.rules[["tau", "tau_low", "tau_high", *RULES]] == 1).all(axis=None)
-    np.testing.assert_array_equal(found.shares.loc[["a", "b", "c"]], np.eye(3))
+        assert dict(ranking.ranks[rule]) == {"a": 1, "b": 2, "c": 3}
+    assert list(ranking.ranks.loc["a", ["rank_low", "rank_high", "p_best"]]) == [1, 1, 1]
+    assert (ranking.rules[["tau", "tau_low", "tau_high", *RULES]] == 1).all(axis=None)
+    np.testing.assert_array_equal(ranking.shares.loc[["a", "b", "c"]], np.eye(3))
 
 
 def test_mean_ranks_are_those_of_scikit_posthocs() -> None:
@@ -50,8 +50,8 @@ def test_mean_ranks_are_those_of_scikit_posthocs() -> None:
 
 
 def test_lower_is_better_turns_the_ranks() -> None:
-    found = rank({"b": 0.5 + spread(1), "a": 0.9 + spread(2)}, HD95)
-    assert dict(found.ranks["mean_then_rank"]) == {"b": 1, "a": 2} and dict(found.ranks["rank_then_mean"]) == {
+    ranking = rank({"b": 0.5 + spread(1), "a": 0.9 + spread(2)}, HD95)
+    assert dict(ranking.ranks["mean_then_rank"]) == {"b": 1, "a": 2} and dict(ranking.ranks["rank_then_mean"]) == {
         "b": 1,
         "a": 2,
     }
@@ -60,9 +60,9 @@ def test_lower_is_better_turns_the_ranks() -> None:
 def test_rules_can_disagree_and_it_is_said() -> None:
     """One method wins eleven cases by little and loses one by much: its mean is behind, its ranks ahead."""
     steady = 0.6 + 0.1 * spread(1)
-    found = rank({"often": np.r_[steady[:11] + 0.05, 0.0], "steady": steady})
-    assert dict(found.ranks["rank_then_mean"]) == {"often": 1, "steady": 2}
-    assert found.ranks.loc["often", "mean_then_rank"] == 2 or found.ranks.loc["often", "mean_then_rank"] == 1
+    ranking = rank({"often": np.r_[steady[:11] + 0.05, 0.0], "steady": steady})
+    assert dict(ranking.ranks["rank_then_mean"]) == {"often": 1, "steady": 2}
+    assert ranking.ranks.loc["often", "mean_then_rank"] == 2 or ranking.ranks.loc["often", "mean_then_rank"] == 1
     worse = rank({"often": np.r_[steady[:11] + 0.02, 0.0], "steady": steady})
     assert dict(worse.ranks["mean_then_rank"]) == {"often": 2, "steady": 1}
     assert worse.rules.loc["mean_then_rank", "rank_then_mean"] == -1
@@ -70,13 +70,13 @@ def test_rules_can_disagree_and_it_is_said() -> None:
 
 
 def test_equal_means_share_a_rank_whatever_the_order_of_sums() -> None:
-    found = rank({"a": [0.1, 0.2, 0.7] * 4, "b": [0.7, 0.1, 0.2] * 4, "c": [0.3] * 12})
-    assert list(found.ranks["mean_then_rank"]) == [1, 1, 3]
+    ranking = rank({"a": [0.1, 0.2, 0.7] * 4, "b": [0.7, 0.1, 0.2] * 4, "c": [0.3] * 12})
+    assert list(ranking.ranks["mean_then_rank"]) == [1, 1, 3]
 
 
 def test_a_shared_first_rank_counts_in_part() -> None:
-    found = rank({"a": [0.5] * 12, "b": [0.5] * 12})
-    assert list(found.ranks["p_best"]) == [0.5, 0.5] and np.isnan(found.rules["tau"]).all()
+    ranking = rank({"a": [0.5] * 12, "b": [0.5] * 12})
+    assert list(ranking.ranks["p_best"]) == [0.5, 0.5] and np.isnan(ranking.rules["tau"]).all()
 
 
 def test_equal_methods_are_first_equally_often() -> None:
@@ -86,8 +86,8 @@ def test_equal_methods_are_first_equally_often() -> None:
 
 
 def test_methods_with_failures_rank_behind_by_every_rule() -> None:
-    found = rank({"flaky": 0.9 + spread(1), "sound": 0.5 + spread(2)}, failed=("flaky",))
-    assert (found.ranks.loc["sound", list(RULES)] == 1).all() and found.ranks.loc["sound", "p_best"] == 1
+    ranking = rank({"flaky": 0.9 + spread(1), "sound": 0.5 + spread(2)}, failed=("flaky",))
+    assert (ranking.ranks.loc["sound", list(RULES)] == 1).all() and ranking.ranks.loc["sound", "p_best"] == 1
 
 
 def test_masks_of_one_head_are_drawn_together() -> None:
@@ -111,8 +111,8 @@ def test_pairs_are_drawn_by_their_subjects() -> None:
 
 def test_gaps_are_left_out() -> None:
     values = {"a": np.r_[np.nan, 0.9 + spread(1)[1:]], "b": 0.5 + spread(2), "c": np.full(12, np.nan)}
-    found = rank(values)
-    assert found.ranks.loc["a", "mean_then_rank"] == 1 and found.ranks.loc["c", "mean_then_rank"] == 3
+    ranking = rank(values)
+    assert ranking.ranks.loc["a", "mean_then_rank"] == 1 and ranking.ranks.loc["c", "mean_then_rank"] == 3
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=2, max_size=8))

@@ -21,7 +21,7 @@ PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, np.inf), decimals=2)
 
 
 def row(method: str, subject: int, value: float | None, **changes) -> Row:
-    made = Row(
+    base = Row(
         key=f"{method}{subject}",
         task="denoising",
         track="t",
@@ -43,7 +43,7 @@ def row(method: str, subject: int, value: float | None, **changes) -> Row:
         threads=1,
         metrics={} if value is None else {"psnr_db": value},
     )
-    return replace(made, **changes)
+    return replace(base, **changes)
 
 
 def board(means: dict[str, float], subjects: range, spread: float = 1.0, **changes) -> list[Row]:
@@ -70,10 +70,10 @@ def pairs(first: list[Row], second: list[Row]) -> dict[str, Any]:
 
 
 def test_the_excess_is_what_the_classical_methods_do_not_gain() -> None:
-    found = compare(TEST, TRAIN)
-    assert list(found.table.index) == ["net", "median", "mean"]
-    assert found.cases == (12, 30) and not found.same_subjects
-    assert sorted(found.classical) == pytest.approx([0.5, 1.0])
+    comparison = compare(TEST, TRAIN)
+    assert list(comparison.table.index) == ["net", "median", "mean"]
+    assert comparison.cases == (12, 30) and not comparison.same_subjects
+    assert sorted(comparison.classical) == pytest.approx([0.5, 1.0])
     net = pairs(TEST, TRAIN)["net"]
     assert net.difference == pytest.approx(2.0) and net.excess == pytest.approx(2.0 - 0.75)
     assert all(np.isnan(pair.excess) for name, pair in pairs(TEST, TRAIN).items() if name != "net")
@@ -130,14 +130,14 @@ def test_other_weights_on_the_second_board_are_said() -> None:
 
 def test_without_classical_methods_there_is_no_excess() -> None:
     nets = [[row for row in rows if row.kind == "learned"] for rows in (TEST, TRAIN)]
-    found = compare(*nets)
-    assert found.classical.empty and found.table["excess"].isna().all()
+    comparison = compare(*nets)
+    assert comparison.classical.empty and comparison.table["excess"].isna().all()
 
 
 def test_one_case_gives_no_interval() -> None:
-    found = pairs(board({"mean": 28.0, "net": 30.0}, range(1)), TRAIN)
-    assert found["net"].difference == pytest.approx(5) and np.isnan(found["net"].difference_low)
-    assert found["net"].excess == pytest.approx(4) and np.isnan(found["net"].excess_low)
+    shown = pairs(board({"mean": 28.0, "net": 30.0}, range(1)), TRAIN)
+    assert shown["net"].difference == pytest.approx(5) and np.isnan(shown["net"].difference_low)
+    assert shown["net"].excess == pytest.approx(4) and np.isnan(shown["net"].excess_low)
 
 
 def test_boards_that_share_nothing_are_refused() -> None:
@@ -157,10 +157,10 @@ def test_learned_methods_are_the_same_whatever_their_weights_are_called() -> Non
     second = board({"mean": 28.0, "net[weights=there]": 32.0, "twin": 30.5, "fresh": 20.0}, range(9))
     sha = {"net[weights=here.4x]": "x", "net[weights=there]": "y", "twin[weights=a]": "a", "twin[weights=b]": "b"}
     weights = [[replace(r, weights=sha.get(r.method, "c")) for r in rows] for rows in (first, second)]
-    found = compare(*weights)
-    assert dict(found.table["name_first"]) == {"net[weights=there]": "net[weights=here.4x]", "mean": "mean"}
-    assert found.table.loc["net[weights=there]", "other_weights"]
-    reasons = {(line.board, line.method): line.reason for line in found.unmatched.itertuples()}
+    comparison = compare(*weights)
+    assert dict(comparison.table["name_first"]) == {"net[weights=there]": "net[weights=here.4x]", "mean": "mean"}
+    assert comparison.table.loc["net[weights=there]", "other_weights"]
+    reasons = {(line.board, line.method): line.reason for line in comparison.unmatched.itertuples()}
     assert reasons["second", "fresh"] == "not on the other board"
     assert reasons["second", "twin"] == "more than one could be it: twin[weights=b], twin[weights=a]"
     assert reasons["first", "twin[weights=a]"] == "more than one could be it: twin"

@@ -46,10 +46,10 @@ def write(path: Path, kind: str, *, seed: int = 0, coils: int = 3) -> np.ndarray
     return target
 
 
-@pytest.mark.parametrize("made", MASKS, ids=lambda m: f"{m['pattern']}-{m['acceleration']}-{m['width']}")
-def test_masks_are_the_official_ones(made: dict) -> None:
-    expected = np.unpackbits(np.frombuffer(bytes.fromhex(made.pop("columns")), np.uint8))[: made["width"]] > 0
-    assert (fastmri_columns(**made) == expected).all()
+@pytest.mark.parametrize("mask", MASKS, ids=lambda m: f"{m['pattern']}-{m['acceleration']}-{m['width']}")
+def test_masks_are_the_official_ones(mask: dict) -> None:
+    expected = np.unpackbits(np.frombuffer(bytes.fromhex(mask.pop("columns")), np.uint8))[: mask["width"]] > 0
+    assert (fastmri_columns(**mask) == expected).all()
 
 
 def test_a_centre_wider_than_the_acceleration_allows_is_refused() -> None:
@@ -65,11 +65,11 @@ def test_scores_equal_evaluate_py(tmp_path: Path) -> None:
     columns = fastmri_columns("fastmri-equispaced-fraction", 96, 4, 0.08, "file_brain_AXT2_1.h5")
     columns[:3] = columns[93:] = False
     assert (case.inputs.mask == columns).all()
-    made = root_sum_of_squares(to_image(case.inputs.kspace))
-    scores = task.score(case, task.check(case, made)).metrics
+    image = root_sum_of_squares(to_image(case.inputs.kspace))
+    scores = task.score(case, task.check(case, image)).metrics
     # evaluate.py: both to a square as wide as the target, peak and range of SSIM that of the whole cropped target
     truth = target[:, 4:36]
-    guess = made[:, 8:40, 32:64] * case.reference.scale
+    guess = image[:, 8:40, 32:64] * case.reference.scale
     peak = truth.max()
     assert scores["psnr_db"] == pytest.approx(peak_signal_noise_ratio(truth, guess, data_range=peak), rel=1e-6)
     assert scores["nmse"] == pytest.approx(((truth - guess) ** 2).sum() / (truth**2).sum(), rel=1e-6)

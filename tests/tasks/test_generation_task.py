@@ -77,11 +77,11 @@ def test_copies_are_told(draws: list[Case]) -> None:
 
 def test_noise_and_sameness_are_told(draws: list[Case]) -> None:
     case, task = draws[0], Generation()
-    made = near(case)
-    good = task.score(case, made).metrics
-    noisy = made + 0.2 * np.random.default_rng(1).standard_normal(made.shape).astype(np.float32)
+    prediction = near(case)
+    good = task.score(case, prediction).metrics
+    noisy = prediction + 0.2 * np.random.default_rng(1).standard_normal(prediction.shape).astype(np.float32)
     assert task.score(case, noisy).metrics["frechet"] > 2 * good["frechet"]
-    same = np.repeat(made[:1], len(made), axis=0)
+    same = np.repeat(prediction[:1], len(prediction), axis=0)
     collapsed = task.score(case, same).metrics
     assert collapsed["pair_ms_ssim"] == pytest.approx(1, abs=1e-4) and good["pair_ms_ssim"] < 0.99
     assert collapsed["recall"] < good["recall"] or good["recall"] == 0
@@ -112,10 +112,10 @@ def test_what_cannot_be_scored_is_refused(draws: list[Case], spoil, sentence: st
 
 def test_units_and_mirrored_axes_are_warned_of(draws: list[Case]) -> None:
     case, task = draws[0], Generation()
-    made = near(case)
-    assert task.diagnose(case, made) is None
+    prediction = near(case)
+    assert task.diagnose(case, prediction) is None
     assert "255 times" in str(task.diagnose(case, case.reference.held_out * 255))
-    assert "mirrored along y" in str(task.diagnose(case, made[:, ::-1]))
+    assert "mirrored along y" in str(task.diagnose(case, prediction[:, ::-1]))
 
 
 def test_the_picture_shows_samples_before_their_nearest(draws: list[Case]) -> None:

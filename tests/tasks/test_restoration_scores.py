@@ -87,24 +87,24 @@ def test_a_denoiser_that_does_nothing_gets_no_warning(track: str) -> None:
 def test_scores_are_those_of_the_metric_functions(task, track: str) -> None:
     case = case_of(task, track)
     target, foreground = case.reference.volume, case.reference.foreground
-    made = gaussian_filter(target, 0.6)
+    smooth = gaussian_filter(target, 0.6)
     expected = {
-        "psnr_db": psnr(target, made, data_range=1),
-        "psnr_fg_db": psnr(target, made, data_range=1, mask=foreground),
-        "ssim": ssim(target, made, data_range=1),
-        "ssim_fg": ssim(target, made, data_range=1, mask=foreground),
-        "ssim_3d": ssim_3d(target, made, data_range=1),
-        "nmse": float(((target - made) ** 2).sum() / (target**2).sum()),
-        "gmsd": gmsd(target, made, data_range=1),
-        "hfen": hfen(target, made),
-        "sharpness": sharpness_ratio(target, made, mask=foreground),
+        "psnr_db": psnr(target, smooth, data_range=1),
+        "psnr_fg_db": psnr(target, smooth, data_range=1, mask=foreground),
+        "ssim": ssim(target, smooth, data_range=1),
+        "ssim_fg": ssim(target, smooth, data_range=1, mask=foreground),
+        "ssim_3d": ssim_3d(target, smooth, data_range=1),
+        "nmse": float(((target - smooth) ** 2).sum() / (target**2).sum()),
+        "gmsd": gmsd(target, smooth, data_range=1),
+        "hfen": hfen(target, smooth),
+        "sharpness": sharpness_ratio(target, smooth, mask=foreground),
     }
-    found = task.score(case, made)
+    scores = task.score(case, smooth)
     names = [metric.name for metric in task.metrics]
-    assert found.metrics == pytest.approx({name: expected[name] for name in names}, rel=1e-5)
-    assert found.details == {"megavoxels": target.size / 1e6}
+    assert scores.metrics == pytest.approx({name: expected[name] for name in names}, rel=1e-5)
+    assert scores.details == {"megavoxels": target.size / 1e6}
     whole = dataclasses.replace(case, reference=RestorationReference(target, np.ones_like(foreground)))
-    assert task.score(whole, made).metrics["psnr_fg_db"] == pytest.approx(expected["psnr_db"])
+    assert task.score(whole, smooth).metrics["psnr_fg_db"] == pytest.approx(expected["psnr_db"])
 
 
 @pytest.mark.parametrize(("task", "track"), [(TASKS[0], "3d-x2"), (TASKS[1], "rician-10")], ids=["sr", "dn"])
@@ -143,9 +143,9 @@ ROW = {
 def test_a_perfect_volume_ranks_first_and_survives_the_row(task, track: str) -> None:
     """An infinite PSNR would be written as null, read as NaN, and ranked last."""
     case = case_of(task, track)
-    found = task.score(case, case.reference.volume)
-    row = Row.from_json(Row(**ROW, metrics=found.metrics, details=found.details).to_json())
-    assert row.metrics == found.metrics and set(found.metrics) == {metric.name for metric in task.metrics}
+    scores = task.score(case, case.reference.volume)
+    row = Row.from_json(Row(**ROW, metrics=scores.metrics, details=scores.details).to_json())
+    assert row.metrics == scores.metrics and set(scores.metrics) == {metric.name for metric in task.metrics}
     assert row.metrics["psnr_db"] == row.metrics["psnr_fg_db"] == HIGHEST_PSNR == pytest.approx(144.494, abs=1e-3)
     assert row.metrics["sharpness"] == 1 and row.metrics["nmse"] == row.metrics["hfen"] == 0
     near = task.score(case, case.reference.volume + np.float32(1e-6))
@@ -184,15 +184,15 @@ def test_pictures_cut_across_what_was_lost() -> None:
     """In a coronal plane, because thick axial slices look sharp from above."""
     volume = phantom((24, 34, 28))
     case = case_of(TASKS[0], "through-plane-x4", volume)
-    made = gaussian_filter(volume, (2, 0, 0))
-    picture = TASKS[0].picture(case, made)
+    smooth = gaussian_filter(volume, (2, 0, 0))
+    picture = TASKS[0].picture(case, smooth)
     assert picture.reference.shape == picture.source.shape == picture.prediction.shape == (24, 28)
     top = np.percentile(volume[:, 17], 99.5)
     np.testing.assert_allclose(picture.reference, volume[:, 17] / top, rtol=1e-6)
-    np.testing.assert_allclose(picture.difference, (made - volume)[:, 17] / top, atol=1e-6)
+    np.testing.assert_allclose(picture.difference, (smooth - volume)[:, 17] / top, atol=1e-6)
     steps = np.abs(np.diff(picture.source, axis=0)).max(axis=1) > 0
     assert np.flatnonzero(steps).tolist() == [3, 7, 11, 15, 19]  # four rows of each thick slice
-    axial = TASKS[0].picture(case_of(TASKS[0], "2d-x2", volume), made)
+    axial = TASKS[0].picture(case_of(TASKS[0], "2d-x2", volume), smooth)
     np.testing.assert_allclose(axial.reference, volume[12] / np.percentile(volume[12], 99.5), rtol=1e-6)
 
 

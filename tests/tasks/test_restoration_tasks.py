@@ -80,7 +80,7 @@ def test_protocols_differ_and_name_what_was_lost(tmp_path: Path) -> None:
     settings = {
         track: setting_of(SuperResolution(), heads, track).protocol.settings["low_resolution"] for track in LOSSES
     }
-    kinds = {track: made["degradation"]["kind"] for track, made in settings.items()}
+    kinds = {track: setting["degradation"]["kind"] for track, setting in settings.items()}
     assert kinds["3d-x2"] == "truncation" and kinds["3d-x2-blur"] == "blur" and kinds["through-plane-x4"] == "slices"
     assert tuple(settings["2d-x4"]["degradation"]["factors"]) == (1, 4, 4) and settings["3d-x2-noise"]["noise"] == 0.02
     noise = setting_of(Denoising(), heads, "rician-5").protocol.settings["noise"]
@@ -188,8 +188,8 @@ def test_one_slice_is_enough_in_the_plane(tmp_path: Path) -> None:
     dataset = folder_of(tmp_path / "scans", flat=phantom()[10:11])
     for task, track in ((TASKS[0], "2d-x2"), (TASKS[1], "rician-5")):
         case = setting_of(task, dataset, track).load(CaseId("flat", ("flat",)))
-        found = task.score(case, task.check(case, 0.9 * case.reference.volume))
-        assert set(found.metrics) == {m.name for m in task.metrics} - {"ssim_3d"}
+        scores = task.score(case, task.check(case, 0.9 * case.reference.volume))
+        assert set(scores.metrics) == {m.name for m in task.metrics} - {"ssim_3d"}
         assert task.diagnose(case, case.reference.volume) is None
 
 

@@ -54,18 +54,18 @@ def test_contrasts_have_mean_0_and_sd_1_in_the_brain() -> None:
 
 def test_regions_are_nested() -> None:
     """What is labelled oedema all over is the whole tumour, and neither core nor enhancing."""
-    found = scores(tumour(), np.where(tumour() > 0, 2, 0))
-    assert found["dice_whole"] == 1 and found["hd95_whole_mm"] == 0
-    assert found["dice_core"] == found["dice_enhancing"] == 0
-    assert found["dice"] == pytest.approx(1 / 3)
-    assert found["hd95_core_mm"] == found["hd95_enhancing_mm"] == MISSED_MM
+    values = scores(tumour(), np.where(tumour() > 0, 2, 0))
+    assert values["dice_whole"] == 1 and values["hd95_whole_mm"] == 0
+    assert values["dice_core"] == values["dice_enhancing"] == 0
+    assert values["dice"] == pytest.approx(1 / 3)
+    assert values["hd95_core_mm"] == values["hd95_enhancing_mm"] == MISSED_MM
 
 
 def test_necrosis_belongs_to_the_core_and_not_to_what_enhances() -> None:
-    found = scores(tumour(), np.where(tumour() == 1, 3, tumour()))
-    assert found["dice_core"] == 1
+    values = scores(tumour(), np.where(tumour() == 1, 3, tumour()))
+    assert values["dice_core"] == 1
     size, hole = (tumour() == 3).sum(), (tumour() == 1).sum()
-    assert found["dice_enhancing"] == pytest.approx(2 * size / (2 * size + hole))
+    assert values["dice_enhancing"] == pytest.approx(2 * size / (2 * size + hole))
 
 
 def test_distances_are_in_mm() -> None:

@@ -104,9 +104,9 @@ def test_brain_scores_ignore_the_outside_and_whole_scores_do_not() -> None:
 
 def test_psnr_is_of_the_data_range_not_of_the_maximum() -> None:
     case = case_of()
-    made = case.reference.image + np.float32(0.1)
+    prediction = case.reference.image + np.float32(0.1)
     # clipping at 1.5 touches nothing here; a range of the maximum or of the ceiling would give other decibels
-    assert Synthesis().score(case, made).metrics["psnr_db"] == pytest.approx(20, abs=1e-3)
+    assert Synthesis().score(case, prediction).metrics["psnr_db"] == pytest.approx(20, abs=1e-3)
 
 
 def test_a_source_made_again_is_scored() -> None:

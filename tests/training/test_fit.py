@@ -80,13 +80,13 @@ def test_weights_of_another_network_are_one_sentence(dataset: Dataset, tmp_path:
         trained(dataset, tmp_path, start_from=start)
 
 
-@pytest.mark.parametrize("further", [0, 2])
-def test_the_manifest_tells_how_many_extra_subjects_trained(further: int, dataset: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [0, 2])
+def test_the_manifest_tells_how_many_extra_subjects_trained(count: int, dataset: Dataset, tmp_path: Path) -> None:
     load, seen = dataset.load, []
     dataset.load = lambda subject: seen.append(subject) or load(subject)  # type: ignore[method-assign, func-returns-value]
-    dataset.add_extra_subjects(further)
+    dataset.add_extra_subjects(count)
     manifest = json.loads(trained(dataset, tmp_path).with_suffix(".json").read_text())
-    assert list(dict.fromkeys(seen)) == ["a", "b", *["further000", "further001"][:further], "c"]
+    assert list(dict.fromkeys(seen)) == ["a", "b", *["further000", "further001"][:count], "c"]
     assert manifest["spacing_mm"] == [2.0, 2.0, 2.0]
-    assert manifest["extra_subjects"] == further
-    assert ("--extra-subjects 2" in manifest["command"]) == bool(further)
+    assert manifest["extra_subjects"] == count
+    assert ("--extra-subjects 2" in manifest["command"]) == bool(count)

@@ -133,7 +133,7 @@ def test_the_mean_of_the_weights_is_what_is_validated_and_kept(tmp_path: Path) -
 
 def test_a_mean_survives_a_resume(tmp_path: Path) -> None:
     schedule = Schedule(12, 0.05, validate_every=4, checkpoint_seconds=0, ema=0.9)
-    made = []
+    networks = []
     rising = itertools.count()
 
     def scores() -> float:
@@ -154,8 +154,8 @@ def test_a_mean_survives_a_resume(tmp_path: Path) -> None:
                     checkpoint=folder / "c.pt",
                     stop=lambda asked=asked: next(asked) == 6,
                 )
-        made.append(train(LineRecipe(), schedule, settings={}, validate=scores, checkpoint=folder / "c.pt"))
-    (whole, _), (resumed, progress) = made
+        networks.append(train(LineRecipe(), schedule, settings={}, validate=scores, checkpoint=folder / "c.pt"))
+    (whole, _), (resumed, progress) = networks
     torch.testing.assert_close(whole, resumed, atol=0, rtol=0)
     assert [point.step for point in progress.curve] == list(range(1, 13))
     assert [point.step for point in progress.curve if point.score is not None] == [4, 8, 12]
