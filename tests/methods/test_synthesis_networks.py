@@ -219,7 +219,7 @@ def test_weights_of_the_other_direction_are_no_row() -> None:
 
 def test_unpaired_means_two_people() -> None:
     """No person gives both contrasts of a step, so the network never sees a pair."""
-    train = examples(BOTH, people=3)
+    train = examples(BOTH, subjects=3)
     drawn = [unpaired_scans(train, rng_for(str(n), "draw")) for n in range(60)]
     assert all(first.id != second.id for first, second in drawn)
     assert {first.id for first, _ in drawn} == {second.id for _, second in drawn} == {"p0", "p1", "p2"}
@@ -237,7 +237,7 @@ def test_unpaired_recipes_draw_no_pairs(name: str) -> None:
 
 def test_one_person_cannot_train_unpaired() -> None:
     with pytest.raises(ValueError, match="two train subjects"):
-        unpaired_scans(examples(BOTH, people=1), rng_for("one", "draw"))
+        unpaired_scans(examples(BOTH, subjects=1), rng_for("one", "draw"))
 
 
 def test_a_short_training_learns_the_contrast() -> None:
