@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_task
+from mrbench.report import page
 from mrbench.report.published import FILE, NOT_OURS, published
 from mrbench.report.render import table
 from mrbench.report.report import Report
@@ -49,6 +51,15 @@ def test_ours_and_theirs_stand_in_one_table_and_are_told_apart() -> None:
     assert "measured here, 3 cases" in ours and "0.4000" in ours
     assert "published: 115 test patients" in theirs and "0.753" in theirs and "1.579" in theirs
     assert "HD95" not in lines[2] and NOT_OURS.split(":")[0] in text
+
+
+def test_the_page_of_a_board_shows_them_where_some_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "drawn", lambda report: [])
+    for track, shown in (("transmorph-ixi", True), ("inter-subject", False)):
+        page.write_page(tmp_path / "report.html", board(track), "mrbench-0123456789abcdef")
+        text = (tmp_path / "report.html").read_text()
+        assert ("published: 115 test patients" in text) == ("Beside published figures" in text) == shown
+        assert (NOT_OURS in text) == shown
 
 
 def test_unsure_figures_are_marked() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mrbench import __version__
 from mrbench.io.files import write_atomically
 from mrbench.report.columns import Look, grid, heading
+from mrbench.report.published import beside, published
 from mrbench.report.render import formats
 from mrbench.report.render.csv import to_csv
 from mrbench.report.render.html import environment
@@ -18,6 +19,7 @@ from mrbench.report.viewer import data_url, shots
 
 if TYPE_CHECKING:
     from mrbench.report.report import Report
+    from mrbench.report.sheet import Sheet
 
 FILE = "report.html"
 MOST_NUMBERS = 60_000
@@ -46,6 +48,7 @@ def write_page(path: Path, report: Report, stamp: str) -> None:
             downloads=downloads(report),
             comparisons=_comparisons(report),
             failures=_failures(report),
+            published=_published(report),
             protocol=list(in_words(report.facts.protocol)),
             script=_part("page.js"),
             css=_part("page.css"),
@@ -60,6 +63,7 @@ def stamp_of(report: Report) -> str:
     frame = report.frame.drop(columns=[name for name in ("run",) if name in report.frame])
     digest = hashlib.sha256(f"{__version__}|{report.caption}|{report.facts}".encode("utf-8", "replace"))
     digest.update(frame.to_json(orient="split", default_handler=str).encode("utf-8", "replace"))
+    digest.update(published(report.task, report.track).to_json(orient="split").encode())
     for label, shot in report.pictures.shots.items():
         digest.update(f"{label}|{shot.case}|{list(shot.views)}".encode("utf-8", "replace"))
         for image in (shot.reference, shot.source, *(view.prediction for view in shot.views.values())):
@@ -193,6 +197,11 @@ def _comparisons(report: Report) -> list[dict[str, Any]]:
         }
         for pair in pairs[pairs["metric"] == metric.name].itertuples()
     ]
+
+
+def _published(report: Report) -> Sheet | None:
+    """The board's means beside the literature's figures for its track, where some are known."""
+    return None if published(report.task, report.track).empty else beside(report)
 
 
 def _failures(report: Report) -> list[dict[str, str]]:
