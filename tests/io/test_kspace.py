@@ -13,6 +13,7 @@ from mrbench.core.errors import DataError
 from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.io.ismrmrd_file import sort_readouts
 from mrbench.io.kspace import read_kspace
+from mrbench.io.raw import parse_axes
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 
 
@@ -66,6 +67,19 @@ def test_cfl_with_slices_or_times(dimension: int, dynamic: bool, tmp_path: Path,
     write_cfl(tmp_path / "b", kspace.swapaxes(-1, -2).reshape(sizes[::-1]))
     with pytest.raises(DataError, match="two of read, phase and partition, coil, and either"):
         read_kspace(tmp_path / "b.cfl")
+
+
+@pytest.mark.parametrize("order", ["y x coil slice", "coil x y time", "time,x,coil,y"])
+def test_cfl_with_dimensions_in_any_order_that_the_table_names(order: str, tmp_path: Path, kspace: np.ndarray) -> None:
+    """The first name is of the header's first dimension above 1; those of 1 are not named."""
+    places = [("frame", "coil", "y", "x").index(name) for name in parse_axes(order, "here")]
+    write_cfl(tmp_path / "a", kspace.transpose(places[::-1])[:, None])
+    raw = read_kspace(tmp_path / "a.cfl", axes=order)
+    assert (raw.kspace == kspace).all() and raw.dynamic == ("time" in order)
+    with pytest.raises(DataError, match=r"has 4 dimensions above 1 \(.*\) but the table names 3 axes"):
+        read_kspace(tmp_path / "a.cfl", axes="y x coil")
+    write_cfl(tmp_path / "b", kspace[:1, :, :, :, None].transpose(3, 0, 1, 2, 4))
+    assert (read_kspace(tmp_path / "b.cfl", axes="y,coil,x").kspace == kspace[:1]).all()
 
 
 @pytest.mark.skipif(shutil.which("bart") is None, reason="bart is not installed")

@@ -41,9 +41,10 @@ class KspaceFolder(KspaceDataset):
     A folder of images instead becomes simulated k-space, `FolderScans`.
 
     The table has the columns ``subject``, ``split`` and ``kspace``, and where they are needed ``mask``, a file of its
-    own, and ``axes``, what the axes of a ``.npy`` array are (``coil y x``, ``time coil y x``, ``slice y x coil``);
-    paths are relative to the folder. Fully sampled data are undersampled by the track's masks and scored;
-    undersampled data are reconstructed as they are, and not scored: nobody knows the truth.
+    own, and ``axes``, what the axes of a ``.npy`` array or the dimensions above 1 of a ``.cfl`` header are (``coil y
+    x``, ``time coil y x``, ``slice y x coil``); paths are relative to the folder. Fully sampled data are undersampled
+    by the track's masks and scored; undersampled data are reconstructed as they are, and not scored: nobody knows the
+    truth.
 
     Parameters
     ----------

@@ -54,6 +54,31 @@ def read_cfl(path: Path) -> np.ndarray:
     return array
 
 
+def cfl_squeezed(path: Path, axes: int) -> np.ndarray:
+    """Read a pair whose dimensions are BART's in no way, given without its suffix: those above 1, last one first.
+
+    Parameters
+    ----------
+    path : Path
+        Without suffix.
+    axes : int
+        How many dimensions above 1 it must have.
+
+    Raises
+    ------
+    DataError
+        As of `cfl_sizes`, or if it has more or fewer.
+    """
+    sizes = cfl_sizes(path)
+    used = [size for size in sizes if size > 1]
+    if len(used) != axes:
+        raise DataError(
+            f"{path}.cfl has {len(used)} dimensions above 1 ({' '.join(map(str, used))}) but the table names {axes} "
+            "axes; name these, in the header's order."
+        )
+    return np.fromfile(path.with_name(f"{path.name}.cfl"), np.complex64).reshape(used[::-1])
+
+
 def cfl_kspace(path: Path) -> tuple[np.ndarray, bool]:
     """Read BART k-space into ``(frame, coil, y, x)`` and say whether frames are time points.
 
@@ -73,7 +98,8 @@ def cfl_kspace(path: Path) -> tuple[np.ndarray, bool]:
     if not used <= {0, 1, 2, 3, 10, 13} or {10, 13} <= used or {0, 1, 2} <= used:
         raise DataError(
             f"{path}.cfl has dimensions {' '.join(map(str, sizes))}; two of read, phase and partition, coil, and "
-            "either time or slice (0 to 3, and 10 or 13) can be used: cut other dimensions out with `bart slice`."
+            "either time or slice (0 to 3, and 10 or 13) can be used: say what they are in the table, such as "
+            "axes=y x coil, or cut other dimensions out with `bart slice`."
         )
     array = np.fromfile(path.with_name(f"{path.name}.cfl"), np.complex64)
     first, second = [size for size in sizes[:3] if size > 1] if len(used & {0, 1, 2}) == 2 else sizes[:2]

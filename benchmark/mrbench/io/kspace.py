@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mrbench.core.errors import DataError
-from mrbench.io.cfl import cfl_kspace
+from mrbench.io.cfl import cfl_kspace, cfl_squeezed
 from mrbench.io.fastmri import read_fastmri
 from mrbench.io.ismrmrd_file import read_ismrmrd
 from mrbench.io.mat_kspace import read_mat
@@ -32,8 +32,9 @@ def read_kspace(path: Path, mask_path: Path | None = None, axes: str = "") -> Ra
     mask_path : Path, optional
         Holds the sampling mask, where the file of k-space does not.
     axes : str
-        What the axes of a ``.npy`` array are, as `parse_axes` reads it; ``time`` makes it dynamic. Without it the array
-        is ``(y, x)`` or ``(slice, coil, y, x)``.
+        What the axes of a ``.npy`` array are, as `parse_axes` reads it, or the dimensions above 1 of a ``.cfl`` header,
+        in its order; ``time`` makes it dynamic. Without it an array is ``(y, x)`` or ``(slice, coil, y, x)``, and a
+        ``.cfl`` is BART's.
 
     Raises
     ------
@@ -45,7 +46,7 @@ def read_kspace(path: Path, mask_path: Path | None = None, axes: str = "") -> Ra
         raise DataError(f"{path} is not there; check the path.")
     if suffix not in SUFFIXES:
         raise DataError(f"{path} is no k-space file; choose one of {', '.join(SUFFIXES)}.")
-    if axes and suffix != ".npy":
+    if axes and suffix not in (".npy", ".cfl"):
         raise DataError(f"{path} says itself what its axes are; leave its field under axes empty.")
     beside = mask_beside(path)
     chosen = mask_path or (beside if beside.is_file() else None)
@@ -59,6 +60,9 @@ def read_kspace(path: Path, mask_path: Path | None = None, axes: str = "") -> Ra
     if suffix == ".npy":
         array, dynamic = read_npy(path), "time" in axes.casefold()
         kspace = as_frames(path, array, parse_axes(axes, path) if axes else None)
+    elif axes:
+        named, dynamic = parse_axes(axes, path), "time" in axes.casefold()
+        kspace = as_frames(path, cfl_squeezed(path.with_suffix(""), len(named)), named[::-1])
     else:
         array, dynamic = cfl_kspace(path.with_suffix(""))
         kspace = as_frames(path, array, AXES)
