@@ -31,6 +31,7 @@ from mrbench_methods.registration.network import (
     space_to_channels,
     upsample,
 )
+from mrbench_methods.registration.voxelmorph import VoxelMorph
 
 SHAPE = (16, 18, 20)
 
@@ -214,3 +215,21 @@ def test_labels_that_are_missing_are_refused(dataset: Folder, task: Registration
     subjects = [replace(subject, labels=None) for subject in task.training_examples(dataset, [])]
     with pytest.raises(RequestError, match="not every train subject has some"):
         build(parse_spec("voxelmorph[labels=True]"), task).training_recipe(subjects, seed=0)
+
+
+@pytest.mark.parametrize("diffeomorphic", [False, True])
+def test_steps_from_zero_are_those_from_a_network_that_predicts_no_motion(
+    diffeomorphic: bool, dataset: Folder, task: Registration
+) -> None:
+    """What separates the two rows is the start alone; the row that learned nothing is called classical."""
+    pair = (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
+    network = FieldNetwork(integration_steps=5 if diffeomorphic else 0)
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    learned = VoxelMorph(diffeomorphic=diffeomorphic, instance_steps=5)
+    learned.network_ = network
+    made = build(parse_spec(f"instance-optimisation[steps=5,diffeomorphic={str(diffeomorphic).lower()}]"), task)
+    made.setup(Resources())
+    field = task.check(pair, made.predict(pair.inputs))
+    assert made.kind == "classical" and np.abs(field).max() > 0.1
+    np.testing.assert_allclose(field, learned.predict(pair.inputs), atol=1e-5)
