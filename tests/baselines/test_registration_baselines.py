@@ -20,6 +20,7 @@ from mrbench_baselines.registration.ants import VARIANTS
 QUICK = [
     "identity",
     "affine",
+    "affine[metric=mutual-information]",
     "elastix[iterations=10]",
     "elastix[recipe=par0035,iterations=20,grid_mm=12]",
     "elastix[recipe=ncc-bending,iterations=20,grid_mm=12]",
