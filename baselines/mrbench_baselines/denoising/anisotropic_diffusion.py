@@ -14,10 +14,13 @@ STEP = 0.06
 class AnisotropicDiffusion(Smoother):
     """Perona-Malik diffusion in 3-D: ``dx/dt = div(exp(-(|grad x| / c)^2) grad x)`` (SimpleITK).
 
+    Steps down ``min_x c^2 / 2 sum(1 - exp(-(|grad x| / c)^2))`` from the noisy volume, ended early: ``iterations`` is
+    as much of the strength as c is.
+
     Parameters
     ----------
     strength : float or "tuned"
-        Conductance, in ITK's units: of the mean gradient magnitude of the image.
+        c over the mean gradient magnitude of the image (ITK's ``conductanceParameter``).
     iterations : int
         Of 0.06 squared voxels each.
     bias : {"corrected", "kept"}

@@ -13,7 +13,8 @@ class AntsDenoise(Smoother):
     """Spatially adaptive non-local means (`DenoiseImage`), which estimates the noise from the image itself.
 
     Patches of 3 voxels, search over 5, Gaussian model: the bias of Rician noise is the harness's to correct, for this
-    row as for every other. The tool's own defaults, nothing tuned.
+    row as for every other. Nothing is minimised: each voxel is the mean of others, weighted by the likeness of their
+    patches in units of the local noise (the tool's ``p``, ``r``, ``noise_model``). Its own defaults, nothing tuned.
 
     Parameters
     ----------

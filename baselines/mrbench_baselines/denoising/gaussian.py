@@ -9,12 +9,12 @@ from mrbench_baselines.denoising.smoother import TUNED, Smoother
 
 
 class Gaussian(Smoother):
-    """3-D Gaussian filter; of a single slice, 2-D.
+    """3-D Gaussian filter; of a single slice, 2-D. Nothing is minimised.
 
     Parameters
     ----------
     strength : float or "tuned"
-        SD in voxels, whatever their size.
+        SD in voxels, whatever their size (SciPy's ``sigma``).
     bias : {"corrected", "kept"}
     """
 

@@ -11,10 +11,13 @@ from mrbench_baselines.denoising.smoother import TUNED, Smoother
 class NonLocalMeans(Smoother):
     """3-D non-local means, patches of 3 voxels, search over 7 (scikit-image's fast algorithm, noise SD known).
 
+    Nothing is minimised: each voxel is the mean of others with the weights ``exp(-max(d - 2 sigma^2, 0) / h^2)``, d the
+    mean squared difference of their patches.
+
     Parameters
     ----------
     strength : float or "tuned"
-        Filtering parameter h, in noise SDs.
+        h in noise SDs (scikit-image's ``h`` over ``sigma``).
     bias : {"corrected", "kept"}
     """
 

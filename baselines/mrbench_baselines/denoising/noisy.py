@@ -9,7 +9,8 @@ from mrbench_baselines.denoising.smoother import Smoother
 
 
 class Noisy(Smoother):
-    """Return the input; with its bias corrected voxel by voxel, which adds noise near the floor.
+    """Return the input; with its bias corrected voxel by voxel, which adds noise near the floor. Nothing is
+    minimised.
 
     Parameters
     ----------

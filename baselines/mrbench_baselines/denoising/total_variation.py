@@ -14,7 +14,7 @@ class TotalVariation(Smoother):
     Parameters
     ----------
     strength : float or "tuned"
-        Of the noise SD.
+        Of the noise SD, so without unit; times sigma it is scikit-image's ``weight``.
     bias : {"corrected", "kept"}
     """
 

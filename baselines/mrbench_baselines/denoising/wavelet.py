@@ -15,10 +15,14 @@ leaves all noise of twice the voxel and more: 5 dB at 20 %."""
 class Wavelet(Smoother):
     """Soft shrinkage of 3-D wavelet coefficients with BayesShrink's thresholds (scikit-image, Daubechies 2).
 
+    ``min_x 1/2 |x - y|^2 + sum_s t_s |(W x)_s|_1`` over orthogonal wavelets W and subbands s, with the threshold
+    ``t_s = (strength sigma)^2 / SD of the signal in s`` in units of the image.
+
     Parameters
     ----------
     strength : float or "tuned"
-        What the noise SD is multiplied by before the thresholds are computed from it.
+        What the noise SD is multiplied by before the thresholds are computed from it; the product is scikit-image's
+        ``sigma``.
     bias : {"corrected", "kept"}
     """
 

@@ -9,7 +9,7 @@ from mrbench.tasks.generation import GenerationInputs, TrainingSlices
 
 
 class Bootstrap(FittedMethod):
-    """Draw training slices with replacement: as real as can be, and nothing new."""
+    """Draw training slices with replacement: as real as can be, and nothing new; nothing is minimised."""
 
     task = "generation"
     reference = "none"

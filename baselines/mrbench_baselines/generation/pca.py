@@ -14,6 +14,8 @@ from mrbench.tasks.generation import GenerationInputs, TrainingSlices
 class PCA(FittedMethod):
     """Mean slice plus principal components with independent Gaussian coefficients of the observed variances.
 
+    ``min_M |X - M|^2`` over matrices M of rank ``components``, X the training slices less their mean.
+
     Parameters
     ----------
     components : int

@@ -23,11 +23,16 @@ REGULARISERS = {"wavelet": ["-R", "W:3:0:{}"], "tv": ["-R", "T:3:0:{}", "-u", "0
 class BartPics(Method):
     """``bart pics`` with maps from ``bart ecalib`` that keep the background (``-c 0``).
 
+    ``min_x 1/2 |M F S x - y / s|^2 + strength R(x)``, R being ``|W x|_1`` over shifted Daubechies wavelets
+    (``-R W:3:0``, FISTA), ``|grad x|_1`` (``-R T:3:0``, ADMM) or ``|x|^2 / 2`` (``-R Q``). The tool divides y by s, the
+    largest value of a low-resolution image or a high percentile of it, and multiplies x by it (``-S``): strength is in
+    units of an image whose brightest parts are about 1.
+
     Parameters
     ----------
     regulariser : {"wavelet", "tv", "l2"}
     strength : float or "tuned"
-        BART scales the data itself before it applies this.
+        In units of x / s: the number after ``-R ...:``.
     iterations : int
     """
 

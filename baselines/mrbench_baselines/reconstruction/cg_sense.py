@@ -18,7 +18,9 @@ class CgSense(Method):
     Parameters
     ----------
     strength : float or "tuned"
+        Beside an encoding whose largest singular value is 1, so without unit: sigpy's ``lamda``.
     iterations : int
+        Of conjugate gradients from zero; fewer are a regulariser, too.
     """
 
     task = "reconstruction"

@@ -15,7 +15,7 @@ class L1Wavelet(Method):
     Parameters
     ----------
     strength : float or "tuned"
-        In units of the image, whose zero-filled maximum is 1.
+        In units of the image, whose zero-filled maximum is 1: sigpy's ``lamda``.
     iterations : int
     """
 
@@ -40,7 +40,7 @@ class TotalVariation(Method):
     Parameters
     ----------
     strength : float or "tuned"
-        In units of the image, whose zero-filled maximum is 1.
+        In units of the image, whose zero-filled maximum is 1: sigpy's ``lamda``.
     iterations : int
         This solver converges slowly: at 200, a single-coil image is 1 dB below BART's of the same problem.
     """

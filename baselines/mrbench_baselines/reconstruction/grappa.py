@@ -16,10 +16,13 @@ from mrbench.tasks.reconstruction import ReconstructionInputs
 class Grappa(Method):
     """GRAPPA of pygrappa; needs evenly spaced lines and several coils.
 
+    ``min_w |A w - b|^2 + strength m |w|^2`` for each kernel w, A the neighbours of the calibration samples b, and m the
+    Frobenius norm of ``A^H A`` over its side, so that the strength has no unit.
+
     Parameters
     ----------
     strength : float or "tuned"
-        Tikhonov weight of the kernel fit.
+        Tikhonov weight of the kernel fit: pygrappa's ``lamda``.
     lines, reads : int
         Kernel size along phase and frequency encoding.
     """

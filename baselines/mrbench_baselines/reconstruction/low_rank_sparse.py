@@ -20,9 +20,10 @@ class LowRankPlusSparse(Method):
     Parameters
     ----------
     low_rank : float or "tuned"
-        Threshold of singular values, relative to the largest of the zero-filled sequence.
+        Threshold of singular values, relative to the largest of the zero-filled sequence; the
+        article's lambda_L.
     sparse : float or "tuned"
-        Threshold in units of the image, whose zero-filled maximum is 1.
+        Threshold in units of the image, whose zero-filled maximum is 1; the article's lambda_S.
     iterations : int
         50 lose 2 dB on cine-sim.
     """

@@ -20,7 +20,7 @@ class TemporalTV(Method):
     Parameters
     ----------
     strength : float or "tuned"
-        In units of the image, whose zero-filled maximum is 1.
+        In units of the image, whose zero-filled maximum is 1: ``lamda`` of sigpy's `L1Reg`.
     iterations : int
         100 lose 3 dB on cine-sim, however strong the regularisation.
     """

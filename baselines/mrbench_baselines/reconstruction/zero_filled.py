@@ -10,7 +10,10 @@ from mrbench.tasks.reconstruction import ReconstructionInputs
 
 
 class ZeroFilled(Method):
-    """Root sum of squares of the coil images with zeros where nothing was sampled: the lower bound."""
+    """Root sum of squares of the coil images with zeros where nothing was sampled: the lower bound.
+
+    Nothing is minimised.
+    """
 
     task = "reconstruction"
     reference = "Roemer et al., Magn. Reson. Med. 1990 (root sum of squares)"

@@ -14,6 +14,10 @@ from mrbench.tasks.registration import RegistrationInputs
 class ConvexAdam(Method):
     """ConvexAdam with MIND features, by the authors' package.
 
+    ``min_u |MIND(fixed) - MIND(moving o u)|^2 + smooth |grad u|^2``: first over discrete displacements of the grid,
+    coupled to a smooth field in steps, then by Adam on a grid of 2 voxels. The features have no unit, u is in voxels of
+    its grid.
+
     Parameters
     ----------
     smooth : float

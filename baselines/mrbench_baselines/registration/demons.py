@@ -27,13 +27,16 @@ LEVELS = ((4, 100), (2, 60), (1, 40))
 class Demons(Method):
     """Demons: optical-flow forces, the field smoothed by a Gaussian after each step.
 
+    Alternates ``min_c |fixed - moving o c|^2 / sigma_i^2 + |c - u|^2 / sigma_x^2`` for the update, sigma_i the local
+    difference and sigma_x by the largest step, with u = Gaussian * c: the Gaussian is the only regulariser.
+
     Parameters
     ----------
     forces : {"diffeomorphic", "fast-symmetric"}
     smooth_voxels : float
-        SD of the Gaussian that regularises the field.
+        SD of the Gaussian that regularises the field (``SetStandardDeviations``).
     step_voxels : float
-        Largest update of one iteration.
+        Largest update of one iteration (``SetMaximumUpdateStepLength``).
     """
 
     task = "registration"

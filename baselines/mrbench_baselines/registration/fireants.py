@@ -20,12 +20,16 @@ SCALES, ITERATIONS = [4, 2, 1], [100, 50, 20]
 class FireANTs(Method):
     """FireANTs greedy registration with local cross-correlation, by the authors' package.
 
+    Maximises the squared local correlation of ``fixed`` and ``moving o phi`` by Adam on the group of diffeomorphisms.
+    No weight of a regulariser: gradients are smoothed by a Gaussian of 1 voxel (``smooth_grad_sigma``), the field by
+    one of 0.5 (``smooth_warp_sigma``).
+
     The package has a licence of its own and pins other packages' versions; mrbench does not depend on it.
 
     Parameters
     ----------
     window : int
-        Side in voxels of the cross-correlation window.
+        Side in voxels of the cross-correlation window (``cc_kernel_size``).
     learning_rate : float
     """
 

@@ -9,7 +9,7 @@ from mrbench.tasks.registration import RegistrationInputs
 
 
 class Identity(Method):
-    """No motion: the score before registration."""
+    """No motion: the score before registration. Nothing is minimised."""
 
     task = "registration"
     reference = "none: the dataset's affine alignment"

@@ -39,10 +39,11 @@ class Atlas(GaussianMixture):
     """Gaussian mixtures of the contrasts and of their residuals from a registered healthy atlas.
 
     The atlas holds at each place the median of each contrast over the train subjects, tumours left out, and their
-    spread (median absolute deviation). Affine registration and demons of T1 bring it to a brain. A residual is how
-    many spreads a voxel lies from the median; residuals, and their means around the voxel, stand in the mixtures
-    beside the contrasts. What is bright where it is bright in everyone is then no tumour, as in template-moderated
-    classification (Kaus et al., Radiology 2001). Of what is unusual, the thickest piece is kept.
+    spread (median absolute deviation). Affine registration and demons of T1 bring it to a brain. A residual is how many
+    spreads a voxel lies from the median; residuals, and their means around the voxel, stand in the mixtures beside the
+    contrasts. What is bright where it is bright in everyone is then no tumour, as in template-moderated classification
+    (Kaus et al., Radiology 2001). The mixtures maximise likelihood, as `GaussianMixture` says. Of what is unusual, the
+    thickest piece is kept.
 
     Parameters
     ----------

@@ -19,8 +19,9 @@ SAMPLES = 4000
 class GaussianMixture(FittedMethod):
     """The label of highest posterior, densities of the four contrasts learned from the train split.
 
-    Healthy tissue and each label have a mixture of Gaussians; priors are their shares of the train brains. Log
-    posteriors are smoothed before the decision, as a mean-field Markov field does, and the largest piece is kept.
+    Maximises the likelihood of the train voxels, each class by itself (EM, scikit-learn). Healthy tissue and each label
+    have a mixture of Gaussians; priors are their shares of the train brains. Log posteriors are smoothed before the
+    decision, as a mean-field Markov field does, and the largest piece is kept.
 
     Parameters
     ----------

@@ -19,8 +19,8 @@ CLASSES = 4
 class Threshold(Method):
     """Bright in FLAIR is tumour; what gadolinium brightens is its enhancing part, what that encloses its core.
 
-    The whole tumour is the largest piece above the threshold, holes filled. Where nothing enhances, what is darker in
-    T1 than ``-necrosis`` is the core.
+    Nothing is minimised. The whole tumour is the largest piece above the threshold, holes filled. Where nothing
+    enhances, what is darker in T1 than ``-necrosis`` is the core.
 
     Parameters
     ----------

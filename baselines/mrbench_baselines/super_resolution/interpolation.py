@@ -24,6 +24,8 @@ LOBES = 3
 class Interpolation(Method):
     """Interpolate on the grid that was asked for: voxel p lies at ``(p - origin) / factors`` of the input.
 
+    Nothing is minimised.
+
     Parameters
     ----------
     kernel : {"nearest", "linear", "cubic", "lanczos", "sinc"}

@@ -16,14 +16,14 @@ AGREEMENT = 10
 class NonLocalMeans(Method):
     """Filter by non-local means, then restore agreement with the input; filter half as strongly each time.
 
-    Patches of 3 voxels, search over 7, 3-D (scikit-image's fast algorithm). Agreement is by back-projection where
-    Manjon et al. subtract the difference of block means, so that any loss of resolution will do. As theirs, a noisy
-    input is denoised first, by the same filter with the known SD and an h of half of it.
+    Nothing is minimised. Patches of 3 voxels, search over 7, 3-D (scikit-image's fast algorithm). Agreement is by
+    back-projection where Manjon et al. subtract the difference of block means, so that any loss of resolution will do.
+    As theirs, a noisy input is denoised first, by the same filter with the known SD and an h of half of it.
 
     Parameters
     ----------
     strength : float or "tuned"
-        Filtering parameter h of the first pass, in units of the volume, whose maximum is 1.
+        scikit-image's ``h`` of the first pass, in units of the volume, whose maximum is 1.
     passes : int
     """
 

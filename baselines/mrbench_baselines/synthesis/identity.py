@@ -12,7 +12,7 @@ from mrbench.tasks.synthesis import SynthesisInputs
 
 
 class Identity(Method):
-    """Return the source, or one minus it: the floor of every table.
+    """Return the source, or one minus it: the floor of every table. Nothing is minimised.
 
     Parameters
     ----------

@@ -14,7 +14,8 @@ QUANTILES = np.linspace(0, 1, 1025)
 class HistogramMatching(FittedMethod):
     """Match the inverted source to the histogram of the target contrast in the train brains.
 
-    The value of rank ``q`` becomes the train value of rank ``1 - q``: T1 and T2 rank tissues the other way round.
+    Nothing is minimised. The value of rank ``q`` becomes the train value of rank ``1 - q``: T1 and T2 rank tissues the
+    other way round.
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ class HistogramMatching(FittedMethod):
 
 class JointHistogram(FittedMethod):
     """Mean or median of the target contrast given the source intensity, in equal bins, over all train brains.
+
+    ``min_f sum |f(source) - target|^p`` over functions that are constant in each bin, p = 2 or 1.
 
     Parameters
     ----------

@@ -49,6 +49,9 @@ class VoxelRegression(FittedMethod):
 class Polynomial(VoxelRegression):
     """Polynomial of the local intensity, its Gaussian means, gradient, position and depth.
 
+    ``min_w |X w - t|^2 + |w|^2`` over standardised terms X and the drawn voxels t (scikit-learn's `Ridge`, ``alpha``
+    1).
+
     Parameters
     ----------
     degree : int
@@ -73,6 +76,8 @@ class Polynomial(VoxelRegression):
 
 class PatchRegression(VoxelRegression):
     """Gradient-boosted trees on the 3x3x3 patch and the features of `Polynomial`.
+
+    Minimises the squared error, a tree a step (scikit-learn's `HistGradientBoostingRegressor`).
 
     Parameters
     ----------
