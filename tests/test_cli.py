@@ -58,7 +58,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
         (["train", "--task", "registration", "--method", "voxelmorph", "--device", "gpu"], "unknown device 'gpu'"),
         (
             ["train", "--task", "registration", "--method", "voxelmorph", "-d", "ixi-hh-2mm", "--extra-subjects", "3"],
-            "ixi-hh-2mm has no further people to simulate",
+            "ixi-hh-2mm can simulate no extra subjects",
         ),
         (["report", "nowhere"], "nowhere has no boards"),
         (["data", "prepare", "icbm"], "did you mean 'icbm-sim'"),

@@ -43,7 +43,7 @@ def test_extra_subjects_train_and_stand_in_no_split(representation: str) -> None
 
 
 def test_real_people_are_as_many_as_they_are() -> None:
-    with pytest.raises(RequestError, match="ixi-hh-2mm has no further people to simulate"):
+    with pytest.raises(RequestError, match="ixi-hh-2mm can simulate no extra subjects"):
         find_dataset("ixi-hh-2mm").add_extra_subjects(1)
 
 

@@ -44,21 +44,21 @@ MIB_OF_ONES = 2**17
 
 
 @pytest.fixture
-def board(dataset: Folder) -> Setting:
+def setting(dataset: Folder) -> Setting:
     return setting_of(Registration(), dataset, "inter-subject")
 
 
-def run(board: Setting, tmp_path: Path, names: list[str]) -> dict[str, list[Row]]:
+def run(setting: Setting, tmp_path: Path, names: list[str]) -> dict[str, list[Row]]:
     path = tmp_path / "mine.py"
     path.write_text(METHODS)
-    wanted = candidates(board, [f"{path}:{name}" for name in names])
-    rows = run_board(board, wanted, folder=tmp_path / "out", limit=2, options=Options())
+    wanted = candidates(setting, [f"{path}:{name}" for name in names])
+    rows = run_board(setting, wanted, folder=tmp_path / "out", limit=2, options=Options())
     return {name: [row for row in rows if row.method.endswith(f":{name}")] for name in names}
 
 
 @linux
-def test_each_case_reports_what_it_needed(board: Setting, tmp_path: Path) -> None:
-    outcomes = run(board, tmp_path, ["blocks", "whole", "small"])
+def test_each_case_reports_what_it_needed(setting: Setting, tmp_path: Path) -> None:
+    outcomes = run(setting, tmp_path, ["blocks", "whole", "small"])
     memory = {name: [row.memory_mib for row in rows] for name, rows in outcomes.items()}
     assert all(row.status == "ok" for rows in outcomes.values() for row in rows)
     assert all(60 < mib < 120 for mib in [*memory["blocks"], *memory["whole"]]), memory

@@ -79,15 +79,15 @@ def source() -> str:
 
 
 @pytest.fixture
-def board(dataset: Folder) -> Setting:
+def setting(dataset: Folder) -> Setting:
     return setting_of(Registration(), dataset, "inter-subject")
 
 
-def run(board: Setting, text: str, names: list[str], folder: Path, limit: int = 1, **options) -> list[Row]:
+def run(setting: Setting, text: str, names: list[str], folder: Path, limit: int = 1, **options) -> list[Row]:
     path = folder / "mine.py"
     path.write_text(text)
-    wanted = candidates(board, [f"{path}:{name}" for name in names])
-    return run_board(board, wanted, folder=folder / "out", limit=limit, options=Options(**options))
+    wanted = candidates(setting, [f"{path}:{name}" for name in names])
+    return run_board(setting, wanted, folder=folder / "out", limit=limit, options=Options(**options))
 
 
 def alive(mark: Path) -> list[psutil.Process]:
@@ -96,20 +96,20 @@ def alive(mark: Path) -> list[psutil.Process]:
     return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
 
 
-def test_a_log_lies_in_the_folder_of_its_run(board: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_lies_in_the_folder_of_its_run(setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notebook changes its working directory between two runs -> the logs of the second do not go to the first."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
-        (row,) = run(board, HEAD + WHAT_IS_LOGGED, ["speaks"], Path())
+        (row,) = run(setting, HEAD + WHAT_IS_LOGGED, ["speaks"], Path())
         assert row.status == "ok"
         assert "heard" in next((tmp_path / name / "out" / "logs").iterdir()).read_text()
 
 
 @pytest.mark.slow
-def test_whatever_a_method_does_is_its_row_and_the_next_one_runs(board: Setting, tmp_path: Path) -> None:
+def test_whatever_a_method_does_is_its_row_and_the_next_one_runs(setting: Setting, tmp_path: Path) -> None:
     order = [*WHAT, "good"]
-    rows = run(board, source(), order, tmp_path, timeout=5.0)
+    rows = run(setting, source(), order, tmp_path, timeout=5.0)
     status = {row.method.rpartition(":")[2]: row.status for row in rows}
     assert len(rows) == len(order) and status.pop("good") == "ok"
     assert set(status.values()) <= {"error", "timeout", "out-of-memory", "invalid"}, status
@@ -121,19 +121,19 @@ def test_whatever_a_method_does_is_its_row_and_the_next_one_runs(board: Setting,
 
 
 @pytest.mark.slow
-def test_odd_ways_to_succeed_are_successes(board: Setting, tmp_path: Path) -> None:
-    rows = run(board, source(), list(KEEPS), tmp_path, limit=3)
+def test_odd_ways_to_succeed_are_successes(setting: Setting, tmp_path: Path) -> None:
+    rows = run(setting, source(), list(KEEPS), tmp_path, limit=3)
     assert {(row.method.rpartition(":")[2], row.status) for row in rows} == {(name, "ok") for name in KEEPS}
     logs = list((tmp_path / "out" / "logs").iterdir())
     assert max(path.stat().st_size for path in logs) < 11 * 2**20
 
 
-def test_a_worker_that_dies_between_two_cases_is_no_end_of_the_board(board: Setting, tmp_path: Path) -> None:
+def test_a_worker_that_dies_between_two_cases_is_no_end_of_the_board(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + (
         "@method(task='registration')\ndef dies(inputs):\n    threading.Timer(0.05, os._exit, (5,)).start()\n"
         "    return zeros(inputs)\n\n@method(task='registration')\ndef good(inputs): return zeros(inputs)\n"
     )
-    rows = run(board, text, ["dies", "good"], tmp_path, limit=3)
+    rows = run(setting, text, ["dies", "good"], tmp_path, limit=3)
     assert [row.status for row in rows[3:]] == ["ok"] * 3 and {row.status for row in rows[:3]} <= {"ok", "error"}
 
 
@@ -165,10 +165,10 @@ def escapes(inputs, mark="", then=""):
 @pytest.mark.parametrize(
     ("then", "status"), [("return", "ok"), ("raise", "error"), ("exit", "error"), ("hang", "timeout")]
 )
-def test_no_process_of_a_case_outlives_it(board: Setting, tmp_path: Path, then: str, status: str) -> None:
+def test_no_process_of_a_case_outlives_it(setting: Setting, tmp_path: Path, then: str, status: str) -> None:
     mark = tmp_path / "pids"
     name = f"escapes[mark={mark},then={then}]"
-    rows = run(board, HEAD + ESCAPES, [name], tmp_path, timeout=4.0 if then == "hang" else None)
+    rows = run(setting, HEAD + ESCAPES, [name], tmp_path, timeout=4.0 if then == "hang" else None)
     assert [row.status for row in rows] == [status]
     assert len(mark.read_text().split()) == 2 and alive(mark) == []
 
@@ -209,24 +209,24 @@ def test_the_end_of_the_run_is_the_end_of_everything(cohort: Path, tmp_path: Pat
     assert left == [] and alive(mark) == [] and len(family) >= 4
 
 
-def test_memory_above_the_limit_is_a_row_and_runs_again_when_it_is_raised(board: Setting, tmp_path: Path) -> None:
+def test_memory_above_the_limit_is_a_row_and_runs_again_when_it_is_raised(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + (
         "@method(task='registration')\ndef grows(inputs):\n    held = np.ones(2**26)\n    time.sleep(0.5)\n"
         "    return zeros(inputs)\n"
     )
-    small = run(board, text, ["grows"], tmp_path, memory=0.4)[0]
+    small = run(setting, text, ["grows"], tmp_path, memory=0.4)[0]
     assert small.status == "out-of-memory" and "more than 0.4 GiB" in small.message
-    assert run(board, text, ["grows"], tmp_path, memory=0.3)[0].run == small.run
-    assert run(board, text, ["grows"], tmp_path, memory=2.0)[0].status == "ok"
+    assert run(setting, text, ["grows"], tmp_path, memory=0.3)[0].run == small.run
+    assert run(setting, text, ["grows"], tmp_path, memory=2.0)[0].status == "ok"
 
 
-def test_a_timeout_runs_again_when_the_limit_is_raised(board: Setting, tmp_path: Path) -> None:
+def test_a_timeout_runs_again_when_the_limit_is_raised(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + "@method(task='registration')\ndef slow(inputs):\n    time.sleep(1.5)\n    return zeros(inputs)\n"
-    first = run(board, text, ["slow"], tmp_path, timeout=0.5)[0]
+    first = run(setting, text, ["slow"], tmp_path, timeout=0.5)[0]
     assert first.status == "timeout"
-    assert run(board, text, ["slow"], tmp_path, timeout=0.4)[0].run == first.run
-    assert run(board, text, ["slow"], tmp_path)[0].run == first.run
-    assert run(board, text, ["slow"], tmp_path, timeout=60.0)[0].status == "ok"
+    assert run(setting, text, ["slow"], tmp_path, timeout=0.4)[0].run == first.run
+    assert run(setting, text, ["slow"], tmp_path)[0].run == first.run
+    assert run(setting, text, ["slow"], tmp_path, timeout=60.0)[0].status == "ok"
 
 
 CHEATS = """
@@ -250,13 +250,13 @@ def looks(inputs):
 """
 
 
-def test_a_method_reaches_neither_the_scorer_nor_the_answer(board: Setting, tmp_path: Path) -> None:
-    rows = run(board, HEAD + CHEATS, ["patches", "looks"], tmp_path)
+def test_a_method_reaches_neither_the_scorer_nor_the_answer(setting: Setting, tmp_path: Path) -> None:
+    rows = run(setting, HEAD + CHEATS, ["patches", "looks"], tmp_path)
     assert [(row.status, row.message) for row in rows] == [("ok", "")] * 2
     assert rows[0].metrics == rows[1].metrics
 
 
-def test_threads_are_pinned_and_what_was_used_is_in_the_row(board: Setting, tmp_path: Path) -> None:
+def test_threads_are_pinned_and_what_was_used_is_in_the_row(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + (
         "@method(task='registration')\ndef counts(inputs):\n"
         "    import numba, torch, threadpoolctl, SimpleITK\n"
@@ -265,7 +265,7 @@ def test_threads_are_pinned_and_what_was_used_is_in_the_row(board: Setting, tmp_
         "         *(pool['num_threads'] for pool in threadpoolctl.threadpool_info())}\n"
         "    if n != {1}: raise AssertionError(str(n))\n    return zeros(inputs)\n"
     )
-    row = run(board, text, ["counts"], tmp_path)[0]
+    row = run(setting, text, ["counts"], tmp_path)[0]
     assert (row.status, row.message, row.threads, row.threads_used) == ("ok", "", 1, 1)
 
 

@@ -77,14 +77,14 @@ def methods(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def board(dataset: Folder) -> Setting:
+def setting(dataset: Folder) -> Setting:
     return setting_of(Registration(), dataset, "inter-subject")
 
 
-def run(board: Setting, methods: Path, names: list[str], folder: Path, **options) -> list[Row]:
+def run(setting: Setting, methods: Path, names: list[str], folder: Path, **options) -> list[Row]:
     limit = options.pop("limit", None)
-    wanted = candidates(board, [f"{methods}:{name}" for name in names])
-    return run_board(board, wanted, folder=folder, limit=limit, options=Options(**options))
+    wanted = candidates(setting, [f"{methods}:{name}" for name in names])
+    return run_board(setting, wanted, folder=folder, limit=limit, options=Options(**options))
 
 
 @pytest.mark.parametrize(
@@ -100,46 +100,48 @@ def run(board: Setting, methods: Path, names: list[str], folder: Path, **options
         ("not_a_number", "invalid", "NaN"),
     ],
 )
-def test_every_fault_is_a_row(board, methods, tmp_path, name: str, status: str, message: str) -> None:
-    rows = run(board, methods, [name, "good"], tmp_path / "out", limit=1, timeout=2.0)
+def test_every_fault_is_a_row(setting, methods, tmp_path, name: str, status: str, message: str) -> None:
+    rows = run(setting, methods, [name, "good"], tmp_path / "out", limit=1, timeout=2.0)
     assert (rows[0].status, rows[1].status) == (status, "ok")
     assert message in rows[0].message and "\n" not in rows[0].message
     assert rows[0].metrics == {} and rows[0].failed
 
 
-def test_rerun_does_nothing_and_limit_grows(board, methods, tmp_path) -> None:
+def test_rerun_does_nothing_and_limit_grows(setting, methods, tmp_path) -> None:
     folder = tmp_path / "out"
-    first = run(board, methods, ["good"], folder, limit=2)
+    first = run(setting, methods, ["good"], folder, limit=2)
     stamp = (folder / "rows.jsonl").stat().st_mtime_ns
-    assert run(board, methods, ["good"], folder, limit=2) == first
+    assert run(setting, methods, ["good"], folder, limit=2) == first
     assert (folder / "rows.jsonl").stat().st_mtime_ns == stamp
-    grown = run(board, methods, ["good"], folder)
+    grown = run(setting, methods, ["good"], folder)
     assert grown[:2] == first and len(grown) == 3
 
 
-def test_another_alias_is_another_row_of_the_same_prediction(board, methods, tmp_path) -> None:
-    first = run(board, methods, ["good"], tmp_path, limit=1)[0]
-    second = run_board(board, candidates(board, [f"Mine={methods}:good"]), folder=tmp_path, limit=1)[0]
+def test_another_alias_is_another_row_of_the_same_prediction(setting, methods, tmp_path) -> None:
+    first = run(setting, methods, ["good"], tmp_path, limit=1)[0]
+    second = run_board(setting, candidates(setting, [f"Mine={methods}:good"]), folder=tmp_path, limit=1)[0]
     assert (second.method, second.key, second.seconds) == ("Mine", first.key, first.seconds)
 
 
-def test_failed_rows_wait_for_retry(board, methods, tmp_path) -> None:
+def test_failed_rows_wait_for_retry(setting, methods, tmp_path) -> None:
     folder = tmp_path / "out"
-    first = run(board, methods, ["raises"], folder, limit=1)
-    assert run(board, methods, ["raises"], folder, limit=1)[0].run == first[0].run
-    again = run(board, methods, ["raises"], folder, limit=1, retry=True)
+    first = run(setting, methods, ["raises"], folder, limit=1)
+    assert run(setting, methods, ["raises"], folder, limit=1)[0].run == first[0].run
+    again = run(setting, methods, ["raises"], folder, limit=1, retry=True)
     assert again[0].run != first[0].run
     assert len((folder / "rows.jsonl").read_text().splitlines()) == 1
 
 
-def test_changed_code_runs_anew(board, methods, tmp_path) -> None:
+def test_changed_code_runs_anew(setting, methods, tmp_path) -> None:
     folder = tmp_path / "out"
-    run(board, methods, ["good"], folder, limit=1)
+    run(setting, methods, ["good"], folder, limit=1)
     other = tmp_path / "other" / "mine.py"
     other.parent.mkdir()
     other.write_text(FAULTY.replace("np.zeros((3", "1e-3 + np.zeros((3"))
-    changed = candidates(board, [f"{other}:good"])[0]
-    assert changed.row_key(board.cases()[0]) != candidates(board, [f"{methods}:good"])[0].row_key(board.cases()[0])
+    changed = candidates(setting, [f"{other}:good"])[0]
+    assert changed.row_key(setting.cases()[0]) != candidates(setting, [f"{methods}:good"])[0].row_key(
+        setting.cases()[0]
+    )
 
 
 def test_changed_protocol_scores_again_without_predicting(cohort, methods, tmp_path) -> None:
@@ -156,10 +158,10 @@ def test_changed_protocol_scores_again_without_predicting(cohort, methods, tmp_p
     assert second.seconds == first.seconds and path.stat().st_mtime_ns == stamp
 
 
-def test_order_and_workers_change_no_score(board, methods, tmp_path) -> None:
-    forward = run(board, methods, ["noisy"], tmp_path / "a")
-    backward = setting_of(board.task, board.dataset, board.track.name)
-    cases = board.cases()
+def test_order_and_workers_change_no_score(setting, methods, tmp_path) -> None:
+    forward = run(setting, methods, ["noisy"], tmp_path / "a")
+    backward = setting_of(setting.task, setting.dataset, setting.track.name)
+    cases = setting.cases()
     object.__setattr__(backward, "cases", lambda limit=None: cases[::-1][:limit])
     reverse = run(backward, methods, ["noisy"], tmp_path / "b")  # served from the cache of predictions
     for path in {prediction_path(str(row.prediction)) for row in forward}:
@@ -170,15 +172,15 @@ def test_order_and_workers_change_no_score(board, methods, tmp_path) -> None:
     assert {row.case: row.metrics for row in side_by_side} == expected
 
 
-def test_a_method_that_edits_its_inputs_harms_nobody(board, methods, tmp_path) -> None:
-    edited, clean = run(board, methods, ["edits", "good"], tmp_path / "out", limit=1)
+def test_a_method_that_edits_its_inputs_harms_nobody(setting, methods, tmp_path) -> None:
+    edited, clean = run(setting, methods, ["edits", "good"], tmp_path / "out", limit=1)
     assert edited.metrics == clean.metrics
 
 
-def test_times_and_provenance_are_recorded(board, methods, tmp_path) -> None:
+def test_times_and_provenance_are_recorded(setting, methods, tmp_path) -> None:
     import json
 
-    row = run(board, methods, ["good"], tmp_path / "out", limit=1, resources=Resources(threads=2))[0]
+    row = run(setting, methods, ["good"], tmp_path / "out", limit=1, resources=Resources(threads=2))[0]
     assert row.seconds is not None and row.seconds > 0 and row.cpu_seconds is not None and row.threads == 2
     recorded = json.loads((tmp_path / "out" / "run.json").read_text())["runs"][row.run]
     for fact in (
@@ -197,34 +199,34 @@ def test_times_and_provenance_are_recorded(board, methods, tmp_path) -> None:
     assert set(recorded["seconds"]) == {"data", "setup", "methods", "scoring", "harness", "total"}
 
 
-def test_missing_package_is_a_skipped_row(board, tmp_path, monkeypatch) -> None:
+def test_missing_package_is_a_skipped_row(setting, tmp_path, monkeypatch) -> None:
     from mrbench_baselines.registration.ants import AntsSyN
 
     monkeypatch.setattr(AntsSyN, "needs", {"no_such_package": "pip install 'mrbench[ants]'"})
-    wanted = candidates(board, ["ants"])
-    row = run_board(board, wanted, folder=tmp_path / "out", limit=1)[0]
+    wanted = candidates(setting, ["ants"])
+    row = run_board(setting, wanted, folder=tmp_path / "out", limit=1)[0]
     assert (row.status, row.message, row.failed) == ("skipped", "pip install 'mrbench[ants]'", False)
     monkeypatch.undo()
-    assert run_board(board, [replace(wanted[0], skipped="still")], folder=tmp_path / "out", limit=1)[0] == row
+    assert run_board(setting, [replace(wanted[0], skipped="still")], folder=tmp_path / "out", limit=1)[0] == row
 
 
-def test_learned_method_without_weights_is_skipped(board) -> None:
-    candidate = candidates(board, ["voxelmorph"])[0]
+def test_learned_method_without_weights_is_skipped(setting) -> None:
+    candidate = candidates(setting, ["voxelmorph"])[0]
     assert candidate.skipped is not None and "train with `mrbench train" in candidate.skipped
 
 
 def test_a_bad_file_fails_its_own_rows_and_is_tried_again(cohort, methods, tmp_path) -> None:
     copy, folder = Path(shutil.copytree(cohort, tmp_path / "blobs")), tmp_path / "out"
     (copy / "5_t1.nii.gz").write_bytes(b"nothing of the kind")
-    board = setting_of(Registration(), Folder(copy))
-    rows = run(board, methods, ["good"], folder)
+    setting = setting_of(Registration(), Folder(copy))
+    rows = run(setting, methods, ["good"], folder)
     assert [row.status for row in rows].count("ok") == 1
     assert all(row.status == "error" and row.outside for row in rows if row.failed)
-    again = run(board, methods, ["good"], folder)
+    again = run(setting, methods, ["good"], folder)
     assert [row.run != old.run for row, old in zip(again, rows, strict=True)] == [old.outside for old in rows]
 
 
-def test_fresh_process_means_one_process_a_case(board, tmp_path) -> None:
+def test_fresh_process_means_one_process_a_case(setting, tmp_path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
         "import os\nimport numpy as np\nfrom mrbench import Method\n"
@@ -232,21 +234,21 @@ def test_fresh_process_means_one_process_a_case(board, tmp_path) -> None:
         "    def predict(self, inputs):\n        Counts.calls += 1\n"
         "        return np.full((3, *inputs.fixed.shape), Counts.calls, np.float32)\n".replace("FRESH", "True")
     )
-    rows = run_board(board, candidates(board, [f"{path}:Counts"]), folder=tmp_path / "out")
+    rows = run_board(setting, candidates(setting, [f"{path}:Counts"]), folder=tmp_path / "out")
     assert [np.load(prediction_path(str(row.prediction))).max() for row in rows] == [1, 1, 1]
 
 
-def test_same_method_twice_is_refused(board) -> None:
+def test_same_method_twice_is_refused(setting) -> None:
     with pytest.raises(RequestError, match="twice"):
-        candidates(board, ["identity", "identity"])
+        candidates(setting, ["identity", "identity"])
 
 
-def test_two_names_of_one_method_are_refused(board) -> None:
+def test_two_names_of_one_method_are_refused(setting) -> None:
     with pytest.raises(RequestError, match="twice"):
-        candidates(board, ["voxelmorph", "voxelmorph[weights=blobs]"])
+        candidates(setting, ["voxelmorph", "voxelmorph[weights=blobs]"])
 
 
-def test_wrong_values_of_parameters_are_one_sentence(board) -> None:
+def test_wrong_values_of_parameters_are_one_sentence(setting) -> None:
     for text, message in [
         ("elastix[recipe=defalt]", "did you mean 'default'"),
         ("elastix[grid_mm=-1]", "grid_mm is -1"),
@@ -255,10 +257,10 @@ def test_wrong_values_of_parameters_are_one_sentence(board) -> None:
         ("voxelmorph[weights=nowhere.safetensors]", "is not there"),
     ]:
         with pytest.raises(RequestError, match=message):
-            candidates(board, [text])
+            candidates(setting, [text])
 
 
-def test_prediction_on_disk_is_what_was_scored(board, methods, tmp_path) -> None:
-    row = run(board, methods, ["millimetres"], tmp_path / "out", limit=1)[0]
+def test_prediction_on_disk_is_what_was_scored(setting, methods, tmp_path) -> None:
+    row = run(setting, methods, ["millimetres"], tmp_path / "out", limit=1)[0]
     field = np.load(prediction_path(str(row.prediction)))
     assert field.shape == (3, 32, 40, 36) and (field == 2).all()

@@ -93,8 +93,8 @@ def shift(tmp_path: Path) -> str:
 def test_tuned_means_what_the_manifest_says(
     shift: str, dataset: Folder, task: Registration, tmp_path, monkeypatch
 ) -> None:
-    board = setting_of(task, dataset, "inter-subject")
-    candidate = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    setting = setting_of(task, dataset, "inter-subject")
+    candidate = candidates(setting, [f"{shift}[axis=z,amount=tuned]"])[0]
     assert "not tuned for blobs, inter-subject" in str(candidate.skipped)
     monkeypatch.setattr(tuned, "manifest_name", lambda *_: "shift.json")
     monkeypatch.setattr("mrbench.engine.tune.manifest_name", lambda *_: "shift.json")
@@ -108,11 +108,11 @@ def test_tuned_means_what_the_manifest_says(
     assert manifest["split"] == "validation" and len(manifest["tried"]) == len(scores)
     best = max(manifest["tried"], key=lambda entry: entry["dice"])
     assert manifest["chosen"] == {"amount": best["amount"]} and best["dice"] == max(scores)
-    candidate = candidates(board, [f"{shift}[axis=z,amount=tuned]"])[0]
+    candidate = candidates(setting, [f"{shift}[axis=z,amount=tuned]"])[0]
     assert candidate.skipped is None
     assert candidate.resolved.parameters == {"axis": "z", "amount": best["amount"]}
     assert str(candidate.spec).endswith("[axis=z,amount=tuned]")
-    same = candidates(board, [f"{shift}[axis=z,amount={best['amount']}]", f"{shift}[axis=z,amount=tuned]"])
+    same = candidates(setting, [f"{shift}[axis=z,amount={best['amount']}]", f"{shift}[axis=z,amount=tuned]"])
     assert len(same) == 1  # tuning may find the default: one row, and no error
 
 

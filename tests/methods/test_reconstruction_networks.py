@@ -224,17 +224,17 @@ def test_weights_are_found_by_data_set_and_track(tmp_path: Path) -> None:
 
 
 def test_a_default_board_of_new_data_shows_weights_of_real_heads(folder: Path) -> None:
-    board = setting_of(task, KspaceFolder(folder), "multicoil-8x")  # type: ignore[arg-type]
-    specs = {str(entry.spec) for entry in candidates(board) if entry.method.kind == "learned" and not entry.skipped}
+    setting = setting_of(task, KspaceFolder(folder), "multicoil-8x")  # type: ignore[arg-type]
+    specs = {str(entry.spec) for entry in candidates(setting) if entry.method.kind == "learned" and not entry.skipped}
     assert "varnet[weights=ixi-hh-2mm.multicoil-8x]" in specs
-    asked = candidates(board, ["varnet"])[0]
+    asked = candidates(setting, ["varnet"])[0]
     assert asked.skipped is not None and "no weights" in asked.skipped
 
 
 def test_all_weights_are_the_other_ones_once() -> None:
-    board = setting_of(task, find_dataset("ixi-hh-2mm", "k-space"), "singlecoil-8x")  # type: ignore[arg-type]
-    own = candidates(board, ["cascade-cnn", "zero-filled"])
-    chosen = candidates(board, ["cascade-cnn", "zero-filled"], all_weights=True)
+    setting = setting_of(task, find_dataset("ixi-hh-2mm", "k-space"), "singlecoil-8x")  # type: ignore[arg-type]
+    own = candidates(setting, ["cascade-cnn", "zero-filled"])
+    chosen = candidates(setting, ["cascade-cnn", "zero-filled"], all_weights=True)
     foreign = chosen[len(own) :]
     assert any("weights=ixi-hh-2mm.singlecoil-4x" in str(entry.spec) for entry in foreign)
     assert len({entry.weights for entry in chosen if entry.weights}) == len(foreign) + 1  # none twice, home not again
@@ -249,6 +249,6 @@ def test_shipped_weights_were_trained_on_the_train_split(path: Path) -> None:
     dataset = find_dataset(manifest["dataset"], "k-space")
     assert manifest["split"] == "train"
     assert load_weights(path)
-    board = setting_of(task, dataset, manifest["tracks"][0])  # type: ignore[arg-type]
-    used = {entry.weights for entry in candidates(board) if entry.method.kind == "learned" and entry.skipped is None}
+    setting = setting_of(task, dataset, manifest["tracks"][0])  # type: ignore[arg-type]
+    used = {entry.weights for entry in candidates(setting) if entry.method.kind == "learned" and entry.skipped is None}
     assert manifest["sha256"] in used  # what is shipped is what a plain run takes

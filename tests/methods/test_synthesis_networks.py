@@ -298,8 +298,8 @@ def test_weights_of_both_tracks_serve_each(tmp_path: Path) -> None:
 
 
 def test_all_weights_leaves_the_other_direction_away() -> None:
-    board = setting_of(find_task("synthesis"), find_dataset("open-ms", "contrasts"), "t1-to-t2")
-    names = [str(entry.spec) for entry in candidates(board, ["pix2pix", "cyclegan"], all_weights=True)]
+    setting = setting_of(find_task("synthesis"), find_dataset("open-ms", "contrasts"), "t1-to-t2")
+    names = [str(entry.spec) for entry in candidates(setting, ["pix2pix", "cyclegan"], all_weights=True)]
     assert names[2:] == [f"cyclegan[weights=icbm-sim.{BOTH}]"]
 
 

@@ -60,7 +60,7 @@ def run(
     quick : bool
         The quick setting of each family on `QUICK_CASES` cases.
     all_weights : bool
-        Learned methods with foreign weights, too.
+        Learned methods with the weights of other datasets, too.
     options : Options
         Threads, device, workers, limits: what never changes a score.
     out : Path

@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(
-    method: Annotated[str, typer.Argument(help="As after --method of mrbench run.")],
+    method: Annotated[str, typer.Argument(help="A method, as `mrbench run --method` takes it.")],
     task: Task,
     dataset: Dataset = "icbm-sim",
     track: Track = None,

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 Task = Annotated[str, typer.Option("--task", "-t", help="What to benchmark: see `mrbench list tasks`.")]
-Track = Annotated[str | None, typer.Option("--track", "-k", help="Setting of the task; default: its first.")]
+Track = Annotated[
+    str | None, typer.Option("--track", "-k", help="See `mrbench list tasks`. Default: the one that suits the dataset.")
+]
 Dataset = Annotated[
     str, typer.Option("--dataset", "-d", help="See `mrbench list datasets`; folder:PATH for your own, or file.py:Name.")
 ]
@@ -18,7 +20,7 @@ Threads = Annotated[int, typer.Option(min=1, help="CPU threads that a method may
 Device = Annotated[str, typer.Option(help="cpu, or cuda for learned methods.")]
 Timeout = Annotated[float | None, typer.Option(min=0.001, help="Kill a case after this many seconds.")]
 Memory = Annotated[float | None, typer.Option(min=0.01, help="Kill a case that holds more memory than this, in GiB.")]
-Board = Annotated[Path, typer.Argument(help="Folder of a board (with rows.jsonl).")]
+Board = Annotated[Path, typer.Argument(help="Folder of a board: the one that holds rows.jsonl.")]
 
 
 def check_device(device: str) -> None:

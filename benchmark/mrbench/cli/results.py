@@ -202,7 +202,7 @@ def findings(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="JSON to write; default: findings.json in the folder.")] = None,
 ) -> None:
-    """Hold claims of the field against the rows of boards: supported, refuted, not separable, or not tested here.
+    """Test claims of the field on the rows of boards: supported, refuted, not separable, or not tested here.
 
     Refuses what would not be fair: unequal budgets of training, shared ancestors, weights that have seen the subjects.
     """

@@ -39,8 +39,8 @@ def run(
         typer.Option(
             "--method",
             "-m",
-            help="name, name\\[param=value], name:param=value or file.py:function; Alias=... names it; repeat. "
-            "Default: all.",
+            help="A name, name\\[param=value] or file.py:function; Alias=... gives it another name; repeat for more. "
+            "Default: all methods.",
         ),
     ] = None,
     split: Split = "test",
@@ -59,18 +59,22 @@ def run(
     ] = 1800,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed rows again.")] = False,
     shard: Annotated[
-        str | None, typer.Option(help="Compute part i of n alone, as i/n; `mrbench merge` puts the parts together.")
+        str | None, typer.Option(help="Compute part I of N alone, as I/N; `mrbench merge` joins the parts.")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Compute on a Dask cluster: its address, or local:N for N processes here.")
     ] = None,
     gather: Annotated[bool, typer.Option("--gather", help="Fetch predictions from the cluster's workers.")] = False,
     all_weights: Annotated[
-        bool, typer.Option("--all-weights", help="Run learned methods with foreign weights, too: do they generalise?")
+        bool,
+        typer.Option("--all-weights", help="Learned methods with weights of other datasets, too: do they generalise?"),
     ] = False,
     out: Out = Path("mrbench-results"),
 ) -> None:
-    """Run what is missing of a board, then show its leaderboard and where the files are."""
+    """Run methods on every case of a task and a dataset, and show the leaderboard.
+
+    These rows are a board: of one task, track, dataset and split. Rows that it has already are not computed again.
+    """
     from rich.console import Console
     from rich.markup import escape
 
@@ -131,7 +135,7 @@ def merge(
     board: Board,
     others: Annotated[list[Path] | None, typer.Argument(help="Folders of the same board made elsewhere.")] = None,
 ) -> None:
-    """Put the shards of a board together, its own and those of other folders, then rank it and write its files."""
+    """Join the shards of a board, its own and those of other folders; rank it and write its files."""
     from rich.console import Console
     from rich.markup import escape
 

@@ -32,7 +32,7 @@ def score(
         str | None,
         typer.Option(
             help="learn2reg, itk, itk-transform, fsl or npy for fields; nifti, fastmri or npy for images; nifti or npy "
-            "for label maps. Default: by looking."
+            "for label maps. Default: what the files look like."
         ),
     ] = None,
     convention: Annotated[

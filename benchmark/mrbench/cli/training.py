@@ -38,22 +38,26 @@ def train(
     recipes: Annotated[
         bool, typer.Option("--recipes", help="Train all weights that are missing or older than their recipe.")
     ] = False,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Stop --recipe or --recipes after that long.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop --recipe or --recipes after this many minutes.")
+    ] = None,
     packs: Annotated[Path | None, typer.Option(help="Folder of `mrbench data pack`, in place of the data.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="With --recipes: so many trainings at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="With --recipes: trainings that run at a time.")] = 1,
     loaders: Annotated[int, typer.Option(min=0, help="Processes that draw batches ahead of the device.")] = 0,
     dataset: Dataset = "icbm-sim",
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps in all, resumed ones included.")] = 4000,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of warm-up and cosine.")] = 1e-3,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 250,
-    validation_limit: Annotated[int | None, typer.Option(min=1, help="Validate on the first N cases a track.")] = None,
+    validation_limit: Annotated[
+        int | None, typer.Option(min=1, help="Validate on the first N cases of each track.")
+    ] = None,
     ema: Annotated[float, typer.Option(min=0, max=1, help="Decay of a running mean of the weights; 0: none.")] = 0.0,
     keep_last: Annotated[bool, typer.Option("--keep-last", help="Keep the last weights, not the best.")] = False,
     extra_subjects: Annotated[
-        int, typer.Option(min=0, help="Train on N more simulated subjects, who stand in no split.")
+        int, typer.Option(min=0, help="Train on N more simulated subjects, which are in no split.")
     ] = 0,
     start_from: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
     device: Device = "cpu",
     threads: Threads = 1,
     out: Annotated[Path, typer.Option(help="Folder of the weights and their manifest.")] = Path("weights"),

@@ -122,7 +122,7 @@ class Dataset(ABC):
             If the subjects of this dataset are real, or their number is fixed.
         """
         if subjects and not self.endless:
-            raise RequestError(f"{self.name} has no further people to simulate; leave out --extra-subjects.")
+            raise RequestError(f"{self.name} can simulate no extra subjects; leave out --extra-subjects.")
         self.extra_subjects = tuple(f"further{number:03d}" for number in range(subjects))
 
     @property
