@@ -8,15 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrbench.core.errors import DataError, MrbenchError, RequestError
-from mrbench.core.row import Row
+from mrbench.core.row import Row, RowReader
 from mrbench.engine.provenance import read_runs, record_run
 from mrbench.engine.store import RowStore
 from mrbench.io.files import inside, sweep_cache, write_atomically
+from mrbench.stats.frame import frame
 
 ROW = Row(
     key="k1",
@@ -250,3 +252,47 @@ def test_a_name_from_outside_stays_below_its_folder(tmp_path: Path, name: str) -
     (tmp_path / "logs").symlink_to(tmp_path.parent)
     with pytest.raises(DataError, match="is a link"):
         inside(tmp_path, "logs", "plain.log")
+
+
+def frames_agree(store: RowStore) -> None:
+    pd.testing.assert_frame_equal(store.frame(), frame(store.read()))
+
+
+def test_a_frame_scans_the_file_as_reading_does(store: RowStore) -> None:
+    """Doubles, a torn line, a metric that is NaN, details that many rows share."""
+    for case, details in (("k2", {"megavoxels": 2}), ("k4", {"megavoxels": 2}), ("k5", {"notes": {"a": "b"}})):
+        store.append(replace(ROW, case=case, details=details, run="s", status="timeout" if case == "k2" else "ok"))
+    frames_agree(store)
+    shared = store.frame().set_index("case")["details"]
+    assert shared["k2"] is shared["k4"] and shared["k5"] == {"notes": {"a": "b"}}
+    store.path.write_bytes(store.path.read_bytes()[:-9])
+    frames_agree(store)
+    assert list(store.frame()["case"]) == ["k1", "k3", "k2", "k4"]
+
+
+def test_a_frame_names_the_damaged_line(store: RowStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrbench.engine.store._BLOCK", 100)
+    lines = store.path.read_text().splitlines(keepends=True)
+    for bad in ("{broken\n", "\n", lines[1].rstrip() + lines[1], lines[1].replace('"details": {}', '"details": [1]')):
+        store.path.write_text(lines[0] + bad + lines[2])
+        with pytest.raises(DataError, match="line 2 is not a row"):
+            store.frame()
+    store.path.write_text(lines[0].replace(", ", ",\n", 1) + lines[1].rstrip() + lines[2])  # three lines, three rows
+    with pytest.raises(DataError, match="line 1 is not a row"):
+        store.frame()
+
+
+def test_details_beyond_those_that_are_kept_are_decoded_when_asked_for(
+    store: RowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RowReader, "kept", 2)
+    for number in range(4):
+        details = {"dice_by_structure": {f"structure {n}": number / 9 for n in range(9)}, "megavoxels": number}
+        store.append(replace(ROW, case=f"c{number}", details=details))
+    frames_agree(store)
+    last = store.frame()["details"].iloc[-1]
+    assert len(last) == 2 and dict(last) == details and repr(last) == repr(details)
+
+
+def test_no_file_is_an_empty_frame(tmp_path: Path) -> None:
+    assert RowStore(tmp_path / "rows.jsonl").frame().empty

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from tests.performance.conftest import Versus, seconds
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
+from mrbench.engine.store import RowStore
 from mrbench.stats.comparison import compare_all
 from mrbench.stats.design import Design
 from mrbench.stats.frame import frame
@@ -58,10 +61,10 @@ def test_a_large_board_is_ranked_in_seconds(values: list[pd.DataFrame]) -> None:
     assert seconds(everything) < 5
 
 
-def test_many_rows_are_ranked_at_a_few_microseconds_each() -> None:
-    """40,000 rows of 20 methods; a million takes 25 times as long, in 1.2 GiB."""
-    scores = np.random.default_rng(0).normal(np.arange(METHODS) / 50, 1, (2000, METHODS))
-    rows = [
+def board_rows(cases: int) -> list[Row]:
+    """A board of 20 methods and 10 metrics."""
+    scores = np.random.default_rng(0).normal(np.arange(METHODS) / 50, 1, (cases, METHODS))
+    return [
         Row(
             key="k",
             task="t",
@@ -88,5 +91,24 @@ def test_many_rows_are_ranked_at_a_few_microseconds_each() -> None:
         )
         for (case, method), score in np.ndenumerate(scores)
     ]
+
+
+def test_many_rows_are_ranked_at_a_few_microseconds_each() -> None:
+    """40,000 rows of 20 methods; a million takes 25 times as long, in 1.2 GiB."""
+    rows = board_rows(2000)
     spent = seconds(lambda: leaderboard(frame(rows), METRICS))
     assert 1e6 * spent / len(rows) < 60
+
+
+def test_rows_are_read_and_ranked_against_pandas_reading_them(versus: Versus, tmp_path: Path) -> None:
+    """20,000 rows on disk; the peer reads them, and no more."""
+    store = RowStore(tmp_path / "rows.jsonl")
+    store.path.write_text("".join(row.to_json() + "\n" for row in board_rows(1000)))
+
+    def peer() -> pd.DataFrame:
+        rows = pd.read_json(store.path, lines=True)
+        return rows.join(pd.json_normalize(rows["metrics"]))
+
+    ours, theirs = store.frame(), peer()
+    assert np.allclose(ours["m3"], theirs["m3"], atol=1e-9) and list(ours["case"]) == list(theirs["case"])
+    assert versus(lambda: leaderboard(store.frame(), METRICS), peer, name="pandas.read_json and json_normalize") > 1

@@ -13,6 +13,7 @@ from mrbench.core.task import Task
 from mrbench.report.facts import Facts
 from mrbench.report.pictures import Pictures, Shot, View
 from mrbench.report.report import Report
+from mrbench.stats.frame import frame
 from mrbench.stats.training import Training
 
 CASES = 14
@@ -115,7 +116,7 @@ def report(shown_rows: list[Row] | None = None, shown: Pictures | None = None, *
             **facts,
         }
     )
-    own = Report.from_rows(rows() if shown_rows is None else shown_rows, Toy(), facts=about, pictures=shown)
+    own = Report.from_rows(frame(rows() if shown_rows is None else shown_rows), Toy(), facts=about, pictures=shown)
     return replace(own, trainings={"w" * 64: training(40)})
 
 

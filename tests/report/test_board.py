@@ -20,6 +20,7 @@ from mrbench.report.board import write_board, write_index
 from mrbench.report.facts import Facts
 from mrbench.report.pictures import load, save
 from mrbench.report.report import Report
+from mrbench.stats.frame import frame
 from tests.report import boards
 from tests.report.boards import HOSTILE, LONG
 
@@ -151,22 +152,22 @@ def test_a_report_is_made_from_files_alone(report: Report, tmp_path: Path) -> No
     runs = {rows[0].run: {"about": about, "protocol": {"name": "registration/toy"}}, "another": {}}
     (tmp_path / "run.json").write_text(json.dumps({"schema": 1, "runs": runs}))
     save(tmp_path / "pictures.npz", report.pictures)
-    facts = Facts.recorded(rows, read_runs(tmp_path / "run.json"))
-    again = Report.from_rows(rows, boards.Toy(), facts=facts, pictures=load(tmp_path / "pictures.npz"))
+    facts = Facts.recorded(frame(rows), read_runs(tmp_path / "run.json"))
+    again = Report.from_rows(frame(rows), boards.Toy(), facts=facts, pictures=load(tmp_path / "pictures.npz"))
     assert again.caption.title == report.caption.title and list(facts.runs) == [rows[0].run]
     assert list(again.pictures.shots["median"].views) == list(report.pictures.shots["median"].views)
 
 
 def test_older_records_still_say_simulated_and_limited() -> None:
     rows = boards.rows(cases=2)
-    facts = Facts.recorded(rows, {rows[0].run: {"limit": 2}})
-    title = Report.from_rows(rows, boards.Toy(), facts=facts).caption.title
+    facts = Facts.recorded(frame(rows), {rows[0].run: {"limit": 2}})
+    title = Report.from_rows(frame(rows), boards.Toy(), facts=facts).caption.title
     assert "(simulated data)" in title and title.endswith("LIMITED to 2 cases")
 
 
 def test_no_rows_no_report() -> None:
     with pytest.raises(RequestError, match="no rows to report"):
-        Report.from_rows([], boards.Toy())
+        Report.from_rows(frame([]), boards.Toy())
 
 
 def test_an_index_has_a_line_for_each_board(folder: Path, tmp_path: Path) -> None:

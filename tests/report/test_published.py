@@ -14,6 +14,7 @@ from mrbench.report import page
 from mrbench.report.published import FILE, NOT_OURS, published
 from mrbench.report.render import table
 from mrbench.report.report import Report
+from mrbench.stats.frame import frame
 from tests.stats.rows import row
 
 LINES = pd.read_csv(FILE, dtype=str, keep_default_na=False)
@@ -40,7 +41,7 @@ def board(track: str) -> Report:
         replace(row("identity", case, {"dice": 0.4, "folds_percent": 0.0, "hd95_mm": 9.0}), track=track)
         for case in range(3)
     ]
-    return Report.from_rows(rows, find_task("registration"))
+    return Report.from_rows(frame(rows), find_task("registration"))
 
 
 def test_ours_and_theirs_stand_in_one_table_and_are_told_apart() -> None:
@@ -69,7 +70,7 @@ def test_unsure_figures_are_marked() -> None:
         replace(row("zero-filled", n, {"psnr_db": 30.0}), task="reconstruction", track="fastmri-knee-singlecoil-4x")
         for n in range(3)
     ]
-    assert "32.25?" in table(Report.from_rows(rows, find_task("reconstruction")), format="published")
+    assert "32.25?" in table(Report.from_rows(frame(rows), find_task("reconstruction")), format="published")
 
 
 def test_a_track_without_any_says_so() -> None:

@@ -17,7 +17,7 @@ from mrbench.stats.frame import COLUMNS, frame
 def test_the_columns_are_the_fields_of_a_row_and_its_metrics() -> None:
     table = frame([dice("a", 0, 0.5)])
     assert list(table) == [*COLUMNS, "dice", "hd95_mm"]
-    assert set(COLUMNS) - {"megavoxels"} == {f.name for f in fields(Row)} - {"key", "prediction", "schema", "metrics"}
+    assert set(COLUMNS) - {"megavoxels"} == {f.name for f in fields(Row)} - {"key", "schema", "metrics"}
     line = table.iloc[0]
     assert line["method"] == "a" and line["subjects"] == ("s0", "s1") and line["dice"] == 0.5
 

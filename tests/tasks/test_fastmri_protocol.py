@@ -17,6 +17,7 @@ from mrbench.datasets.index import index
 from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.physics.fastmri_masks import fastmri_columns
 from mrbench.physics.fourier import root_sum_of_squares, to_image
+from mrbench.stats.frame import frame
 from mrbench.tasks.reconstruction import Reconstruction
 from mrbench.tasks.strata import by_acquisition
 
@@ -108,10 +109,10 @@ def test_strata_stand_under_the_table() -> None:
             ("c", "CORPDFS_FBK", {"ssim": 0.5, "psnr_db": 26, "nmse": 0.4}),
         )
     ]
-    first, second = by_acquisition(rows)
+    first, second = by_acquisition(frame(rows))
     assert first.startswith("CORPDFS_FBK, 2 volumes") and "zero-filled 0.5500 / 27.00 / 0.3000" in first
     assert second.startswith("CORPD_FBK, 1 volume,")
-    assert by_acquisition(rows[1:]) == []
+    assert by_acquisition(frame(rows[1:])) == []
 
 
 def test_official_masks_want_files_and_noisy_targets_want_simulations(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 from tests.settings import setting_of
+from tests.stats.rows import row
 
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.registry import find_dataset
-from mrbench.core.row import Row
 from mrbench.datasets.dataset import Dataset
+from mrbench.stats.frame import frame
 from mrbench.tasks.generation import DRAWS, SHOWN, SLICES, Cohort, Generation, random_pairs, slices_of
 
 TRACK = "axial-t1"
@@ -130,12 +131,10 @@ def test_the_picture_shows_samples_before_their_nearest(draws: list[Case]) -> No
 
 def test_the_board_tells_how_near_real_slices_come(draws: list[Case]) -> None:
     scores = Generation().score(draws[0], near(draws[0]))
-    row = Row.__new__(Row)
-    object.__setattr__(row, "details", scores.details)
-    text = " ".join(Generation().notes([row]))
+    text = " ".join(Generation().notes(frame([row("a", 0, {}, details=scores.details)])))
     real = scores.details["nearest_ncc_real"]
     assert f"{np.median(real):.3f} in the median, {max(real):.3f} at the highest" in text
-    assert Generation().notes([]) == []
+    assert Generation().notes(frame([])) == []
 
 
 def test_too_small_and_unlike_volumes_are_one_sentence(aligned_heads: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mrbench.core.row import Row
 from mrbench.metrics.image import psnr, ssim, ssim_3d
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 from mrbench.physics.resolution import zero_fill
+from mrbench.stats.frame import frame
 from mrbench.tasks.denoising import TRACKS as NOISES
 from mrbench.tasks.restoration import HIGHEST_PSNR, RestorationReference
 
@@ -170,8 +171,8 @@ def test_a_flat_reference_leaves_out_what_it_cannot_measure() -> None:
 )
 def test_notes_say_the_size_of_a_case(sizes: list[float], note: str) -> None:
     rows = [Row(**ROW, details={"megavoxels": size}) for size in sizes]
-    assert TASKS[0].notes(rows) == [note]
-    assert TASKS[0].notes([Row(**{**ROW, "status": "error"})]) == []
+    assert TASKS[0].notes(frame(rows)) == [note]
+    assert TASKS[0].notes(frame([Row(**{**ROW, "status": "error"})])) == []
 
 
 def test_the_smallest_case_has_a_size_to_divide_by() -> None:

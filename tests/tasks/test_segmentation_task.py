@@ -11,6 +11,7 @@ from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.row import Row
 from mrbench.datasets.dataset import Subject
+from mrbench.stats.frame import frame
 from mrbench.tasks.segmentation import MISSED_MM, Segmentation, SegmentationReference, example_of
 
 SHAPE = (14, 20, 17)
@@ -160,6 +161,6 @@ def test_medians_stand_under_the_table() -> None:
             metrics=metrics,
         )
 
-    (note,) = Segmentation().notes([row("a", 0.2), row("b", 0.9), row("c", 1.0)])
+    (note,) = Segmentation().notes(frame([row("a", 0.2), row("b", 0.9), row("c", 1.0)]))
     assert note.endswith("whole / core / enhancing: m 0.900 / 0.900 / 0.900, 0.9 / 0.9 / 0.9 mm.")
-    assert Segmentation().notes([]) == []
+    assert Segmentation().notes(frame([])) == []

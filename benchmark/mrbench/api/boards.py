@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import wraps
+from dataclasses import dataclass, field, replace
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -29,7 +29,7 @@ from mrbench.report.pictures import load as pictures
 from mrbench.report.pictures import update
 from mrbench.report.render import table as table_of
 from mrbench.report.report import Report
-from mrbench.stats.frame import frame
+from mrbench.stats.frame import frame, joined, of_one_protocol
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
 from mrbench.stats.matching import without_weights
@@ -51,7 +51,8 @@ class Board:
     ----------
     folder : Path
         Where its rows, tables, figures and page lie.
-    rows : list of Row
+    stored : sequence of Row or None
+        Its rows; None: they are read when they are asked for.
     report : Report or None
         What its tables, figures and page are made from; None without rows.
     page : Path or None
@@ -63,16 +64,26 @@ class Board:
     """
 
     folder: Path
-    rows: list[Row]
+    stored: Sequence[Row] | None = field(repr=False)
     report: Report | None
     page: Path | None
     older: Mapping[str, int]
     interrupted: bool = False
     notices: tuple[str, ...] = ()
 
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The rows of its last data and protocol."""
+        if self.stored is not None:
+            return list(self.stored)
+        rows = RowStore(self.folder / ROWS).read()
+        return [row for row in rows if (row.protocol, row.fingerprint) == (rows[-1].protocol, rows[-1].fingerprint)]
+
     @property
     def failed(self) -> bool:
         """Whether a row failed."""
+        if self.report is not None:
+            return not self.report.frame["status"].isin(["ok", "skipped"]).all()
         return any(row.failed for row in self.rows)
 
     @property
@@ -120,7 +131,7 @@ def publish(
     older = older or {}
     if not rows:
         return Board(folder, rows, None, None, older, interrupted)
-    about = facts_of(setting)
+    table, about = frame(rows), facts_of(setting)
     notes = list(about["notes"])
     if older:
         notes.append(f"Rows of older code, to be run again: {', '.join(f'{name} ({n})' for name, n in older.items())}.")
@@ -132,12 +143,12 @@ def publish(
         all_cases=about["cases"],
         protocol=setting.protocol.as_dict(),
         notes=tuple(notes),
-        runs=Facts.recorded(rows, runs_of(folder)).runs,
+        runs=Facts.recorded(table, runs_of(folder)).runs,
     )
-    report = _with_trainings(Report.from_rows(rows, setting.task, facts=facts))
+    report = _with_trainings(Report.from_rows(table, setting.task, facts=facts))
     if figures:
         cases = {case.id: case for case in setting.all_cases}
-        board, keys = report.leaderboard, report.predictions
+        board, keys = report.leaderboard, report.predictions(report.leaderboard.cases)
         shown = update(
             folder / PICTURES, board, keys, setting.task, lambda case: setting.load(cases[case]), cached_prediction
         )
@@ -166,24 +177,31 @@ def report_of(folder: Path | str) -> Report:
         If a file of the board is damaged.
     """
     folder = Path(folder)
-    rows = RowStore(folder / ROWS).read()
-    if not rows:
-        raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board.")
-    runs, rows = runs_of(folder), of_one_protocol(rows)
-    task = str(runs.get(rows[-1].run, {}).get("task", rows[-1].task))
+    rows = _frame_of(folder)
+    runs, last = runs_of(folder), rows.iloc[-1]
+    task = str(runs.get(last["run"], {}).get("task", last["task"]))
     if is_file(task):  # a file of results must not choose what is imported
         raise RequestError(f"{folder} is of {task}, a Python file, which only `mrbench run` imports; run it again.")
     recorded, task_object = Facts.recorded(rows, runs), find_task(task)
-    facts = replace(recorded, notes=(*recorded.notes, *_of_earlier_data(rows[-1], task_object.representation)))
+    facts = replace(recorded, notes=(*recorded.notes, *_of_earlier_data(last, task_object.representation)))
     return _with_trainings(Report.from_rows(rows, task_object, facts=facts, pictures=pictures(folder / PICTURES)))
 
 
-def _of_earlier_data(row: Row, representation: str) -> list[str]:
+def _frame_of(folder: Path) -> pd.DataFrame:
+    """The rows of a board that share data and protocol with the last one; raises `RequestError` if there are none."""
+    rows = of_one_protocol(RowStore(folder / ROWS).frame())
+    if rows.empty:
+        raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board.")
+    return rows
+
+
+def _of_earlier_data(row: pd.Series, representation: str) -> list[str]:
     """What to say of rows whose built-in dataset has changed since."""
-    if representation not in dataset_names().get(row.dataset, ()):
+    name = row["dataset"]
+    if representation not in dataset_names().get(name, ()):
         return []
-    was, today = row.fingerprint, find_dataset(row.dataset, representation).fingerprint
-    said = f"These rows are of an earlier version of {row.dataset} ({was}, today {today}): run them again."
+    was, today = row["fingerprint"], find_dataset(name, representation).fingerprint
+    said = f"These rows are of an earlier version of {name} ({was}, today {today}): run them again."
     return [] if was == today else [said]
 
 
@@ -215,7 +233,12 @@ def load(folder: Path | str) -> pd.DataFrame:
     RequestError
         If there are none.
     """
-    return frame(rows_below(Path(folder)))
+    folder = Path(folder)
+    paths = [folder / ROWS] if (folder / ROWS).is_file() else sorted(folder.rglob(ROWS))
+    rows = joined([RowStore(path).frame() for path in paths]) if paths else frame([])
+    if rows.empty:
+        raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board, or one above it.")
+    return rows
 
 
 def leaderboard(board: Path | str | pd.DataFrame) -> Leaderboard:
@@ -228,26 +251,6 @@ def leaderboard(board: Path | str | pd.DataFrame) -> Leaderboard:
     """
     rows = board if isinstance(board, pd.DataFrame) else load(board)
     return ranked(rows, find_task(str(rows["task"].iloc[0])).metrics)
-
-
-def rows_below(folder: Path) -> list[Row]:
-    """The rows of every board in a folder.
-
-    Raises
-    ------
-    RequestError
-        If there are none.
-    """
-    paths = [folder / ROWS] if (folder / ROWS).is_file() else sorted(folder.rglob(ROWS))
-    rows = [row for path in paths for row in RowStore(path).read()]
-    if not rows:
-        raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board, or one above it.")
-    return rows
-
-
-def of_one_protocol(rows: list[Row]) -> list[Row]:
-    """The rows that share data and protocol with the last one."""
-    return [row for row in rows if (row.protocol, row.fingerprint) == (rows[-1].protocol, rows[-1].fingerprint)]
 
 
 def runs_of(folder: Path) -> Mapping[str, Any]:
@@ -293,4 +296,4 @@ def rebuild(folder: Path | str) -> Board:
     folder = Path(folder)
     report = report_of(folder)
     page = write_board(folder, report, force=True)
-    return Board(folder, of_one_protocol(RowStore(folder / ROWS).read()), report, page, {})
+    return Board(folder, None, report, page, {})

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import mrbench
-from mrbench.api.boards import of_one_protocol, rows_below, runs_of
+from mrbench.api.boards import load, runs_of
 from mrbench.core.command import COMMAND
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_method, find_task, is_file
-from mrbench.core.row import Row
 from mrbench.core.specification import parse_spec
+from mrbench.stats.frame import of_one_protocol
 
 _WORK = re.compile(r"^(?P<author>[^,]+), (?:(?P<title>.+), )?(?P<venue>[^,]*?),? ?(?P<year>(?:19|20)\d\d)\b.*$")
 _UNPUBLISHED = ("", "none", "textbook", "not stated", "the user's own data", "the user's own command")
@@ -30,17 +30,18 @@ def cite(board: Path | str) -> str:
         If the folder has no rows.
     """
     folder = Path(board)
-    rows = of_one_protocol(rows_below(folder))
-    task = rows[-1].task
+    rows = of_one_protocol(load(folder))
+    last = rows.iloc[-1]
+    task = last["task"]
     works: dict[str, list[str]] = {}
     unknown = []
-    for method, row in {row.method: row for row in rows}.items():
-        reference = _reference(row)
+    for method, kind in rows.drop_duplicates("method", keep="last")[["method", "kind"]].itertuples(index=False):
+        reference = _reference(method, kind, task)
         if reference is None:
             unknown.append(method)
         else:
             _add(works, reference, f"method {method}")
-    _add(works, _dataset_citation(folder, rows[-1]), f"dataset {rows[-1].dataset}")
+    _add(works, _dataset_citation(folder, last["run"]), f"dataset {last['dataset']}")
     for metric in () if is_file(task) else find_task(task).metrics:
         for cited in _CITED.finditer(metric.description):
             _add(works, cited["work"].replace("et al. ", "et al., "), f"metric {metric.label}")
@@ -56,19 +57,18 @@ def cite(board: Path | str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _reference(row: Row) -> str | None:
+def _reference(spec: str, kind: str, task: str) -> str | None:
     """What a method's class says; None of what is not installed. Nothing that a board's file names is imported."""
-    spec = row.method
-    if row.kind == "external" or is_file(spec) or COMMAND in spec:
+    if kind == "external" or is_file(spec) or COMMAND in spec:
         return None
     try:
-        return find_method(parse_spec(spec).name, row.task).reference
+        return find_method(parse_spec(spec).name, task).reference
     except RequestError:  # an alias, or a method of another version
         return None
 
 
-def _dataset_citation(folder: Path, row: Row) -> str:
-    about = runs_of(folder).get(row.run, {}).get("about", {}) if (folder / "run.json").is_file() else {}
+def _dataset_citation(folder: Path, run: str) -> str:
+    about = runs_of(folder).get(run, {}).get("about", {}) if (folder / "run.json").is_file() else {}
     return str(about.get("citation", "")) if isinstance(about, dict) else ""
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrbench.api.boards import ROWS, leaderboard, load, of_one_protocol
+from mrbench.api.boards import ROWS, leaderboard, load
 from mrbench.api.trainings import trainings
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task
 from mrbench.engine.store import RowStore
 from mrbench.report.generalisation import write_generalisation
-from mrbench.stats.frame import frame
+from mrbench.stats.frame import joined, of_one_protocol
 from mrbench.stats.generalisation import transfers
 from mrbench.stats.pair import Pair, pair
 from mrbench.stats.side_by_side import SideBySide, side_by_side
@@ -28,10 +28,10 @@ def compare(first: Path | str, second: Path | str) -> tuple[SideBySide, pd.DataF
     """
     boards = []
     for folder in map(Path, (first, second)):
-        rows = RowStore(folder / ROWS).read()
-        if not rows:
+        rows = of_one_protocol(RowStore(folder / ROWS).frame())
+        if rows.empty:
             raise RequestError(f"{folder} has no {ROWS} with rows; give the folders of two boards.")
-        boards.append(frame(of_one_protocol(rows)))
+        boards.append(rows)
     tasks = [str(rows["task"].iloc[0]) for rows in boards]
     if tasks[0] != tasks[1]:
         raise RequestError(f"boards of different tasks ({tasks[0]}, {tasks[1]}) cannot be compared.")
@@ -58,18 +58,19 @@ def transfer_table(folder: Path | str) -> Path:
         If the folder has no such rows, or boards of several tasks.
     """
     folder = Path(folder)
-    rows = [row for path in sorted(folder.glob(f"*/*/{ROWS}")) for row in of_one_protocol(RowStore(path).read())]
-    if not rows:
+    boards = [of_one_protocol(RowStore(path).frame()) for path in sorted(folder.glob(f"*/*/{ROWS}"))]
+    rows = joined(boards) if boards else None
+    if rows is None or rows.empty:
         raise RequestError(f"{folder} has no boards; give the folder of a board, or of a task's boards.")
-    if len({row.task for row in rows}) > 1:
+    if rows["task"].nunique() > 1:
         raise RequestError(f"{folder} holds boards of several tasks; give the folder of one.")
-    task = find_task(rows[0].task)
+    task = find_task(rows["task"].iloc[0])
     simulations = {
         name: find_dataset(name, task.representation).simulation
         for name, representations in dataset_names().items()
         if task.representation in representations
     }
-    table = transfers(frame(rows), trainings(task.name), task.primary, simulations).table
+    table = transfers(rows, trainings(task.name), task.primary, simulations).table
     if table.empty:
         raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
     return write_generalisation(folder, task.name, task.primary, table)

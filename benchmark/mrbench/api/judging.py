@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from mrbench.api.boards import ROWS, of_one_protocol, runs_of
+from mrbench.api.boards import ROWS, runs_of
 from mrbench.api.trainings import trainings
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.registry import find_task, is_file, task_names
-from mrbench.core.row import Row
 from mrbench.engine.store import RowStore
 from mrbench.io.files import write_atomically
 from mrbench.report.facts import Facts
 from mrbench.report.findings import as_json, as_markdown
 from mrbench.stats.claims import Claim, parse_claims
 from mrbench.stats.findings import Finding, Rows, judge
-from mrbench.stats.frame import frame
+from mrbench.stats.frame import of_one_protocol
 
 JSON = "findings.json"
 
@@ -92,12 +91,12 @@ def _claims(path: Path | None) -> tuple[Claim, ...]:
 
 
 def _rows(path: Path, tasks: set[str]) -> Rows | None:
-    rows: list[Row] = RowStore(path).read()
-    if not rows or rows[-1].task not in tasks or is_file(rows[-1].task):
+    rows = of_one_protocol(RowStore(path).frame())
+    task = "" if rows.empty else str(rows["task"].iloc[-1])
+    if task not in tasks or is_file(task):
         return None
-    rows = of_one_protocol(rows)
     limited = Facts.recorded(rows, runs_of(path.parent)).limited
-    return Rows(frame(rows), {metric.name: metric for metric in find_task(rows[0].task).metrics}, limited)
+    return Rows(rows, {metric.name: metric for metric in find_task(task).metrics}, limited)
 
 
 def _distinct(boards: Sequence[Rows]) -> list[Rows]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan
 from pathlib import Path, PurePath
-from typing import Any, Generic, Never
+from typing import TYPE_CHECKING, Any, Generic, Never
 
 import numpy as np
 
@@ -21,8 +21,10 @@ from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.grid import Grid, Holds
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
-from mrbench.core.row import Row
 from mrbench.core.track import Track
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,8 @@ class Task(ABC, Generic[Inputs, Reference]):
         """Subjects whose data the cases need: to prepare beforehand, and to key predictions on."""
         return list(dict.fromkeys(subject for case in cases for subject in case.subjects))
 
-    def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Return sentences that must stand under a table of these rows."""
+    def notes(self, rows: pd.DataFrame) -> list[str]:
+        """Return sentences that must stand under a table of these rows, which come as `mrbench.load` returns them."""
         return []
 
     @abstractmethod

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mrbench.core.errors import DataError, RequestError
-from mrbench.core.row import Row
+from mrbench.core.row import Row, RowReader
 from mrbench.engine.shard import Shard, shards_of
 from mrbench.io.files import open_regular, remove_temporaries, write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_BLOCK = 4 * 2**20
+"""Bytes that are read at once."""
 
 
 class RowStore:
@@ -41,11 +50,11 @@ class RowStore:
         DataError
             If a line other than the last cannot be read.
         """
-        shards = shards_of(self.board.parent) if self.board.parent.is_dir() else []
-        if not shards:
-            return RowStore(self.board).read_own_file()
+        first, *others = self._writers()
+        if not others:
+            return first.read_own_file()
         rows: dict[tuple[str, str], Row] = {}
-        for store in (RowStore(self.board), *(RowStore(self.board, shard) for shard in shards)):
+        for store in (first, *others):
             for row in store.read_own_file():
                 older = rows.get((row.method, row.case))
                 if older is None or older.run <= row.run:  # names of runs begin with their time
@@ -53,48 +62,85 @@ class RowStore:
                     rows[row.method, row.case] = row
         return list(rows.values())
 
+    def frame(self) -> pd.DataFrame:
+        """The rows of `read` as `stats.frame` makes them, scanned once: a million rows never stand in memory as such.
+
+        Raises
+        ------
+        DataError
+            If a line other than the last cannot be read.
+        """
+        from mrbench.stats.frame import frame, latest
+
+        reader = RowReader()
+        return latest(frame(chain.from_iterable(store.blocks(reader))) for store in self._writers())
+
+    def _writers(self) -> list[RowStore]:
+        """The stores of the board and of its shards."""
+        shards = shards_of(self.board.parent) if self.board.parent.is_dir() else []
+        return [RowStore(self.board), *(RowStore(self.board, shard) for shard in shards)]
+
     def read_own_file(self) -> list[Row]:
         """Return the rows of this writer's file alone, as `read` does."""
-        return [row for _, row in self._scanned(self._content())]
+        rows: dict[tuple[str, str], Row] = {}
+        for _, row in self.lines():
+            rows.pop((row.method, row.case), None)
+            rows[row.method, row.case] = row
+        return list(rows.values())
 
-    def _scanned(self, content: bytes) -> list[tuple[bytes, Row]]:
-        """The lines that count, each with its row."""
-        lines = content.split(b"\n")
-        rows: dict[tuple[str, str], tuple[bytes, Row]] = {}
-        for number, line in enumerate(lines, start=1):
-            if not line and number == len(lines):
-                break
+    def lines(self) -> Iterator[tuple[bytes, Row]]:
+        """Each line of this writer's file with its row, older rows of a method and case too."""
+        for first, lines in self._content():
+            yield from self._one_by_one(first, lines)
+
+    def blocks(self, reader: RowReader) -> Iterator[Sequence[Row]]:
+        """The rows of `lines`, many at a time."""
+        for first, lines in self._content():
             try:
-                row = Row.from_json(line)
+                rows = reader(b"".join(lines))
+            except ValueError:
+                rows = []
+            if len(rows) == len(lines):
+                yield rows
+            else:  # which names the line that is damaged
+                yield [row for _, row in self._one_by_one(first, lines)]
+
+    def _one_by_one(self, first: int, lines: Sequence[bytes]) -> Iterator[tuple[bytes, Row]]:
+        for number, line in enumerate(lines, start=first):
+            try:
+                yield line, Row.from_json(line)
             except ValueError as error:
-                if number == len(lines):
-                    break
+                if not line.endswith(b"\n"):  # the last one, torn
+                    return
                 raise DataError(
                     f"{self.path}, line {number} is not a row that this version of mrbench reads ({error}); "
                     "delete the line, or move the file away and run again."
                 ) from error
-            rows.pop((row.method, row.case), None)
-            rows[row.method, row.case] = line, row
-        return list(rows.values())
 
-    def _content(self) -> bytes:
+    def _content(self) -> Iterator[tuple[int, list[bytes]]]:
+        """The lines of the file, some megabytes at a time, each time with the number of the first."""
         try:
-            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
-                return file.read()
+            file = os.fdopen(open_regular(self.path, os.O_RDONLY), "rb")
         except (FileNotFoundError, NotADirectoryError):
-            return b""
+            return
         except OSError as error:
             raise DataError(f"{self.path} cannot be read ({error.strerror}); check its folder.") from error
+        with file:
+            first = 1
+            while lines := file.readlines(_BLOCK):
+                yield first, lines
+                first += len(lines)
 
     def repair(self) -> list[Row]:
         """Return `own` rows, and rewrite a file that holds more than them. Only while `locked`."""
-        content = self._content()
-        kept = self._scanned(content)
-        whole = b"".join(line + b"\n" for line, _ in kept)
-        if content != whole:
+        kept: dict[tuple[str, str], tuple[bytes, Row]] = {}
+        for line, row in self.lines():
+            kept.pop((row.method, row.case), None)
+            kept[row.method, row.case] = line.removesuffix(b"\n") + b"\n", row
+        if self.path.exists() and sum(len(line) for line, _ in kept.values()) != self.path.stat().st_size:
             with write_atomically(self.path) as file:
-                file.write(whole)
-        return [row for _, row in kept]
+                file.writelines(line for line, _ in kept.values())
+        return [row for _, row in kept.values()]
 
     def append(self, row: Row) -> None:
         """Add one row and force it to the disk.

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mrbench.core.row import distinct
+
 if TYPE_CHECKING:
-    from mrbench.core.row import Row
+    import pandas as pd
+
     from mrbench.report.facts import Facts
     from mrbench.stats.leaderboard import Leaderboard
 
@@ -70,11 +73,11 @@ NAMED = 3
 """Of the subjects that a note is of: so many are named, the others counted."""
 
 
-def subject_notes(rows: Sequence[Row]) -> list[str]:
+def subject_notes(rows: pd.DataFrame) -> list[str]:
     """What was noted of single subjects when they were read, each note with those whom it is of."""
     subjects: dict[str, dict[str, None]] = {}
-    for row in rows:
-        for subject, note in row.details.get("notes", {}).items():
+    for details in distinct(rows["details"]):
+        for subject, note in details.get("notes", {}).items():
             subjects.setdefault(note, {})[subject] = None
     said = []
     for note, who in subjects.items():

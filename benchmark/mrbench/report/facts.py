@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mrbench.core.row import Row
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Facts:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def recorded(cls, rows: Sequence[Row], runs: Mapping[str, Mapping[str, Any]]) -> Facts:
+    def recorded(cls, rows: pd.DataFrame, runs: Mapping[str, Mapping[str, Any]]) -> Facts:
         """Take from ``run.json`` what the runs that made these rows recorded; the last of them counts."""
-        used = {row.run for row in rows}
+        used = set(rows["run"].unique())
         shown = {name: run for name, run in runs.items() if name in used}
         last: Mapping[str, Any] = next(reversed(shown.values()), {})
         about: Mapping[str, Any] = last.get("about", {})
-        simulation = about.get("simulation") or "simulated data" if rows[-1].simulated else ""
+        simulation = about.get("simulation") or "simulated data" if rows["simulated"].iloc[-1] else ""
         limited = bool(shown) and all(run.get("limit") is not None for run in shown.values())
         return cls(
             title=about.get("title", ""),

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from mrbench import __version__
 from mrbench.io.files import write_atomically
 from mrbench.report.columns import Look, grid, heading
@@ -60,15 +63,29 @@ def write_page(path: Path, report: Report, stamp: str) -> None:
 
 def stamp_of(report: Report) -> str:
     """Names all that a page is drawn from, so that nothing is drawn again for the same."""
-    frame = report.frame.drop(columns=[name for name in ("run",) if name in report.frame])
     digest = hashlib.sha256(f"{__version__}|{report.caption}|{report.facts}".encode("utf-8", "replace"))
-    digest.update(frame.to_json(orient="split", default_handler=str).encode("utf-8", "replace"))
+    for name, column in report.frame.drop(columns=["run", "prediction"]).items():
+        digest.update(f"|{name}|".encode("utf-8", "replace"))
+        digest.update(_bytes_of(column))
     digest.update(published(report.task, report.track).to_json(orient="split").encode())
     for label, shot in report.pictures.shots.items():
         digest.update(f"{label}|{shot.case}|{list(shot.views)}".encode("utf-8", "replace"))
         for image in (shot.reference, shot.source, *(view.prediction for view in shot.views.values())):
             digest.update(image.tobytes())
     return f"mrbench-{digest.hexdigest()[:16]}"
+
+
+def _bytes_of(column: pd.Series) -> bytes:
+    """What a column holds; equal columns have equal bytes."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return (
+            f"{list(column.cat.categories)}".encode("utf-8", "replace") + column.cat.codes.to_numpy(np.int32).tobytes()
+        )
+    if column.dtype != object:
+        return column.to_numpy().tobytes()
+    different = {id(one): one for one in column}  # many rows share one object
+    texts = {at: str(one) for at, one in different.items()}
+    return "|".join(texts[id(one)] for one in column).encode("utf-8", "replace")
 
 
 def stamp_in(path: Path) -> str | None:

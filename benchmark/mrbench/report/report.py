@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,12 +10,10 @@ import pandas as pd
 
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.metric import Metric
-from mrbench.core.row import Row
 from mrbench.core.task import Task
 from mrbench.report.caption import Caption, caption, subject_notes
 from mrbench.report.facts import Facts
 from mrbench.report.pictures import Pictures
-from mrbench.stats.frame import frame
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
 from mrbench.stats.training import Training
 
@@ -36,8 +34,6 @@ class Report:
         Details of rows that figures may draw (`Task.breakdown`, `Task.spread`).
     pictures : Pictures
         The shown slices; empty where none were kept.
-    predictions : mapping
-        From method and case to the name of the prediction that the row scored.
     trainings : mapping of str to Training
         What the weights on the board have been through, by their sha256; empty where no manifest is at hand.
     """
@@ -53,19 +49,18 @@ class Report:
     breakdown: str | None = None
     spread: str | None = None
     pictures: Pictures = field(default_factory=Pictures, repr=False)
-    predictions: Mapping[tuple[str, str], str | None] = field(default_factory=dict, repr=False)
     trainings: Mapping[str, Training] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_rows(
-        cls, rows: Sequence[Row], task: Task[Any, Any], *, facts: Facts | None = None, pictures: Pictures | None = None
+        cls, rows: pd.DataFrame, task: Task[Any, Any], *, facts: Facts | None = None, pictures: Pictures | None = None
     ) -> Report:
         """Rank the rows of a board and say what they show.
 
         Parameters
         ----------
-        rows : sequence of Row
-            Of one board, data and protocol.
+        rows : DataFrame
+            From `stats.frame`, of one board, data and protocol.
         task : Task
             For its metrics, its notes and the names of its details.
         facts : Facts, optional
@@ -78,36 +73,38 @@ class Report:
         RequestError
             If there are no rows, or rows of different boards.
         """
-        if not rows:
+        if rows.empty:
             raise RequestError("there are no rows to report; run the board first.")
-        first = rows[0]
-        table = frame(rows)
-        board = leaderboard(table, task.metrics)
+        first = rows.iloc[0]
+        board = leaderboard(rows, task.metrics)
         about = facts or Facts.recorded(rows, {})
         words = caption(
             board,
             about,
-            task=first.task,
-            track=first.track,
-            dataset=first.dataset,
-            split=first.split,
+            task=first["task"],
+            track=first["track"],
+            dataset=first["dataset"],
+            split=first["split"],
             task_notes=[*task.notes(rows), *about.notes, *subject_notes(rows)],
         )
-        predictions = {(row.method, row.case): row.prediction for row in rows}
+        shown = pictures or Pictures()
         return cls(
-            first.task,
-            first.track,
-            first.dataset,
-            first.split,
+            first["task"],
+            first["track"],
+            first["dataset"],
+            first["split"],
             about,
-            table,
+            rows,
             board,
             words,
             task.breakdown,
             task.spread,
-            (pictures or Pictures()).of(predictions),
-            predictions,
+            shown.of(_predictions(rows, [shot.case for shot in shown.shots.values()])),
         )
+
+    def predictions(self, cases: Collection[str]) -> Mapping[tuple[str, str], str | None]:
+        """From method and case to the name of the prediction that the row scored."""
+        return _predictions(self.frame, cases)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -171,3 +168,8 @@ class Report:
             note = f"Shown: {len(keep)} of {len(self.methods)} methods; ranks and tests are over all of them."
             words = Caption(words.title, (*words.notes, note), f"{words.short} {note}")
         return replace(self, leaderboard=smaller, caption=words)
+
+
+def _predictions(rows: pd.DataFrame, cases: Collection[str]) -> dict[tuple[str, str], str | None]:
+    own = rows[rows["case"].isin(cases)]
+    return dict(zip(zip(own["method"], own["case"], strict=True), own["prediction"], strict=True))

@@ -141,15 +141,19 @@ class Design:
         ndarray of float32, shape ``(some draws, units)``
             As many at once as do not fill the memory, each draw with at least one unit.
         """
-        n, members = self.n_subjects, np.split(self.incidence.indices, self.incidence.indptr[1:-1])
-        alone = n == self.n_units and self.independent
+        n, members, first = self.n_subjects, self.incidence.indices, self.incidence.indptr[:-1]
+        sizes = np.diff(self.incidence.indptr)
+        nobody = sizes == 0  # but subjects of every case
         at_once = max(1, _CELLS // max(n, self.n_units))
         for start in range(0, draws, at_once):
             block = min(at_once, draws - start)
             drawn = rng.integers(n, size=(block, n)) + n * np.arange(block)[:, None]
             counts = np.bincount(drawn.ravel(), minlength=block * n).reshape(block, n).astype(np.float32)
-            units = [counts[:, cases].prod(axis=1) for cases in members] if not alone else []
-            weights = counts[:, self.incidence.indices] if alone else np.stack(units, axis=1)
+            weights = counts[:, members]
+            if (sizes > 1).any():
+                weights = np.multiply.reduceat(weights, first[~nobody], axis=1)
+            if nobody.any():
+                weights = np.insert(weights, np.flatnonzero(nobody) - np.arange(nobody.sum()), 1, axis=1)
             yield weights[weights.any(axis=1)]
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
@@ -76,12 +77,13 @@ COLUMNS = (
     "threads",
     "threads_used",
     "run",
+    "prediction",
     "details",
 )
 """Every column that is not a metric."""
 
 _CHUNK = 5_000
-_ATTRIBUTES = (*TEXTS, *NUMBERS, "subjects", "metrics", "details")
+_ATTRIBUTES = (*TEXTS, *NUMBERS, "subjects", "prediction", "metrics", "details")
 
 
 def frame(rows: Iterable[Row], *, details: bool = True) -> pd.DataFrame:
@@ -108,19 +110,20 @@ def frame(rows: Iterable[Row], *, details: bool = True) -> pd.DataFrame:
     """
     rows = iter(rows)
     texts = {name: _Texts() for name in TEXTS}
-    parts: dict[str, list[Any]] = {name: [] for name in (*NUMBERS, "subjects", "details", "megavoxels")}
+    parts: dict[str, list[Any]] = {name: [] for name in (*NUMBERS, "subjects", "prediction", "details", "megavoxels")}
     metrics: dict[str, list[np.ndarray]] = {}
     known: dict[tuple[str, ...], tuple[str, ...]] = {}
     empty: Mapping[str, Any] = {}
     total = 0
     for chunk in iter(lambda: list(islice(rows, _CHUNK)), []):
-        columns = dict(zip(_ATTRIBUTES, zip(*map(attrgetter(*_ATTRIBUTES), chunk), strict=True), strict=True))
+        columns: dict[str, list[Any]] = {name: list(map(attrgetter(name), chunk)) for name in _ATTRIBUTES}
         for name in TEXTS:
             texts[name].add(columns[name])
         for name, dtype in NUMBERS.items():
             parts[name].append(np.array(columns[name], dtype=dtype))
         subjects = map(tuple, columns["subjects"])
         parts["subjects"] += [known.setdefault(who, who) for who in subjects]
+        parts["prediction"] += columns["prediction"]
         parts["details"] += columns["details"] if details else [empty] * len(chunk)
         parts["megavoxels"].append(_column(columns["details"], "megavoxels"))
         for name in dict.fromkeys(chain.from_iterable(columns["metrics"])):
@@ -135,13 +138,55 @@ def frame(rows: Iterable[Row], *, details: bool = True) -> pd.DataFrame:
     series: dict[str, Any] = {name: column.categorical() for name, column in texts.items()}
     series |= {name: _joined(parts[name], dtype) for name, dtype in NUMBERS.items()}
     series["megavoxels"] = _joined(parts["megavoxels"], "float64")
-    series |= {name: pd.Series(parts[name], dtype=object) for name in ("subjects", "details")}
+    series |= {name: pd.Series(parts[name], dtype=object) for name in ("subjects", "prediction", "details")}
     return pd.DataFrame(
         {
             **{name: series[name] for name in COLUMNS},
             **{name: np.concatenate(blocks) for name, blocks in metrics.items()},
         }
     )
+
+
+def latest(writers: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Of each method and case the row that counts: the last of each writer's, and among writers that of the latest run.
+
+    Parameters
+    ----------
+    writers : iterable of DataFrame
+        From `frame`, one for each file that rows were appended to.
+    """
+    whole = joined([_without(rows, rows.duplicated(["method", "case"], keep="last")) for rows in writers])
+    order = whole["run"].astype(object).sort_values(kind="stable").index  # names of runs begin with their time
+    return _without(whole, whole.loc[order].duplicated(["method", "case"], keep="last").sort_index())
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The lines of several frames, one after another; metrics that only some have are NaN in the others."""
+    filled = [rows for rows in frames if len(rows)] or list(frames[:1])
+    if len(filled) == 1:
+        return filled[0]
+    texts = {name: union_categoricals([rows[name] for rows in filled]) for name in TEXTS}
+    return pd.concat(filled, ignore_index=True).assign(**texts)
+
+
+def _without(rows: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
+    if not gone.any():
+        return rows
+    left = rows[~gone].reset_index(drop=True)
+    return left.assign(**{name: left[name].cat.set_categories(_texts_in(left[name])) for name in TEXTS})
+
+
+def _texts_in(column: pd.Series) -> pd.Index:
+    """The texts that are left, in the order of their first appearance."""
+    return column.cat.categories[pd.unique(column.cat.codes[column.notna()])]
+
+
+def of_one_protocol(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that share data and protocol with the last one."""
+    if rows.empty:
+        return rows
+    last = rows.iloc[-1]
+    return _without(rows, (rows["protocol"] != last["protocol"]) | (rows["fingerprint"] != last["fingerprint"]))
 
 
 class _Texts:
@@ -169,7 +214,7 @@ def _column(mappings: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     """One entry of each mapping, NaN where it has none."""
     try:
         return np.fromiter(map(itemgetter(name), mappings), np.float64, len(mappings))
-    except KeyError:
+    except (KeyError, TypeError):  # it is missing in some, or not known
         return np.array([one.get(name, nan) for one in mappings], dtype=np.float64)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mrbench.core.metric import Metric, Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for, seed_for
-from mrbench.core.row import Row
+from mrbench.core.row import distinct
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.io.files import sha256_of
@@ -33,6 +33,9 @@ from mrbench.metrics.distribution import (
 )
 from mrbench.metrics.scales import SHARE
 from mrbench.metrics.slice_features import WEIGHTS, slice_features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SLICES = 8
 """Axial slices of each person, from the middle of the grid upwards: thalamus to the roof of the ventricles."""
@@ -240,8 +243,8 @@ class Generation(Task[GenerationInputs, GenerationReference]):
             "pair_ms_ssim_real": reference.likeness,
         }
 
-    def notes(self, rows: Sequence[Row]) -> list[str]:
-        known = next((row.details for row in rows if "nearest_ncc_real" in row.details), None)
+    def notes(self, rows: pd.DataFrame) -> list[str]:
+        known = next((details for details in distinct(rows["details"]) if "nearest_ncc_real" in details), None)
         if known is None:
             return []
         held_out = np.asarray(known["nearest_ncc_real"])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
-from mrbench.core.row import Row
+from mrbench.core.row import distinct
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
@@ -27,6 +27,9 @@ from mrbench.physics.sampling import calibration_size, centred, true_acceleratio
 from mrbench.tasks.files import read_prediction, write_kspace
 from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, NoisyTarget, Sampling, draw_mask
 from mrbench.tasks.strata import by_acquisition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EVERY = 4
 """Every fourth slice of a simulated slab is reconstructed and scored: 5 slices, 8 mm apart."""
@@ -274,18 +277,18 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
             details["acquisition"] = reference.protocol
         return details if reference.magnitude is not None else {**details, "scored": False}
 
-    def notes(self, rows: Sequence[Row]) -> list[str]:
+    def notes(self, rows: pd.DataFrame) -> list[str]:
         """Say the true acceleration, which of a random mask is anything around the nominal one, and what is odd."""
-        said = list(dict.fromkeys(row.details["note"] for row in rows if "note" in row.details))
+        details = distinct(rows["details"])
+        said = list(dict.fromkeys(own["note"] for own in details if "note" in own))
         said += by_acquisition(rows)
-        if any(row.details.get("scored") is False for row in rows):
+        if any(own.get("scored") is False for own in details):
             said.append("No scores: these data came undersampled, so nobody has the true image.")
-        accelerations = {
-            row.case: row.details["true_acceleration"] for row in rows if "true_acceleration" in row.details
-        }
+        by_case = zip(rows["case"], rows["details"], strict=True)
+        accelerations = {case: own["true_acceleration"] for case, own in by_case if "true_acceleration" in own}
         if not accelerations:
             return said
-        frames = sorted({row.details["frames"] for row in rows if "frames" in row.details})
+        frames = sorted({own["frames"] for own in details if "frames" in own})
         said.append(f"A case is {' or '.join(map(str, frames))} frames.")
         low, high, mean = (
             min(accelerations.values()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.core.grid import Grid
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
-from mrbench.core.row import Row
+from mrbench.core.row import distinct
 from mrbench.core.task import Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset, Subject
@@ -25,6 +25,9 @@ from mrbench.metrics.overlap import LabelOverlap, dice
 from mrbench.tasks.files import read_prediction, write_images
 from mrbench.tasks.registration_rules import INTER_SUBJECT, OUR_RULES, TRACKS, Rules
 from mrbench.tasks.registration_scores import METRICS, RegistrationEvaluation, RegistrationInputs, RegistrationReference
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONTRAST = "T1"
 
@@ -169,8 +172,8 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     def details(self, evaluation: RegistrationEvaluation) -> Mapping[str, Any]:
         return {"dice_by_structure": evaluation.dice_by_structure} if evaluation.labelled else {"labelled": False}
 
-    def notes(self, rows: Sequence[Row]) -> list[str]:
-        if any(row.details.get("labelled") is False for row in rows):
+    def notes(self, rows: pd.DataFrame) -> list[str]:
+        if any(details.get("labelled") is False for details in distinct(rows["details"])):
             return [UNLABELLED]
         return []
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,13 +18,15 @@ from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
-from mrbench.core.row import Row
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 from mrbench.tasks.files import read_prediction, write_images
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOWEST_GAIN = 0.6
 """Of a volume in the units of its input; Rician noise of 20 % that nothing was done about brightens 1.3 times."""
@@ -208,9 +210,9 @@ class Restoration(Task[Given, RestorationReference]):
     def details(self, evaluation: RestorationEvaluation) -> Mapping[str, Any]:
         return {"megavoxels": evaluation.target.size / 1e6}
 
-    def notes(self, rows: Sequence[Row]) -> list[str]:
+    def notes(self, rows: pd.DataFrame) -> list[str]:
         """Say the size that seconds and memory by megavoxel refer to."""
-        sizes = sorted({row.details["megavoxels"] for row in rows if "megavoxels" in row.details})
+        sizes = sorted(rows["megavoxels"].dropna().unique())
         ends = dict.fromkeys(f"{size:.2g}" for size in (sizes[:1] + sizes[-1:]))
         return [f"A case is {' to '.join(ends)} megavoxels."] if sizes else []
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Scale
 from mrbench.core.protocol import Protocol
-from mrbench.core.row import Row
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Subject
@@ -26,6 +25,9 @@ from mrbench.metrics.lesions import LesionRules, LesionScores, hd95_or, lesion_s
 from mrbench.metrics.overlap import dice, hd95_mm
 from mrbench.metrics.scales import SHARE
 from mrbench.tasks.files import read_prediction, write_images
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONTRASTS = ("T1", "T1c", "T2", "FLAIR")
 HIGHEST_LABEL = 3
@@ -284,14 +286,12 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
     def details(self, evaluation: SegmentationEvaluation) -> Mapping[str, Any]:
         return {"megavoxels": evaluation.prediction.size / 1e6}
 
-    def notes(self, rows: Sequence[Row]) -> list[str]:
+    def notes(self, rows: pd.DataFrame) -> list[str]:
         """Medians beside the means of the table: both are in print, and HD95 makes them differ by a factor."""
-        methods = dict.fromkeys(row.method for row in rows if row.status == "ok")
         medians_of = []
-        for method in methods:
-            scores = [row.metrics for row in rows if row.method == method and row.status == "ok"]
-            medians = [f"{np.median([m[f'dice_{r}'] for m in scores]):.3f}" for r in REGIONS]
-            distances = [f"{np.median([m[f'hd95_{r}_mm'] for m in scores]):.1f}" for r in REGIONS]
+        for method, scores in rows[rows["status"] == "ok"].groupby("method", sort=False, observed=True):
+            medians = [f"{np.median(scores[f'dice_{r}']):.3f}" for r in REGIONS]
+            distances = [f"{np.median(scores[f'hd95_{r}_mm']):.1f}" for r in REGIONS]
             medians_of.append(f"{method} {' / '.join(medians)}, {' / '.join(distances)} mm")
         return [f"Medians of Dice and HD95, whole / core / enhancing: {'; '.join(medians_of)}."] if medians_of else []
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import pandas as pd
 
-from mrbench.core.row import Row
 
-
-def by_acquisition(rows: Sequence[Row]) -> list[str]:
+def by_acquisition(rows: pd.DataFrame) -> list[str]:
     """A sentence for each kind of acquisition among the rows, where there are several."""
-    scored = [row for row in rows if row.status == "ok" and "acquisition" in row.details and "ssim" in row.metrics]
+    if "ssim" not in rows:
+        return []
+    kinds = [str(details["acquisition"]) if "acquisition" in details else None for details in rows["details"]]
+    scored = rows.assign(acquisition=kinds)[(rows["status"] == "ok") & rows["ssim"].notna()]
     said = []
-    for kind in sorted({str(row.details["acquisition"]) for row in scored}):
-        stratum = [row for row in scored if row.details["acquisition"] == kind]
-        means = []
-        for method in dict.fromkeys(row.method for row in stratum):
-            scores = [row.metrics for row in stratum if row.method == method]
-            ssim, psnr, error = (np.mean([s[name] for s in scores]) for name in ("ssim", "psnr_db", "nmse"))
-            means.append(f"{method} {ssim:.4f} / {psnr:.2f} / {error:.4f}")
-        count = len({row.case for row in stratum})
+    for kind, stratum in scored.groupby("acquisition"):
+        table = stratum.groupby("method", sort=False, observed=True)[["ssim", "psnr_db", "nmse"]].mean()
+        means = [f"{row.Index} {row.ssim:.4f} / {row.psnr_db:.2f} / {row.nmse:.4f}" for row in table.itertuples()]
+        count = stratum["case"].nunique()
         said.append(f"{kind}, {count} volume{'s' * (count > 1)}, mean SSIM / PSNR / NMSE: {'; '.join(means)}.")
     return said if len(said) > 1 else []

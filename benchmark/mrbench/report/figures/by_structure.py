@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mrbench.core.row import distinct
 from mrbench.report import escape
 from mrbench.report.figures import style
 
@@ -24,7 +25,7 @@ NEEDED = 0.27
 def applies(report: Report) -> bool:
     """Where the task tells finer scores and a row has them."""
     detail = report.breakdown
-    return detail is not None and any(detail in details for details in report.frame["details"])
+    return detail is not None and any(detail in details for details in distinct(report.frame["details"]))
 
 
 def draw(report: Report, *, width: float) -> Figure:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mrbench.core.row import distinct
 from mrbench.report.columns import heading
 from mrbench.report.figures import style
 
@@ -22,7 +23,7 @@ def applies(report: Report) -> bool:
     """Where rows hold the values of single samples, and those of real data."""
     name = report.spread
     return name is not None and any(
-        name in details and f"{name}_real" in details for details in report.frame["details"]
+        name in details and f"{name}_real" in details for details in distinct(report.frame["details"])
     )
 
 
