@@ -100,8 +100,8 @@ def test_many_rows_are_ranked_at_a_few_microseconds_each() -> None:
     assert 1e6 * spent / len(rows) < 60
 
 
-def test_rows_are_read_and_ranked_against_pandas_reading_them(versus: Versus, tmp_path: Path) -> None:
-    """20,000 rows on disk; the peer reads them, and no more."""
+def test_reading_rows_against_pandas(versus: Versus, tmp_path: Path) -> None:
+    """20,000 rows on disk, each checked field by field; the peer takes them as they come."""
     store = RowStore(tmp_path / "rows.jsonl")
     store.path.write_text("".join(row.to_json() + "\n" for row in board_rows(1000)))
 
@@ -111,4 +111,4 @@ def test_rows_are_read_and_ranked_against_pandas_reading_them(versus: Versus, tm
 
     ours, theirs = store.frame(), peer()
     assert np.allclose(ours["m3"], theirs["m3"], atol=1e-9) and list(ours["case"]) == list(theirs["case"])
-    assert versus(lambda: leaderboard(store.frame(), METRICS), peer, name="pandas.read_json and json_normalize") > 1
+    versus(store.frame, peer, name="pandas.read_json and json_normalize", goal=3)

@@ -39,7 +39,7 @@ def run(
         typer.Option(
             "--method",
             "-m",
-            help="A name, name\\[param=value] or file.py:function; Alias=... gives it another name; repeat for more. "
+            help="A name, name[param=value] or file.py:function; Alias=... gives it another name; repeat for more. "
             "Default: all methods.",
         ),
     ] = None,
