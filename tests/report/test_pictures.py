@@ -109,22 +109,19 @@ def test_a_board_keeps_old_pictures_and_adds_new_ones(report: Report, tmp_path: 
             (np.full((8, 6), value, np.float32) for start, value in cached.items() if key.startswith(start)), None
         )
 
-    first = update(
-        path, report.leaderboard, report.predictions(report.leaderboard.cases), Drawing(), load_case, predicted
-    )
+    predictions = report.predictions(report.leaderboard.cases)
+    first = update(path, report.leaderboard, predictions, Drawing(), load_case, predicted)
     assert set(first.shots) == {"median", "worst"}
     assert set(first.shots["worst"].views) == {LONG, HOSTILE}
     cached.clear()
     cached["p-elastix"] = 1.0
-    second = update(
-        path, report.leaderboard, report.predictions(report.leaderboard.cases), Drawing(), load_case, predicted
-    )
+    second = update(path, report.leaderboard, predictions, Drawing(), load_case, predicted)
     assert set(second.shots["worst"].views) == {LONG, HOSTILE, "elastix[grid_mm=10]"}
     written = load(path).shots["median"].views
     assert written[LONG].prediction[0, 0] == pytest.approx(0.25, abs=0.01)
     before = path.read_bytes()
     cached.clear()
-    update(path, report.leaderboard, report.predictions(report.leaderboard.cases), Drawing(), load_case, predicted)
+    update(path, report.leaderboard, predictions, Drawing(), load_case, predicted)
     assert path.read_bytes() == before
 
 
