@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.settings import setting_of
 
 from mrbench.core.errors import DataError
 from mrbench.datasets.brats import BratsFolder
@@ -20,6 +21,7 @@ from mrbench.datasets.layouts.brats import read_brats
 from mrbench.datasets.listing import NO_SCAN, scans_in
 from mrbench.datasets.volumes import VolumeFolder
 from mrbench.io.nifti import SUFFIXES
+from mrbench.tasks.registration import Registration
 
 SHAPE = (9, 8, 7)
 
@@ -238,6 +240,24 @@ def paired(path: Path, lines: str) -> Path:
     (path / "subjects.csv").write_text(f"subject,split,T1,labels\n{rows}")
     (path / "pairs.csv").write_text(f"moving,fixed\n{lines}\n")
     return path
+
+
+def test_pairs_that_name_nobody_are_left_out_with_a_word(tmp_path: Path) -> None:
+    dataset = Folder(paired(tmp_path, "p,x\np,q"))
+    assert dataset.pairs("test") == (("p", "q"),)
+    assert dataset.left_out == ("pairs.csv, line 2 names 'x', who is not in subjects.csv.",)
+
+
+def test_a_subject_without_its_contrast_is_not_registered_by_another(tmp_path: Path) -> None:
+    """Only pairs that somebody named may be of two contrasts."""
+    scan(tmp_path / "p.nii.gz", 1), scan(tmp_path / "q.nii.gz", 2)
+    (tmp_path / "subjects.csv").write_text("subject,split,T1,T2\np,test,p.nii.gz,\nq,test,,q.nii.gz\n")
+    setting = setting_of(Registration(), Folder(tmp_path))
+    with pytest.raises(DataError, match=r"subject 'q' of .* has no T1, unlike 'p'; add it"):
+        setting.load(setting.cases()[0])
+    (tmp_path / "pairs.csv").write_text("moving,fixed\nq,p\n")
+    setting = setting_of(Registration(), Folder(tmp_path))
+    assert setting.load(setting.cases()[0]).id == "q_to_p"
 
 
 def test_pairs_may_go_both_ways(tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         dataset: Dataset = setting.dataset  # type: ignore[assignment]
         moving, fixed = (dataset.load(subject) for subject in self.subjects_for(setting, [case]))
         _check_pair(fixed, moving, dataset)
+        if dataset.pairs(setting.split) is None:
+            _check_one_contrast(fixed, moving, dataset)
         rules, structures = _rules(setting.track), dict(dataset.structures)
         if structures:
             structures = rules.structures(structures)
@@ -226,6 +228,17 @@ def _contrast(subject: Subject, dataset: str) -> str:
             raise DataError(f"subject '{subject.id}' of {dataset} has no {CONTRAST}; registration needs it.")
         return CONTRAST
     return next(iter(subject.images))
+
+
+def _check_one_contrast(fixed: Subject, moving: Subject, dataset: Dataset) -> None:
+    """Refuse two contrasts where nobody asked for the pair: one of them lacks the contrast of the others."""
+    contrasts = [_contrast(subject, dataset.name) for subject in (fixed, moving)]
+    if contrasts[0] != contrasts[1]:
+        lacking, other = (fixed, moving) if contrasts[0] != CONTRAST else (moving, fixed)
+        raise DataError(
+            f"subject '{lacking.id}' of {dataset.name} has no {_contrast(other, dataset.name)}, unlike '{other.id}'; "
+            "add it, leave the subject out, or name the pairs that you want in pairs.csv."
+        )
 
 
 def _check_labels(

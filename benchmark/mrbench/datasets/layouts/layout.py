@@ -42,8 +42,9 @@ class Layout:
         columns = dict.fromkeys(c for row in self.rows.values() for c, value in row.items() if value)
         several = ", ".join(f"{count} {split}" for split, count in counts.items() if count)
         named = ", ".join(column for column in columns if column not in ("subject", "split"))
-        paired = sum(map(len, self.pairs.values()))
+        count = sum(map(len, self.pairs.values()))
+        pairs = f", {count} pair{'s' if count > 1 else ''}" if count else ""
         return (
-            f"Read as {self.name}: {len(self.rows)} subjects ({several or 'none'}), {named or 'no image'}"
-            f"{f', {paired} pairs' if paired else ''}."
+            f"Read as {self.name}: {len(self.rows)} subject{'s' if len(self.rows) > 1 else ''} ({several or 'none'}), "
+            f"{named or 'no image'}{pairs}."
         )

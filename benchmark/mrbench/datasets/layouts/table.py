@@ -39,8 +39,9 @@ def read_tables(folder: Path, required: Collection[str], *, whole: bool) -> Layo
     if named and len(absent) == len(named):
         subject, column, file = absent[0]
         raise DataError(f"{table}: {column} of '{subject}', {file}, is not there, nor is any other; correct the paths.")
-    left_out = tuple(f"{file}, the {column} of '{subject}', is not there." for subject, column, file in absent)
-    return Layout(f"a table ({TABLE})", rows, read_pairs(folder, rows), left_out)
+    left_out = [f"{file}, the {column} of '{subject}', is not there." for subject, column, file in absent]
+    pairs, unknown = read_pairs(folder, rows)
+    return Layout(f"a table ({TABLE})", rows, pairs, (*left_out, *unknown))
 
 
 @lru_cache(maxsize=4)
@@ -54,29 +55,39 @@ def paths_of(row: Mapping[str, str]) -> list[str]:
     return [column for column, value in row.items() if column not in NO_FILES and value]
 
 
-def read_pairs(folder: Path, rows: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Read ``pairs.csv``, columns ``moving`` and ``fixed``: any number of pairs, in any direction, by split.
+def read_pairs(
+    folder: Path, rows: Mapping[str, Mapping[str, str]]
+) -> tuple[dict[str, tuple[tuple[str, str], ...]], list[str]]:
+    """Read ``pairs.csv``, columns ``moving`` and ``fixed``: any number of pairs, in any direction.
+
+    Returns
+    -------
+    pairs : dict
+        By split.
+    left_out : list of str
+        A sentence for each pair that names nobody; the others stand without it.
 
     Raises
     ------
     DataError
-        If a pair names nobody, one subject twice or subjects of two splits, or stands twice.
+        If a pair names one subject twice or subjects of two splits, or stands twice, or if all of them name nobody.
     """
     path = folder / PAIRS
     if not path.is_file():
-        return {}
+        return {}, []
     columns, lines = read_lines(path, ("moving", "fixed"))
     if not {"moving", "fixed"} <= set(columns):
         raise DataError(f"{path} lacks the columns moving and fixed; add them.")
     pairs: dict[str, tuple[tuple[str, str], ...]] = {}
+    left_out: list[str] = []
     for number, fields in lines:
         if len(fields) != len(columns):
             raise DataError(f"{path}, line {number} has not as many fields as the heading; mend it.")
         line = dict(zip(columns, fields, strict=True))
         moving, fixed = line["moving"], line["fixed"]
-        for subject in (moving, fixed):
-            if subject not in rows:
-                raise DataError(f"{path}, line {number} names '{subject}', who is not in {TABLE}; correct it.")
+        if unknown := [subject for subject in (moving, fixed) if subject not in rows]:
+            left_out.append(f"{PAIRS}, line {number} names '{unknown[0]}', who is not in {TABLE}.")
+            continue
         if moving == fixed:
             raise DataError(f"{path}, line {number} pairs '{moving}' with itself; correct it.")
         split = rows[moving]["split"]
@@ -85,4 +96,6 @@ def read_pairs(folder: Path, rows: Mapping[str, Mapping[str, str]]) -> dict[str,
         if (moving, fixed) in pairs.get(split, ()):
             raise DataError(f"{path}, line {number}: the pair {moving}, {fixed} stands twice; keep one line.")
         pairs[split] = (*pairs.get(split, ()), (moving, fixed))
-    return pairs
+    if left_out and not pairs:
+        raise DataError(f"{folder}: {left_out[0].removesuffix('.')}, nor is there any other pair; correct it.")
+    return pairs, left_out
