@@ -125,6 +125,38 @@ def test_lumir_scores_equal_its_evaluator(seed: int, tmp_path: Path) -> None:
     assert "label 0" in background and background["label 4"] == pytest.approx(OFFICIAL_DICE[seed][3], abs=1e-6)
 
 
+def test_landmarks_of_a_release_give_its_target_registration_error(tmp_path: Path) -> None:
+    """Positions count voxels of the file, whatever way it lies; the field is a cubic spline there."""
+    from scipy.ndimage import map_coordinates
+
+    folder = learn2reg(tmp_path / "LUMIR", "LUMIR", {"0001": 1, "0002": 2}, [("0002", "0001")])
+    points = np.random.default_rng(0).uniform(2, 11, (2, 6, 3))  # fixed and moving, (z, y, x)
+    for number, own in zip(("0001", "0002"), points, strict=True):
+        stored = own[:, ::-1].copy()
+        if number == "0002":  # the file runs from right to left
+            stored[:, 0] = SHAPE[2] - 1 - stored[:, 0]
+            for kind in ("imagesTr", "labelsTr"):
+                file = folder / kind / f"LUMIR_{number}_0000.nii.gz"
+                image = nib.load(file)
+                flipped = np.diag([-1.0, 1, 1, 1])
+                flipped[0, 3] = SHAPE[2] - 1
+                nib.Nifti1Image(np.asarray(image.dataobj)[::-1], flipped).to_filename(file)
+        (folder / "keypointsTr").mkdir(exist_ok=True)
+        np.savetxt(folder / f"keypointsTr/LUMIR_{number}_0000.csv", stored, delimiter=",")
+    case = loaded(Folder(folder), "lumir")
+    np.testing.assert_allclose(case.reference.landmarks, points, atol=1e-6)
+    field = field_of(0)
+    moved = np.stack([map_coordinates(part.astype(float), points[0].T) for part in field], axis=1)
+    expected = np.linalg.norm(points[0] + moved - points[1], axis=1).mean()
+    assert task.score(case, field).metrics["tre_mm"] == pytest.approx(expected, abs=1e-6)
+    np.savetxt(folder / "keypointsTr/LUMIR_0001_0000.csv", points[0, :4], delimiter=",")
+    with pytest.raises(DataError, match="'LUMIR_0001' has 4 landmarks and 'LUMIR_0002' 6; give both as many"):
+        loaded(Folder(folder), "lumir")
+    (folder / "keypointsTr/LUMIR_0001_0000.csv").write_text("x,y,z\n1,2,3\n")
+    with pytest.raises(DataError, match="no list of landmarks; write x,y,z in voxels"):
+        loaded(Folder(folder), "lumir")
+
+
 def test_the_hippocampus_is_scored_as_learn2reg_does_on_whatever_pairs_there_are() -> None:
     dataset = find_dataset("msd-hippocampus")
     setting = setting_of(task, dataset)

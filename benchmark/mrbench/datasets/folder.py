@@ -22,13 +22,14 @@ from mrbench.datasets.layouts.plain import read_plain
 from mrbench.datasets.layouts.table import paths_of, read_tables
 from mrbench.datasets.layouts.transmorph import read_transmorph
 from mrbench.io.files import cache_root
+from mrbench.io.landmarks import read_landmarks
 from mrbench.io.nifti import Volume
 from mrbench.io.paths import checked_id, inside
 from mrbench.io.tables import TABLE, label_names
 from mrbench.io.volume_files import digest_of, is_there, read_image
 from mrbench.space.grids import grid_difference
 
-NO_IMAGES = ("subject", "split", "labels", "mask", "axes")
+NO_IMAGES = ("subject", "split", "labels", "mask", "axes", "landmarks")
 """Columns that are no contrast."""
 
 NO_BACKGROUND = "No constant background: the mask is what is not both dark and connected to the border."
@@ -188,7 +189,10 @@ class Folder(Dataset):
             images[contrast] = self._scaled(path, array, mask)
         known = given is not None or known_foreground(arrays[contrasts[0]]) is not None
         note = "" if known else NO_BACKGROUND
-        return Subject(subject, images, mask, labels, first.spacing, affine=first.affine, note=note)
+        truth = {}
+        if row.get("landmarks"):
+            truth["landmarks"] = read_landmarks(self.path / row["landmarks"], self.path / row[contrasts[0]])
+        return Subject(subject, images, mask, labels, first.spacing, truth, first.affine, note)
 
     def _foreground(self, array: np.ndarray) -> np.ndarray:
         return array != 0 if self.signed else foreground_of(array)

@@ -96,6 +96,30 @@ def read_volume(path: Path, *, labels: bool = False, flat: bool = False) -> Volu
     return Volume(np.ascontiguousarray(array, dtype=np.int16 if labels else np.float32), canonical.affine)
 
 
+def oriented_points(path: Path, points: np.ndarray) -> np.ndarray:
+    """Positions in voxels of a file, ``(x, y, z)`` as it stores them, as ``(z, y, x)`` of what `read_volume` returns.
+
+    Parameters
+    ----------
+    path : Path
+        The image.
+    points : ndarray of float, shape ``(point, 3)``
+        Counted from 0, at the centres of voxels.
+
+    Raises
+    ------
+    DataError
+        As of `read_volume`, for its header.
+    """
+    from nibabel.orientations import inv_ornt_aff, io_orientation
+
+    image = opened(path)
+    shape = _spatial_shape(path, tuple(int(size) for size in image.shape), False)
+    as_stored = inv_ornt_aff(io_orientation(_affine_mm(path, image.header, shape)), shape)
+    oriented = np.linalg.inv(as_stored)
+    return (points @ oriented[:3, :3].T + oriented[:3, 3])[:, ::-1]
+
+
 def opened(path: Path) -> Nifti1Image:
     """The image with its header read and its voxels not."""
     import nibabel as nib

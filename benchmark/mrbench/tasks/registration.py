@@ -94,7 +94,8 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
             fixed.spacing,
         )
         labels = (fixed.labels, moving.labels) if structures else (None, None)
-        reference = RegistrationReference(*labels, structures, _true_displacement(moving, fixed), rules)
+        landmarks = _landmarks(fixed, moving, case)
+        reference = RegistrationReference(*labels, structures, _true_displacement(moving, fixed), rules, landmarks)
         return Case(case.id, case.subjects, inputs, reference, fixed.spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> list[Subject]:  # type: ignore[override]
@@ -198,6 +199,20 @@ def _true_displacement(moving: Subject, fixed: Subject) -> np.ndarray | None:
         return None
     to_template = fixed.truth["to_template"].astype(np.float32)
     return compose(moving.truth["from_template"].astype(np.float32), to_template)
+
+
+def _landmarks(fixed: Subject, moving: Subject, case: CaseId) -> tuple[np.ndarray, np.ndarray] | None:
+    """Landmarks of both, or None where neither has any."""
+    first, second = (subject.truth.get("landmarks") for subject in (fixed, moving))
+    if first is None and second is None:
+        return None
+    if first is None or second is None or len(first) != len(second):
+        counts = [0 if points is None else len(points) for points in (first, second)]
+        raise DataError(
+            f"case '{case.id}': '{fixed.id}' has {counts[0]} landmarks and '{moving.id}' {counts[1]}; "
+            "give both as many."
+        )
+    return first, second
 
 
 def name_of(moving: str, fixed: str) -> str:

@@ -15,6 +15,7 @@ from mrbench.metrics.deformation import (
     endpoint_error_mm,
     folds_percent,
     jacobian_determinant,
+    landmark_error_mm,
     non_diffeomorphic_volume_percent,
     sd_log_jacobian,
     warp,
@@ -65,6 +66,8 @@ class RegistrationReference:
     structures: Mapping[str, tuple[int, ...]]
     displacement: np.ndarray | None
     rules: Rules = OUR_RULES
+    landmarks: tuple[np.ndarray, np.ndarray] | None = None
+    """Of the fixed and of the moving image, ``(landmark, 3)`` in voxels."""
 
 
 class RegistrationEvaluation(Evaluation[RegistrationInputs, RegistrationReference]):
@@ -180,6 +183,12 @@ class RegistrationEvaluation(Evaluation[RegistrationInputs, RegistrationReferenc
         return non_diffeomorphic_volume_percent(self.prediction, self.inputs.fixed_mask)
 
     @property
+    def landmark_error_mm(self) -> float | None:
+        if self.reference.landmarks is None:
+            return None
+        return landmark_error_mm(self.prediction, *self.reference.landmarks, spacing=self.case.spacing)
+
+    @property
     def endpoint_error_mm(self) -> float | None:
         if self.reference.displacement is None:
             return None
@@ -269,6 +278,12 @@ METRICS: tuple[Metric, ...] = (
         "SD log|J|, Learn2Reg",
         "As Learn2Reg computes it: of |J| + 3, over the volume without its rim; on its tracks.",
         lambda e: learn2reg_sd_log_jacobian(e.prediction) if e.rules.surface_in_voxels else None,
+    ),
+    Scale("mm", False, (0, inf), 2).metric(
+        "tre_mm",
+        "TRE",
+        "Mean distance of landmarks, where there are any; the field as a cubic spline (Learn2Reg).",
+        lambda e: e.landmark_error_mm,
     ),
     Scale("mm", False, (0, inf), 2).metric(
         "epe_mm",

@@ -27,8 +27,12 @@ PUBLISHED = {"oasis": "oasis-l2r", "hippocampusmr": "l2r-hippocampus", "lumir": 
 
 PAIRS = {"registration_val": "validation", "registration_test": "test"}
 
-FOLDERS = {"label": "labels", "mask": "masks"}
-"""Where label maps and masks of ``images*/NAME`` lie, as ``labels*/NAME``, where the file does not say it."""
+FOLDERS = {
+    "label": ("labels", "labels", ""),
+    "mask": ("mask", "masks", ""),
+    "keypoints": ("landmarks", "keypoints", ".csv"),
+}
+"""By key: column, and where files of ``images*/NAME`` lie, as ``labels*/NAME``, with their ending if it is another."""
 
 
 def read_learn2reg(folder: Path) -> Layout | None:
@@ -118,10 +122,9 @@ def _add(
     row = rows.setdefault(subject, {"subject": subject, "split": split, contrast: str(place)})
     if split != "train":
         row["split"] = split
-    for key, stem_of in FOLDERS.items():
-        column = "labels" if key == "label" else "mask"
+    for key, (column, stem_of, ending) in FOLDERS.items():
         given = facts.get(key)
-        beside = str(place).replace("images", stem_of, 1)
+        beside = str(place.with_name(f"{stem}{ending}") if ending else place).replace("images", stem_of, 1)
         if isinstance(given, str):
             row[column] = str(PurePosixPath(given))
         elif column not in row and beside != str(place) and (folder / beside).is_file():
