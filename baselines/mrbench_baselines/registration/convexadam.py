@@ -27,6 +27,7 @@ class ConvexAdam(Method):
     """
 
     task = "registration"
+    on_device = True
     reference = "Siebert et al., ConvexAdam, IEEE TMI 2024"
     needs: ClassVar[Mapping[str, str]] = {"convexAdam": "pip install 'mrbench[convexadam]'"}
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"smooth": 0.75, "grid": 4})
@@ -53,6 +54,6 @@ class ConvexAdam(Method):
             lambda_weight=self.smooth,
             grid_sp=self.grid,
             dtype=torch.float32,
-            device=torch.device("cpu"),
+            device=torch.device(self.resources.device),
         )
         return np.ascontiguousarray(np.moveaxis(field, -1, 0), np.float32)

@@ -34,6 +34,7 @@ class FireANTs(Method):
     """
 
     task = "registration"
+    on_device = True
     reference = "Jena et al., FireANTs, arXiv:2404.01249, 2024"
     needs: ClassVar[Mapping[str, str]] = {
         "fireants": "pip install --no-deps fireants && pip install tqdm",
@@ -60,7 +61,7 @@ class FireANTs(Method):
 
         origin = (0.0, 0.0, 0.0)
         fixed, moving = (
-            BatchedImages([Image(to_sitk(array, inputs.spacing, origin), device="cpu")])
+            BatchedImages([Image(to_sitk(array, inputs.spacing, origin), device=self.resources.device)])
             for array in (inputs.fixed, inputs.moving)
         )
         registration = GreedyRegistration(
@@ -80,7 +81,7 @@ class FireANTs(Method):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             registration.optimize()
         with torch.no_grad():
-            grid = registration.get_warp_parameters(fixed, moving)["grid"][0].numpy()  # (z, y, x, 3)
+            grid = registration.get_warp_parameters(fixed, moving)["grid"][0].cpu().numpy()  # (z, y, x, 3)
         # in [-1, 1] across voxel centres (align_corners), x first
         half_extent = (np.asarray(inputs.fixed.shape) - 1) / 2
         return np.moveaxis(grid[..., ::-1] * half_extent, -1, 0).astype(np.float32)

@@ -17,20 +17,32 @@ Dataset = Annotated[
 Split = Annotated[str, typer.Option(help="train, validation or test.")]
 Out = Annotated[Path, typer.Option(help="Folder of results.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads that a method may use.")]
-Device = Annotated[str, typer.Option(help="cpu, or cuda for learned methods.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or several as cuda:0,cuda:1.")]
 Timeout = Annotated[float | None, typer.Option(min=0.001, help="Kill a case after this many seconds.")]
 Memory = Annotated[float | None, typer.Option(min=0.01, help="Kill a case that holds more memory than this, in GiB.")]
 Board = Annotated[Path, typer.Argument(help="Folder of a board: the one that holds rows.jsonl.")]
 
 
-def check_device(device: str) -> None:
-    """Refuse a device that is not here."""
+def check_device(device: str, *, several: bool = False) -> None:
+    """Refuse a device that is not here, and more than one where one is needed."""
+    import re
+
     from mrbench.core.errors import RequestError, unknown_name
 
-    if device not in ("cpu", "cuda"):
-        raise unknown_name("device", device, ["cpu", "cuda"])
-    if device == "cuda":
-        import torch
+    if device == "cpu":
+        return
+    names = device.split(",")
+    for name in names:
+        if not re.fullmatch(r"cuda(:\d{1,4})?", name):
+            raise unknown_name("device", name, ["cpu", "cuda", "cuda:0,cuda:1"])
+    if len(set(names)) < len(names) or (len(names) > 1 and "cuda" in names):
+        raise RequestError(f"--device {device}: give each device once and by its number, such as cuda:0,cuda:1.")
+    if len(names) > 1 and not several:
+        raise RequestError(f"--device {device}: one device is used here; give one of them.")
+    import torch
 
-        if not torch.cuda.is_available():
-            raise RequestError("--device cuda: PyTorch sees no CUDA device here; use --device cpu.")
+    if not torch.cuda.is_available():
+        raise RequestError(f"--device {device}: PyTorch sees no CUDA device here; use --device cpu.")
+    for name in names:
+        if int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
+            raise RequestError(f"--device {device}: there are {torch.cuda.device_count()} CUDA devices, cuda:0 first.")

@@ -49,7 +49,8 @@ def run(
     device: Device = "cpu",
     threads: Threads = 1,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Cases side by side, each on cores of its own. Default: 1.")
+        int | None,
+        typer.Option(min=1, help="Cases side by side, each on cores of its own. Default: one a device."),
     ] = None,
     timeout: Timeout = None,
     memory: Memory = None,
@@ -81,15 +82,18 @@ def run(
     from mrbench import api
     from mrbench.cli.progress import progress_bar
     from mrbench.cli.results import show
+    from mrbench.core.errors import RequestError
     from mrbench.core.method import Resources
     from mrbench.engine.run import Options
     from mrbench.engine.shard import Shard
 
+    if scheduler and device not in ("cpu", "cuda"):
+        raise RequestError(f"--device {device}: workers of a cluster offer their GPUs themselves; give --device cuda.")
     if not scheduler:
-        check_device(device)
+        check_device(device, several=True)
     options = Options(
         Resources(threads, device),
-        workers or (api.quick_workers() if quick else 1),
+        workers or (api.quick_workers() if quick else device.count(",") + 1),
         timeout,
         retry,
         memory,

@@ -38,11 +38,15 @@ class Traits:
     fitted: bool
     fresh_process: bool
     tunable: Mapping[str, tuple[float, ...]]
+    on_device: bool
+    """Whether it computes on the device that it is lent."""
 
     @classmethod
     def of(cls, method: type[Method]) -> Traits:
         """Those of a class."""
-        return cls(method.__qualname__, method.kind, method.fitted, method.fresh_process, dict(method.tunable))
+        on_device = bool(getattr(method, "on_device", method.kind == "learned"))
+        tunable = dict(method.tunable)
+        return cls(method.__qualname__, method.kind, method.fitted, method.fresh_process, tunable, on_device)
 
 
 @dataclass(frozen=True)

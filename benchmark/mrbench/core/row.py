@@ -66,6 +66,8 @@ class Row:
     memory_mib : float or None
         Peak resident memory of ``predict`` beyond what its process held before, in MiB; tools in processes of
         their own and GPU memory are not in it. None in rows of older versions, and where the system cannot tell.
+    device_memory_mib : float or None
+        Peak of what PyTorch allocated on the device in ``predict``, weights with it, in MiB. None on the CPU.
     contended : bool
         Whether other work shared the machine, so that ``seconds`` is an upper bound.
     device : str
@@ -109,6 +111,7 @@ class Row:
     setup_seconds: float | None = None
     other_load_cores: float | None = None
     memory_mib: float | None = None
+    device_memory_mib: float | None = None
     contended: bool = False
     threads_used: int | None = None
     outside: bool = False
@@ -126,7 +129,7 @@ class Row:
         What rows of older versions do not have is left out where it is unknown, so that they stay the bytes they are.
         """
         record: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
-        for name in ("memory_mib", "threads_used"):
+        for name in ("memory_mib", "device_memory_mib", "threads_used"):
             if record[name] is None:
                 del record[name]
         if not self.outside:
@@ -226,7 +229,7 @@ def _decoder() -> msgspec.json.Decoder[Any]:
         "schema": Literal[SCHEMA],
         "threads": Annotated[int, msgspec.Meta(ge=0)],
     }
-    types |= {name: amount | None for name in types if name.endswith("seconds") or name == "memory_mib"}
+    types |= {name: amount | None for name in types if name.endswith(("seconds", "memory_mib"))}
     defaults = {"metrics": {}, "details": msgspec.Raw(b"{}")}
     members = [
         (f.name, types[f.name])

@@ -165,7 +165,16 @@ def _refuse_names(setting: Setting, names: Sequence[str], what: str) -> None:
             raise RequestError(f"'{shown}', one of the {what}, is no text that UTF-8 can hold; rename it.") from None
 
 
-COSTS = ("seconds", "cpu_seconds", "setup_seconds", "other_load_cores", "memory_mib", "threads_used", "contended")
+COSTS = (
+    "seconds",
+    "cpu_seconds",
+    "setup_seconds",
+    "other_load_cores",
+    "memory_mib",
+    "device_memory_mib",
+    "threads_used",
+    "contended",
+)
 """What is measured of a prediction; a cached one keeps it."""
 
 
@@ -214,7 +223,7 @@ class Recorder:
         """Keep each slot busy with one case, method after method."""
         logs, cores = inside(self.folder, "logs"), Cores()
         self.cores = _cores_for(self.options, cores)
-        slots = [Slot(self.setting, self.options, cores, logs) for cores in self.cores]
+        slots = [Slot(self.setting, self.options.of_slot(n), own, logs) for n, own in enumerate(self.cores)]
         waiting = ((candidate, case) for candidate, cases in work for case in cases)
         running: dict[Slot, tuple[Running, Wait]] = {}
         names: dict[Slot, tuple[Candidate, CaseId, str]] = {}
@@ -228,7 +237,7 @@ class Recorder:
                 if not running:
                     return
                 for slot, finished in advance(running):
-                    self.finish(*names[slot], finished)
+                    self.finish(*names[slot], finished, slot.options.resources.device)
         finally:
             for slot in slots:
                 slot.close()
@@ -251,7 +260,7 @@ class Recorder:
     def _is_cached(self, key: str) -> bool:
         return self.is_measured(key) and prediction_path(key).is_file()
 
-    def finish(self, candidate: Candidate, case: CaseId, key: str, finished: Finished) -> None:
+    def finish(self, candidate: Candidate, case: CaseId, key: str, finished: Finished, device: str = "") -> None:
         """Write and announce one row; a cached prediction keeps the costs that it was measured with."""
         self.ledger.add(finished)
         outcome, method = finished.outcome, candidate.method
@@ -267,7 +276,7 @@ class Recorder:
             weights=candidate.weights,
             status=scored.status,
             run=self.run_id,
-            device=old.device if old else resources.device if method.kind == "learned" else "cpu",
+            device=old.device if old else (device or resources.device) if method.on_device else "cpu",
             threads=old.threads if old else resources.threads,
             message=scored.message,
             metrics=scored.metrics,

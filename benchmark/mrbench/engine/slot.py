@@ -9,7 +9,7 @@ import pickle
 import time
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Options:
     Attributes
     ----------
     resources : Resources
+        ``device`` may name several, apart by commas: slots take them in turn.
     workers : int
         Cases side by side.
     timeout : float or None
@@ -62,6 +63,11 @@ class Options:
     shard: Shard | None = None
     scheduler: str = ""
     gather: bool = False
+
+    def of_slot(self, number: int) -> Options:
+        """The same with the one device of that slot."""
+        devices = self.resources.device.split(",")
+        return replace(self, resources=replace(self.resources, device=devices[number % len(devices)]))
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import ctypes
 import math
 import os
 import resource
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 import psutil
 
@@ -119,6 +120,40 @@ class PeakMemory:
         peak = _status_mib().get("VmHWM")
         if self._before is not None and peak is not None:
             self.mib = max(0.0, peak - self._before)
+
+
+class DeviceMemory:
+    """Context manager that reads how much of a GPU's memory PyTorch allocated in its body, at the highest.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` measures nothing.
+
+    Attributes
+    ----------
+    mib : float or None
+        None on the CPU, and where nothing has imported PyTorch.
+    """
+
+    mib: float | None = None
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def __enter__(self) -> DeviceMemory:
+        if (torch := self._torch()) is not None:
+            torch.cuda.reset_peak_memory_stats(self.device)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if (torch := self._torch()) is not None:
+            self.mib = torch.cuda.max_memory_allocated(self.device) / 2**20
+
+    def _torch(self) -> ModuleType | None:
+        return None if self.device == "cpu" else sys.modules.get("torch")
 
 
 def _reset_peak() -> float | None:

@@ -30,7 +30,7 @@ from mrbench.core.row import Status
 from mrbench.core.specification import MethodSpec, built
 from mrbench.core.task import Address
 from mrbench.engine.threads import pin_loaded_libraries
-from mrbench.engine.timing import PeakMemory, Stopwatch
+from mrbench.engine.timing import DeviceMemory, PeakMemory, Stopwatch
 from mrbench.io.files import cache_root
 
 
@@ -59,6 +59,7 @@ class Outcome:
     setup_seconds: float | None = None
     other_load_cores: float | None = None
     memory_mib: float | None = None
+    device_memory_mib: float | None = None
     threads_used: int | None = None
     contended: bool = False
     new_setup_seconds: float = 0.0
@@ -149,7 +150,7 @@ def _predict(method: Method, job: Job, inputs: int, prediction: int) -> Outcome:
     os.ftruncate(inputs, 0)  # the memory is the method's now
     seed_everything(seed_for(job.case.id, str(job.spec), job.setting.seed))
     loaded = len(sys.modules)
-    with PeakMemory() as memory, Stopwatch() as watch:
+    with PeakMemory() as memory, DeviceMemory(job.resources.device) as lent, Stopwatch() as watch:
         returned = method.predict(shown)
     if len(sys.modules) != loaded:
         pin_loaded_libraries(job.resources.threads)
@@ -161,6 +162,7 @@ def _predict(method: Method, job: Job, inputs: int, prediction: int) -> Outcome:
         None,
         watch.other_load_cores,
         memory.mib,
+        lent.mib,
         watch.threads_used,
         watch.contended,
     )

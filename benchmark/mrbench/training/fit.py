@@ -217,8 +217,8 @@ def _command(
 def _hardware(resources: Resources) -> str:
     import torch
 
-    if resources.device == "cuda":
-        return torch.cuda.get_device_name()
+    if resources.device != "cpu":
+        return torch.cuda.get_device_name(resources.device)
     return f"{platform.machine()} CPU, {resources.threads} thread{'s' if resources.threads > 1 else ''}"
 
 
