@@ -9,48 +9,25 @@ from pathlib import Path
 import pytest
 
 from mrbench.core.registry import find_task
-from mrbench.core.row import Row
 from mrbench.engine.store import RowStore
 from tests.command import mrbench
+from tests.rows import row_of
 
 PRIMARY = find_task("denoising").primary.name
 
-ROW = Row(
-    key="k",
-    task="denoising",
-    track="rician-10",
-    dataset="heads",
-    simulated=False,
-    fingerprint="f",
-    split="test",
-    protocol="p",
-    method="gaussian",
-    kind="classical",
-    source="s",
-    weights=None,
-    seed=0,
-    case="c",
-    subjects=["s"],
-    status="ok",
-    run="r",
-    device="cpu",
-    threads=1,
-    metrics={PRIMARY: 30.0},
-)
+ROW = row_of("gaussian", "", {PRIMARY: 30.0}, task="denoising", track="rician-10", dataset="heads")
 
 
 def write(folder: Path, methods: dict[str, float], subjects: range, **changes) -> None:
     for method, value in methods.items():
-        for person in subjects:
-            row = replace(
-                ROW,
-                key=f"{method}{person}",
-                method=method,
-                kind="learned" if method == "autoencoder" else "classical",
-                case=f"c{person}",
-                subjects=[f"s{person}"],
-                metrics={PRIMARY: value + 0.1 * (person % 4)},
-            )
+        kind = "learned" if method == "autoencoder" else "classical"
+        for subject in subjects:
+            own = {
+                "case": f"c{subject}",
+                "subjects": [f"s{subject}"],
+                "metrics": {PRIMARY: value + 0.1 * (subject % 4)},
+            }
+            row = replace(ROW, key=f"{method}{subject}", method=method, kind=kind, **own)
             RowStore(folder / "rows.jsonl").append(replace(row, **changes))
 
 

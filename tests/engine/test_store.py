@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.rows import row_of
 
 from mrbench.core.errors import DataError, MrbenchError, RequestError
 from mrbench.core.row import Row, RowReader
@@ -20,27 +21,14 @@ from mrbench.engine.store import RowStore
 from mrbench.io.files import inside, sweep_cache, write_atomically
 from mrbench.stats.frame import frame
 
-ROW = Row(
+ROW = row_of(
+    "identity",
+    "",
+    {"dice": 0.5, "hd95_mm": float("nan")},
     key="k1",
-    task="registration",
     track="inter-subject",
-    dataset="d",
-    simulated=False,
-    fingerprint="f",
-    split="test",
-    protocol="p",
-    method="identity",
-    kind="classical",
-    source="s",
-    weights=None,
-    seed=0,
     case="a_to_b",
     subjects=["a", "b"],
-    status="ok",
-    run="r",
-    device="cpu",
-    threads=1,
-    metrics={"dice": 0.5, "hd95_mm": float("nan")},
 )
 
 

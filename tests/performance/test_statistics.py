@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from tests.performance.conftest import Versus, seconds
+from tests.rows import row_of
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
@@ -65,30 +66,7 @@ def board_rows(cases: int) -> list[Row]:
     """A board of 20 methods and 10 metrics."""
     scores = np.random.default_rng(0).normal(np.arange(METHODS) / 50, 1, (cases, METHODS))
     return [
-        Row(
-            key="k",
-            task="t",
-            track="t",
-            dataset="d",
-            simulated=False,
-            fingerprint="f",
-            split="test",
-            protocol="p",
-            method=f"a{method}",
-            kind="classical",
-            source="s",
-            weights=None,
-            seed=0,
-            case=f"c{case}",
-            subjects=[f"s{case}"],
-            status="ok",
-            run="r",
-            device="cpu",
-            threads=1,
-            seconds=1.0,
-            cpu_seconds=1.0,
-            metrics={metric.name: score for metric in METRICS},
-        )
+        row_of(f"a{method}", case, {metric.name: score for metric in METRICS}, seconds=1.0, cpu_seconds=1.0)
         for (case, method), score in np.ndenumerate(scores)
     ]
 

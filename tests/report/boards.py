@@ -15,6 +15,7 @@ from mrbench.report.pictures import Pictures, Shot, View
 from mrbench.report.report import Report
 from mrbench.stats.frame import frame
 from mrbench.stats.training import Training
+from tests.rows import row_of
 
 CASES = 14
 LONG = "voxelmorph[diffeomorphic=true,instance_steps=40,weights=ixi-hh-2mm.singlecoil-4x+singlecoil-8x]"
@@ -44,39 +45,28 @@ class Toy(Task):
 def row(method: str, case: int, **changes: object) -> Row:
     rng = np.random.default_rng([case, *method.encode()])
     dice = MEANS.get(method, 0.5) + 0.02 * np.sin(case) + 0.004 * rng.random()
-    base = Row(
-        key=f"{method}{case}",
-        task="registration",
-        track="inter-subject",
-        dataset="toy_data",
-        simulated=True,
-        fingerprint="f",
-        split="test",
-        protocol="abc123def456",
-        method=method,
-        kind="learned" if method == LONG else "classical",
-        source="s",
-        weights="w" * 64 if method == LONG else None,
-        seed=0,
-        case=f"c{case}",
-        subjects=[f"s{case}"],
-        status="ok",
-        run="20261126T101500-aaaaaa",
-        device="cpu",
-        threads=1,
-        metrics={"dice": dice, "hd95_mm": 10 * (1 - dice), "folds_percent": 0.0},
-        details={
+    learned = method == LONG
+    facts = {
+        "track": "inter-subject",
+        "dataset": "toy_data",
+        "simulated": True,
+        "protocol": "abc123def456",
+        "kind": "learned" if learned else "classical",
+        "weights": "w" * 64 if learned else None,
+        "run": "20261126T101500-aaaaaa",
+        "details": {
             "dice_by_structure": {"caudate": dice, "R inf. lat. ventricle": dice / 3},
             "nearest": [dice, dice - 0.1],
             "nearest_real": [0.5, 0.6],
             "megavoxels": 0.5,
         },
-        seconds=200 * dice,
-        cpu_seconds=100 * dice,
-        memory_mib=3.25,
-        prediction=f"p-{method}-{case}",
-    )
-    return replace(base, **changes)
+        "seconds": 200 * dice,
+        "cpu_seconds": 100 * dice,
+        "memory_mib": 3.25,
+        "prediction": f"p-{method}-{case}",
+    }
+    metrics = {"dice": dice, "hd95_mm": 10 * (1 - dice), "folds_percent": 0.0}
+    return row_of(method, case, metrics, **{**facts, **changes})
 
 
 def rows(methods: tuple[str, ...] = tuple(MEANS), cases: int = CASES) -> list[Row]:

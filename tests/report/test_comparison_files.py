@@ -17,6 +17,7 @@ from mrbench.core.row import Row
 from mrbench.report.side_by_side import Comparison, comparison, dumbbells, write_comparison
 from mrbench.stats.frame import frame
 from mrbench.stats.side_by_side import side_by_side
+from tests.rows import row_of
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, np.inf), decimals=2)
 NET = "net[weights=heads.rician-5+rician-10+rician-20]"
@@ -28,29 +29,8 @@ def rows(values: dict[str, float], subjects: range, **changes) -> list[Row]:
 
 def row(method: str, person: int, value: float, **changes) -> Row:
     kind, weights = ("learned", "w") if method == NET else ("classical", None)
-    base = Row(
-        key=f"{method}{person}",
-        task="denoising",
-        track="rician-10",
-        dataset="heads",
-        simulated=False,
-        fingerprint="f",
-        split="test",
-        protocol="p",
-        method=method,
-        kind=kind,
-        source="s",
-        weights=weights,
-        seed=0,
-        case=f"c{person}",
-        subjects=[f"s{person}"],
-        status="ok",
-        run="r",
-        device="cpu",
-        threads=1,
-        metrics={"psnr_db": value + person % 3},
-    )
-    return replace(base, **changes)
+    board = {"task": "denoising", "track": "rician-10", "dataset": "heads", "kind": kind, "weights": weights}
+    return row_of(method, person, {"psnr_db": value + person % 3}, **{**board, **changes})
 
 
 TEST = rows({"mean": 28.0, "median|x": 30.0, NET: 33.0}, range(6))

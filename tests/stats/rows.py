@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from tests.rows import row_of
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
@@ -14,31 +13,7 @@ HD95 = Metric("hd95_mm", "HD95", "mm", False, (0, np.inf))
 PSNR = Metric("psnr_db", "PSNR", "dB", True, decimals=2)
 
 
-def row(method: str, case: int | str, metrics: dict[str, float] | None, **changes: object) -> Row:
-    """One row; without metrics a failure. Each case has a subject of its own unless told otherwise."""
-    own = Row(
-        key=f"{method}{case}",
-        task="registration",
-        track="t",
-        dataset="d",
-        simulated=False,
-        fingerprint="f",
-        split="test",
-        protocol="p",
-        method=method,
-        kind="classical",
-        source="s",
-        weights=None,
-        seed=0,
-        case=f"c{case}",
-        subjects=[f"s{case}"],
-        status="error" if metrics is None else "ok",
-        run="r",
-        device="cpu",
-        threads=1,
-        metrics=metrics or {},
-    )
-    return replace(own, **changes)
+row = row_of
 
 
 def dice(method: str, case: int, value: float | None, **changes: object) -> Row:

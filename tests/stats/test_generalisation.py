@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.rows import row_of
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
@@ -22,27 +23,20 @@ TRAININGS = {"a": Training("heads", ("4x",)), "b": Training("heads", ("8x",)), "
 
 
 def row(method: str, weights: str | None, track: str, case: int, value: float, dataset: str = "heads") -> Row:
-    return Row(
+    return row_of(
+        method,
+        case,
+        {"psnr_db": value},
         key=f"{method}{track}{case}",
         task="reconstruction",
         track=track,
         dataset=dataset,
         simulated=dataset != "heads",
-        fingerprint="f",
-        split="test",
         protocol=track,
-        method=method,
         kind="learned",
-        source="s",
         weights=weights,
-        seed=0,
         case=f"s{case // 3}_mask{case % 3}",
         subjects=[f"s{case // 3}"],
-        status="ok",
-        run="r",
-        device="cpu",
-        threads=1,
-        metrics={"psnr_db": value},
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.rows import row_of
 
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
@@ -21,29 +22,14 @@ PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, np.inf), decimals=2)
 
 
 def row(method: str, subject: int, value: float | None, **changes) -> Row:
-    base = Row(
-        key=f"{method}{subject}",
-        task="denoising",
-        track="t",
-        dataset="d",
-        simulated=True,
-        fingerprint="f",
-        split="test",
-        protocol="p",
-        method=method,
-        kind="learned" if method.startswith("net") else "classical",
-        source="s",
-        weights="w" if method.startswith("net") else None,
-        seed=0,
-        case=f"c{subject}",
-        subjects=[f"s{subject}"],
-        status="ok" if value is not None else "error",
-        run="r",
-        device="cpu",
-        threads=1,
-        metrics={} if value is None else {"psnr_db": value},
-    )
-    return replace(base, **changes)
+    net = method.startswith("net")
+    own = {
+        "task": "denoising",
+        "simulated": True,
+        "kind": "learned" if net else "classical",
+        "weights": "w" if net else None,
+    }
+    return row_of(method, subject, None if value is None else {"psnr_db": value}, **{**own, **changes})
 
 
 def board(means: dict[str, float], subjects: range, spread: float = 1.0, **changes) -> list[Row]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.rows import row_of
 
 from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError
@@ -138,28 +139,7 @@ def test_medians_stand_under_the_table() -> None:
             for region in ("whole", "core", "enhancing")
             for kind, unit in (("dice", ""), ("hd95", "_mm"))
         }
-        return Row(
-            key=case,
-            task="segmentation",
-            track="glioma",
-            dataset="d",
-            simulated=False,
-            fingerprint="f",
-            split="test",
-            protocol="p",
-            method="m",
-            kind="classical",
-            source="s",
-            weights=None,
-            seed=0,
-            case=case,
-            subjects=[case],
-            status="ok",
-            run="r",
-            device="cpu",
-            threads=1,
-            metrics=metrics,
-        )
+        return row_of("m", case, metrics, task="segmentation", track="glioma", case=case)
 
     (note,) = Segmentation().notes(frame([row("a", 0.2), row("b", 0.9), row("c", 1.0)]))
     assert note.endswith("whole / core / enhancing: m 0.900 / 0.900 / 0.900, 0.9 / 0.9 / 0.9 mm.")

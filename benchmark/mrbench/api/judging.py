@@ -20,8 +20,6 @@ from mrbench.stats.claims import Claim, parse_claims
 from mrbench.stats.findings import Finding, Rows, judge
 from mrbench.stats.frame import of_one_protocol
 
-JSON = "findings.json"
-
 
 def findings(results: Path | str, *, claims: Path | str | None = None, only: Sequence[str] = ()) -> tuple[Finding, ...]:
     """Judge claims by the rows of every board below a folder.

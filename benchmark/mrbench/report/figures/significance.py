@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 title = "Which differences are confirmed"
 WIDTH = 3.4
-BETTER, OPEN, WORSE = 1, 0, -1
 
 
 def applies(report: Report) -> bool:
