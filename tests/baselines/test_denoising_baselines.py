@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -33,7 +35,7 @@ GAINS = {
     "dipy-nlm": 5.5,
     "dipy-ascm": 5.0,
     "anisotropic-diffusion": 6.5,
-    "bm3d": 7.0,
+    "bm3d": 6.5,
     "bm4d": 7.0,
 }
 """Decibels over the noisy volume that a method reaches on the phantom at rician-10, less half a decibel or more."""
@@ -57,12 +59,39 @@ def ready(text: str):
 
 
 SHAPE = (16, 40, 36)
-BLOCK_SHAPE = (4, 28, 24)
-"""Axes (z, y, x) of the phantom, and of the one for block matching, which takes seconds a megavoxel."""
+BLOCK_SHAPES = {"bm3d": (1, 40, 36), "bm4d": (6, 20, 18)}
+"""Axes (z, y, x) of the phantom, and of those for block matching: half a second a slice, 1.5 a slab, however small."""
 
 
 def shape_for(name: str) -> tuple[int, int, int]:
-    return BLOCK_SHAPE if name in ("bm3d", "bm4d") else SHAPE
+    return BLOCK_SHAPES.get(name, SHAPE)
+
+
+class Remembering:
+    """A block matching package that answers from memory what it was asked before."""
+
+    def __init__(self, name: str) -> None:
+        self.tool = getattr(import_module(name), name)
+        self.answers: dict[tuple[object, ...], np.ndarray] = {}
+
+    def __call__(self, image: np.ndarray, sigma: float, profile: object, *more: object) -> np.ndarray:
+        if more:  # BM3D asks BM4D
+            return self.tool(image, sigma, profile, *more)
+        question = (image.tobytes(), image.shape, image.dtype, sigma, type(profile), repr(vars(profile)))
+        if question not in self.answers:
+            self.answers[question] = self.tool(image, sigma, profile)
+        return self.answers[question].copy()
+
+
+@cache
+def remembering() -> dict[str, Remembering]:
+    return {name: Remembering(name) for name in BLOCK_SHAPES if find_spec(name)}
+
+
+@pytest.fixture(autouse=True)
+def _ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, tool in remembering().items():
+        monkeypatch.setattr(import_module(name), name, tool)
 
 
 def phantom(shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> np.ndarray:
@@ -95,9 +124,16 @@ def decibels(case: Case, prediction: np.ndarray, metric: str = "psnr_db") -> flo
     return task.score(case, task.check(case, prediction)).metrics[metric]
 
 
-@pytest.mark.parametrize("track", ["rician-10", "gaussian-snr-10"])
-@pytest.mark.parametrize("bias", ["corrected", "kept"])
-@each_method
+WAYS = [
+    (name, bias, track)
+    for name in ("noisy", *SMOOTHERS)
+    for bias in ("corrected", "kept")
+    for track in ("rician-10", "gaussian-snr-10")
+    if name not in BLOCK_SHAPES or track == "rician-10"  # which asks them the same as Gaussian noise does
+]
+
+
+@pytest.mark.parametrize(("name", "bias", "track"), WAYS)
 def test_contract(name: str, bias: str, track: str) -> None:
     """Right shape, float32, finite, input untouched, the same twice, and decibels better than the noisy volume."""
     case = case_for(name, track)
@@ -107,8 +143,10 @@ def test_contract(name: str, bias: str, track: str) -> None:
     first = denoised(name, bias, track)
     assert first.dtype == np.float32
     first = task.check(case, first)
-    if shape_for(name) == SHAPE or (bias == "kept" and track == "rician-10"):
-        assert np.array_equal(task.check(case, method.predict(case.inputs)), first)
+    if name in BLOCK_SHAPES and bias == "kept":
+        for tool in remembering().values():
+            tool.answers.clear()
+    assert np.array_equal(task.check(case, method.predict(case.inputs)), first)
     assert np.array_equal(before, case.inputs.image)
     assert task.diagnose(case, first) is None
     if name == "noisy":
@@ -125,7 +163,8 @@ def test_only_the_bias_is_between_corrected_and_kept(name: str) -> None:
     sigma = case_for(name, "rician-10").inputs.sigma
     expected = correct_rician_bias(denoised(name, "kept", "rician-10"), sigma)
     np.testing.assert_allclose(denoised(name, "corrected", "rician-10"), expected, atol=1e-5)
-    assert np.array_equal(denoised(name, "corrected", "gaussian-snr-10"), denoised(name, "kept", "gaussian-snr-10"))
+    if name not in BLOCK_SHAPES:
+        assert np.array_equal(denoised(name, "corrected", "gaussian-snr-10"), denoised(name, "kept", "gaussian-snr-10"))
 
 
 def test_dipy_averages_squares_whose_bias_it_takes_off_itself() -> None:
@@ -137,7 +176,7 @@ def test_dipy_averages_squares_whose_bias_it_takes_off_itself() -> None:
     np.testing.assert_array_equal(kept, corrected)
 
 
-@each_smoother
+@pytest.mark.parametrize("name", [name for name in SMOOTHERS if name not in BLOCK_SHAPES])
 def test_correction_is_worth_three_decibels_at_20_percent(name: str) -> None:
     """In the head: smoothing leaves the Rician mean, however good it is."""
     case = case_for(name, "rician-20")
@@ -152,36 +191,47 @@ def test_correction_is_worth_three_decibels_at_20_percent(name: str) -> None:
 )  # it estimates the noise itself
 def test_a_constant_comes_back_from_noise(name: str) -> None:
     """Its mean without bias, and with a quarter of the variance at most."""
-    flat = np.full((12, 24, 20) if shape_for(name) == SHAPE else (5, 24, 20), 0.25, np.float32)
+    flat = np.full({"bm3d": (1, 32, 28), "bm4d": (5, 24, 20)}.get(name, (12, 24, 20)), 0.25, np.float32)
     image, sigma = noisy(TRACKS["rician-20"].settings, flat, np.random.default_rng(0))
     inputs = DenoisingInputs(image, sigma, "rician", (1.0, 1.0, 1.0))
     corrected, kept = ready(name).predict(inputs), ready(f"{name}[bias=kept]").predict(inputs)
     assert np.mean(kept) > 0.25 + 0.06  # 0.083 is the bias of this signal-to-noise ratio
     assert abs(np.mean(corrected) - 0.25) < 0.03
-    assert np.std(kept[2:-2, 3:-3, 3:-3]) < 0.5 * np.std(image)
+    inner = slice(2, -2) if len(flat) > 4 else slice(None)
+    assert np.std(kept[inner, 3:-3, 3:-3]) < 0.5 * np.std(image)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5])
 @each_method
 def test_a_constant_without_noise_stays(name: str, value: float) -> None:
     """Nothing divides by a gradient or a spread of zero."""
-    flat = np.full((3, 12, 10) if shape_for(name) == BLOCK_SHAPE else (8, 12, 10), value, np.float32)
+    flat = np.full((1, 12, 10) if name in BLOCK_SHAPES else (8, 12, 10), value, np.float32)
     kept = ready(name).predict(DenoisingInputs(flat, 0.1, "gaussian", (1.0, 1.0, 1.0)))
     np.testing.assert_allclose(kept, flat, atol=2e-3)
 
 
 @each_method
 def test_units_of_the_input_are_kept(name: str) -> None:
-    """Twice as bright an image under twice the noise comes back twice as bright."""
+    """A thousand times as bright an image under as much more noise comes back as much brighter."""
     inputs = case_for(name, "rician-10").inputs
-    for factor in (2, 1000):
-        brighter = dataclasses.replace(inputs, image=factor * inputs.image, sigma=factor * inputs.sigma)
-        difference = ready(name).predict(brighter) / factor - denoised(name, "corrected", "rician-10")
-        assert np.sqrt(np.mean(difference**2)) < 5e-4  # block matching may choose another block on a rounding error
+    brighter = dataclasses.replace(inputs, image=1000 * inputs.image, sigma=1000 * inputs.sigma)
+    difference = ready(name).predict(brighter) / 1000 - denoised(name, "corrected", "rician-10")
+    assert np.sqrt(np.mean(difference**2)) < 5e-4  # block matching may choose another block on a rounding error
 
 
-@pytest.mark.parametrize("shape", [(1, 40, 36), (5, 21, 18), (7, 33, 29)], ids=["one-slice", "five", "odd"])
-@each_smoother
+SIZES = {"one-slice": (1, 40, 36), "five": (5, 21, 18), "odd": (7, 33, 29)}
+BLOCK_SIZES = {"bm3d": {"three": (3, 21, 18)}, "bm4d": {"three": (3, 21, 18), "five": (5, 21, 18)}}
+"""BM3D takes as long for a slab as for its slices one by one; BM4D leaves three to it, and one is its contract's."""
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        pytest.param(name, shape, id=f"{name}-{size}")
+        for name in SMOOTHERS
+        for size, shape in BLOCK_SIZES.get(name, SIZES).items()
+    ],
+)
 def test_volumes_of_any_size(name: str, shape: tuple[int, int, int]) -> None:
     """One slice is denoised in 2-D, thin slabs as far as they go, odd sizes without losing a row."""
     case = case_of("rician-10", phantom(shape))
