@@ -38,6 +38,13 @@ QUICK = [
 pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings are not ours to mend
 
 
+@pytest.fixture(autouse=True)
+def _itk_first(request: pytest.FixtureRequest) -> None:
+    """ITK cannot be loaded any more where ANTs has registered; a process of pytest-xdist may see these in any order."""
+    if "slow" in request.keywords:
+        find_method("elastix", "registration").build().setup(Resources(threads=1))
+
+
 def ready(text: str):
     spec = parse_spec(text)
     method_class = find_method(spec.name, "registration")
@@ -50,14 +57,14 @@ def ready(text: str):
 
 @pytest.mark.parametrize("text", QUICK)
 def test_contract(text: str, task: Registration, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Right shape, finite, inputs untouched, the same twice, no worse than no motion."""
+    """Right shape, finite, inputs untouched, the same twice (of one recipe of a tool), and better than still."""
     for variant in ("transmorph", "cc"):
-        monkeypatch.setitem(VARIANTS[variant], "reg_iterations", (30, 20, 10))
+        monkeypatch.setitem(VARIANTS[variant], "reg_iterations", (10, 5, 0))
     before = case.inputs.fixed.copy(), case.inputs.moving.copy()
     method = ready(text)
     first = task.check(case, method.predict(case.inputs))
     assert np.array_equal(before[0], case.inputs.fixed) and np.array_equal(before[1], case.inputs.moving)
-    if not method.fresh_process:
+    if not method.fresh_process and "recipe=" not in text:
         np.testing.assert_allclose(task.check(case, method.predict(case.inputs)), first, atol=1e-4)
     still = task.score(case, np.zeros_like(first)).metrics["dice"]
     assert task.diagnose(case, first) is None

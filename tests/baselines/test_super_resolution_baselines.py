@@ -35,7 +35,7 @@ def ready(text: str):
     return method
 
 
-def phantom(shape: tuple[int, int, int] = (24, 40, 32), seed: int = 0) -> np.ndarray:
+def phantom(shape: tuple[int, int, int] = (16, 32, 28), seed: int = 0) -> np.ndarray:
     """A lopsided head in air with flat tissues in it; the scanner's own blur, maximum 1."""
     grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in shape), indexing="ij"))
     radius = np.sqrt((((grid.T - [0.1, 0.05, -0.1]) / [0.8, 0.75, 0.7]) ** 2).sum(-1)).T
@@ -87,14 +87,14 @@ def test_units_of_the_input_are_kept(text: str, track: str) -> None:
 @each_method
 def test_one_slice_and_slices_of_their_own(text: str) -> None:
     """Interpolation within the plane does not look at the slices beside."""
-    flat = phantom()[12:13]
+    flat = phantom()[8:9]
     case = case_of("2d-x2", flat)
     method = ready(text)
     alone = task.check(case, method.predict(case.inputs))
     assert decibels(case, alone) > 18
     if text.startswith(("interpolation", "back-projection")):
         both = case_of("2d-x2").inputs
-        np.testing.assert_allclose(method.predict(both)[12], alone[0], atol=1e-5)
+        np.testing.assert_allclose(method.predict(both)[8], alone[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(("track", "factors"), [("2d-x4", (1, 4, 4)), ("through-plane-x4", (4, 1, 1))])
