@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from tests.subjects import simulated
 
 from mrbench.core.errors import DataError
 from mrbench.core.registry import find_dataset
@@ -20,7 +21,7 @@ from mrbench.datasets.open_ms import brain_of
 @pytest.fixture(scope="module")
 def contrasts() -> dict[str, tuple]:
     """The same two people with and without lesions: one drew some, one did not."""
-    return {name: (IcbmSim().make(name), IcbmLesions().make(name)) for name in ("sim44", "sim45")}
+    return {name: (simulated(name), simulated(name, IcbmLesions)) for name in ("sim44", "sim45")}
 
 
 def test_lesions_are_dark_in_t1_and_bright_in_t2(contrasts) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 from tests.settings import setting_of
+from tests.subjects import simulated
 
 from mrbench.core.registry import find_dataset
 from mrbench.datasets.dataset import Subject
@@ -22,8 +23,7 @@ from mrbench.tasks.registration import Registration
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[Subject, Subject]:
-    dataset = find_dataset("icbm-sim")
-    return dataset.make("sim45"), dataset.make("sim46")
+    return simulated("sim45"), simulated("sim46")
 
 
 GOLDEN = {"T1": 0.1614056, "T2": 0.1158800, "labels": 4.2497442, "corner": 0.6999749, "to_template": 1.0575628}

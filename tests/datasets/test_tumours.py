@@ -19,13 +19,22 @@ from mrbench.simulation.tumours import Tumour, draw
 
 
 @pytest.fixture(scope="module")
-def person() -> Subject:
-    return IcbmTumours().make("sim46")
+def made() -> tuple[Subject, dict[str, np.ndarray]]:
+    """A subject, and the tissues that its images were made from."""
+    dataset, kept = IcbmTumours(), {}
+    tissues = dataset.tissues
+    dataset.tissues = lambda subject: kept.setdefault(subject, tissues(subject))
+    return dataset.make("sim46"), kept["sim46"][0]
 
 
 @pytest.fixture(scope="module")
-def tissues() -> dict[str, np.ndarray]:
-    return IcbmTumours().tissues("sim46")[0]
+def person(made) -> Subject:
+    return made[0]
+
+
+@pytest.fixture(scope="module")
+def tissues(made) -> dict[str, np.ndarray]:
+    return made[1]
 
 
 def mean(person: Subject, contrast: str, label: int) -> float:

@@ -103,7 +103,7 @@ def test_both_players_train_and_the_last_weights_are_kept(tmp_path: Path) -> Non
 
 
 def test_a_short_training_finds_where_the_head_is(tmp_path: Path) -> None:
-    method, recipe, *_ = trained(150, tmp_path)
+    method, recipe, *_ = trained(100, tmp_path)
     recipe.network.eval()
     mean, real = method.predict(INPUTS).mean(0), training().images
     always, never = real.min(0) > 0, real.max(0) == 0

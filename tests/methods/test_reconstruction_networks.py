@@ -192,7 +192,7 @@ def test_training_learns_and_its_weights_serve_their_tracks(method: str, folder:
         task,
         dataset,
         [TRACKS[n] for n in tracks],
-        Schedule(150, 3e-3, validate_every=150),  # type: ignore[arg-type]
+        Schedule(60, 3e-3, validate_every=60),  # type: ignore[arg-type]
         out=tmp_path,
         checkpoints=tmp_path,
         validation_limit=1,

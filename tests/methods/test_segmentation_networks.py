@@ -177,7 +177,7 @@ def test_a_short_training_finds_the_tumour() -> None:
     method = built(SMALL)
     recipe = method.training_recipe(examples(), seed=0)
     optimiser = torch.optim.Adam(recipe.network.parameters(), 1e-2)
-    for step in range(40):
+    for step in range(25):
         optimiser.zero_grad()
         recipe.loss(rng_for(f"step {step}", "training")).backward()
         optimiser.step()

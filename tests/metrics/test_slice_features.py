@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from tests.subjects import simulated
 
-from mrbench.datasets.icbm_sim import IcbmSim
 from mrbench.io.files import sha256_of
 from mrbench.metrics.distribution import frechet_distance
 from mrbench.metrics.slice_features import WEIGHTS, slice_features
@@ -32,7 +32,7 @@ def test_features_of_an_image_do_not_depend_on_the_others() -> None:
 
 @pytest.fixture(scope="module")
 def brains() -> np.ndarray:
-    volumes = [IcbmSim().make(name).images["T1"] for name in IcbmSim().subjects("test")[:3]]
+    volumes = [simulated(name).images["T1"] for name in ("sim44", "sim45", "sim46")]
     return np.concatenate([volume[40:60] for volume in volumes])
 
 
