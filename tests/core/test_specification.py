@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrbench.core.errors import RequestError
@@ -17,7 +17,8 @@ PLAIN = st.one_of(NUMBERS, st.none(), st.text(max_size=8))
 VALUES = st.one_of(PLAIN, st.lists(PLAIN, max_size=3), st.tuples(PLAIN, PLAIN))
 
 
-@given(NAMES, st.dictionaries(KEYS, VALUES, max_size=4))
+@given(NAMES, st.dictionaries(KEYS, VALUES, max_size=3))
+@settings(max_examples=40)
 def test_a_spec_survives_a_round_trip(name: str, parameters: dict) -> None:
     spec = MethodSpec(name, parameters)
     assert parse_spec(str(spec)) == spec
