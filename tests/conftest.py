@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -74,11 +75,18 @@ SHAPE = (32, 40, 36)
 """Axes (z, y, x), all different, so that a swapped axis cannot pass."""
 
 
+_NUMBERS = count()
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, request) -> None:
-    """Give each test a cache of its own, except tests of the real data, which share the user's."""
+    """Give each test a cache of its own, except tests of the real data, which share the user's.
+
+    The harness makes the folder where a test needs one.
+    """
     if "real_data" not in request.keywords:
-        monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        folder = tmp_path_factory.getbasetemp() / "caches" / str(next(_NUMBERS))
+        monkeypatch.setenv("MRBENCH_CACHE", str(folder))
 
 
 @pytest.fixture(autouse=True)

@@ -61,6 +61,7 @@ def test_raw_kspace_becomes_a_board(scans: Path, tmp_path: Path) -> None:
     assert (board / "rows.jsonl").read_text() == before
 
 
+@pytest.mark.slow
 def test_prospective_data_get_a_panel_and_a_sentence(scans: Path, tmp_path: Path) -> None:
     folder = tmp_path / "prospective"
     folder.mkdir()

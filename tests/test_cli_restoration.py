@@ -137,6 +137,7 @@ def test_cases_do_not_depend_on_their_order(heads: Path, mine: Path) -> None:
     assert together == alone
 
 
+@pytest.mark.slow
 def test_a_bad_file_is_a_row_and_the_others_go_on(heads: Path, mine: Path) -> None:
     folder = mine / "mixed"
     folder.mkdir()

@@ -76,6 +76,7 @@ FOR_TESTERS = {"benchmark/mrbench/testing.py"}
 """Files of the package that are imported by tests alone."""
 
 
+@pytest.mark.slow
 def test_what_the_packages_import_is_declared() -> None:
     modules = {name: files - FOR_TESTERS for name, files in imported(*SOURCES).items()}
     assert not undeclared({name: files for name, files in modules.items() if files}, MAIN | OPTIONAL)
@@ -88,6 +89,7 @@ def test_what_tests_and_docs_import_is_declared() -> None:
     assert not undeclared(modules, MAIN.union(*EXTRAS.values()))
 
 
+@pytest.mark.slow
 def test_what_is_declared_is_imported() -> None:
     assert not (MAIN | OPTIONAL) - used(*SOURCES) - CARRIERS
     assert not (EXTRAS["test"] | EXTRAS["docs"]) - used("tests") - TOOLS

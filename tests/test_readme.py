@@ -110,6 +110,7 @@ def test_the_function_of_the_readme_registers(example, case: Case, task: Registr
     assert task.score(case, field).metrics["dice"] > task.score(case, still).metrics["dice"]
 
 
+@pytest.mark.slow
 def test_the_network_of_the_tutorial_smooths(example) -> None:
     from mrbench.core.method import Resources
 

@@ -71,6 +71,7 @@ def test_a_run_returns_what_stands_on_disk(api_run) -> None:
     assert list(table.summary.index) == list(board.leaderboard.summary.index)
 
 
+@pytest.mark.slow
 def test_how_files_were_read_is_said_and_stands_under_the_table(cohort: Path, tmp_path: Path) -> None:
     """how a folder was read, and what was noted of a subject -> said before the run, and under the table for good"""
     import nibabel as nib
@@ -98,6 +99,7 @@ def test_a_run_prints_nothing(cohort: Path, tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_rows_of_older_code_stay_and_are_named(api_run, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, board, _ = api_run
     monkeypatch.setenv("MRBENCH_CACHE", str(folder / "cache"))

@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+from tests.marks import slow
 from typer.testing import CliRunner
 
 from mrbench import api
@@ -32,7 +33,7 @@ def run_tests_of(path: Path, tmp_path: Path) -> int:
     return count
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [slow(kind) if kind == "learned-method" else kind for kind in KINDS])
 def test_a_plug_in_works_with_its_test(kind: str, cohort: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["new", kind, "my_own", "--dataset", f"folder:{cohort}"])
@@ -92,9 +93,9 @@ def raises(inputs):
 @pytest.mark.parametrize(
     ("name", "fault", "message"),
     [
-        ("right", None, ""),
-        ("last", "prediction is accepted", "axes (component, z, y, x)"),
-        ("spoils", "inputs are not changed", "work on a copy"),
+        slow("right", None, ""),
+        slow("last", "prediction is accepted", "axes (component, z, y, x)"),
+        slow("spoils", "inputs are not changed", "work on a copy"),
         ("raises", "prediction is accepted", "ValueError: no luck"),
     ],
 )
@@ -112,6 +113,7 @@ def test_the_doctor_finds_what_is_wrong(
         assert not findings[fault].passed and message in findings[fault].message and "time" not in findings
 
 
+@pytest.mark.slow
 def test_the_doctor_on_the_command_line(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FAULTY)
     done = CliRunner().invoke(
@@ -120,6 +122,7 @@ def test_the_doctor_on_the_command_line(cohort: Path, tmp_path: Path) -> None:
     assert done.exit_code == 1 and "fault" in done.output and "axes (component, z, y, x)" in done.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -138,6 +141,7 @@ def test_whatever_a_method_does_to_the_doctor_is_a_finding(
     assert any(message in finding.message for finding in findings if not finding.passed), findings
 
 
+@pytest.mark.slow
 def test_a_method_that_patches_the_harness_is_judged_all_the_same(cohort: Path, tmp_path: Path) -> None:
     """a method's file patches a check, closes stderr and is imported by `mrbench doctor` -> it is judged by our own"""
     patches = (

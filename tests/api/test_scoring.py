@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from tests.kspace_phantom import acquire, write_fastmri
+from tests.marks import slow
 from typer.testing import CliRunner
 
 import mrbench
@@ -103,7 +104,7 @@ def score(run, predictions: Path, cohort: Path, **options):
     return mrbench.score("registration", predictions=predictions, **given)
 
 
-@pytest.mark.parametrize("tool", [ants, elastix, learn2reg, composite])
+@pytest.mark.parametrize("tool", [ants, elastix, learn2reg, slow(composite)])
 def test_fields_of_strangers_score_as_the_run_does(run, cohort: Path, tmp_path: Path, tool) -> None:
     _, ran, fields = run
     tool(tmp_path, fields)
@@ -197,6 +198,7 @@ def test_a_faulty_file_is_its_row(run, cohort: Path, tmp_path: Path) -> None:
     assert "truncated" in board.rows[0].message and "NaN" in board.rows[1].message
 
 
+@pytest.mark.slow
 def test_a_changed_file_changes_the_row_and_its_key(run, cohort: Path, tmp_path: Path) -> None:
     _, _, fields = run
     files = tmp_path / "files"
@@ -220,6 +222,7 @@ def mistaken(folder: Path, fields: dict[str, np.ndarray]) -> None:
         )
 
 
+@pytest.mark.slow
 def test_another_convention_is_named_and_never_applied_silently(run, cohort: Path, tmp_path: Path) -> None:
     _, ran, fields = run
     files = tmp_path / "files"

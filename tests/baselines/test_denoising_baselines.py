@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from tests.marks import slow
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import RequestError
@@ -43,8 +45,15 @@ GAINS = {
 SMOOTHERS = tuple(GAINS)
 TUNED = ("gaussian", "total-variation", "wavelet", "nlm", "anisotropic-diffusion")
 RICIAN = ("rician-5", "rician-10", "rician-20")
-each_smoother = pytest.mark.parametrize("name", SMOOTHERS)
-each_method = pytest.mark.parametrize("name", ["noisy", *SMOOTHERS])
+SLOW = ("ants-denoise", "bm3d", "bm4d", "dipy-nlm", "dipy-ascm")
+
+
+def marked(names: Iterable[str]) -> list[object]:
+    return [slow(name) if name in SLOW else name for name in names]
+
+
+each_smoother = pytest.mark.parametrize("name", marked(SMOOTHERS))
+each_method = pytest.mark.parametrize("name", marked(["noisy", *SMOOTHERS]))
 each_tuned = pytest.mark.parametrize("name", TUNED)
 
 
@@ -125,7 +134,7 @@ def decibels(case: Case, prediction: np.ndarray, metric: str = "psnr_db") -> flo
 
 
 WAYS = [
-    (name, bias, track)
+    (slow if name in SLOW else pytest.param)(name, bias, track)
     for name in ("noisy", *SMOOTHERS)
     for bias in ("corrected", "kept")
     for track in ("rician-10", "gaussian-snr-10")
@@ -157,7 +166,7 @@ def test_contract(name: str, bias: str, track: str) -> None:
         assert decibels(case, first) > decibels(case, before) + 0.5
 
 
-@pytest.mark.parametrize("name", [name for name in SMOOTHERS if name not in ("dipy-nlm", "dipy-ascm")])
+@pytest.mark.parametrize("name", marked(name for name in SMOOTHERS if name not in ("dipy-nlm", "dipy-ascm")))
 def test_only_the_bias_is_between_corrected_and_kept(name: str) -> None:
     """The correction is of the denoised image; Gaussian noise needs none."""
     sigma = case_for(name, "rician-10").inputs.sigma
@@ -167,6 +176,7 @@ def test_only_the_bias_is_between_corrected_and_kept(name: str) -> None:
         assert np.array_equal(denoised(name, "corrected", "gaussian-snr-10"), denoised(name, "kept", "gaussian-snr-10"))
 
 
+@pytest.mark.slow
 def test_dipy_averages_squares_whose_bias_it_takes_off_itself() -> None:
     sigma = case_for("dipy-nlm", "rician-10").inputs.sigma
     kept = denoised("dipy-nlm", "kept", "rician-10").astype(np.float64)
@@ -176,7 +186,7 @@ def test_dipy_averages_squares_whose_bias_it_takes_off_itself() -> None:
     np.testing.assert_array_equal(kept, corrected)
 
 
-@pytest.mark.parametrize("name", [name for name in SMOOTHERS if name not in BLOCK_SHAPES])
+@pytest.mark.parametrize("name", marked(name for name in SMOOTHERS if name not in BLOCK_SHAPES))
 def test_correction_is_worth_three_decibels_at_20_percent(name: str) -> None:
     """In the head: smoothing leaves the Rician mean, however good it is."""
     case = case_for(name, "rician-20")
@@ -187,7 +197,7 @@ def test_correction_is_worth_three_decibels_at_20_percent(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SMOOTHERS if name != "ants-denoise"]
+    "name", marked(name for name in SMOOTHERS if name != "ants-denoise")
 )  # it estimates the noise itself
 def test_a_constant_comes_back_from_noise(name: str) -> None:
     """Its mean without bias, and with a quarter of the variance at most."""
@@ -227,7 +237,7 @@ BLOCK_SIZES = {"bm3d": {"three": (3, 21, 18)}, "bm4d": {"three": (3, 21, 18), "f
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        pytest.param(name, shape, id=f"{name}-{size}")
+        pytest.param(name, shape, id=f"{name}-{size}", marks=[pytest.mark.slow] if name in SLOW else [])
         for name in SMOOTHERS
         for size, shape in BLOCK_SIZES.get(name, SIZES).items()
     ],
@@ -240,6 +250,7 @@ def test_volumes_of_any_size(name: str, shape: tuple[int, int, int]) -> None:
     assert decibels(case, prediction) > decibels(case, case.inputs.image) + 2
 
 
+@pytest.mark.slow
 def test_one_slice_is_the_same_as_in_two_dimensions() -> None:
     """No method may take the missing neighbours of a slice for air."""
     image = case_of("rician-10", phantom((1, 30, 26))).inputs.image
@@ -277,6 +288,7 @@ def test_wavelets_reach_noise_of_more_than_one_scale() -> None:
     assert np.std(prediction) < 0.015 < 0.1 / np.sqrt(8)
 
 
+@pytest.mark.slow
 def test_total_variation_has_converged() -> None:
     """To the objective that its docstring gives: a hundred times the iterations hardly lower it."""
     from skimage.restoration import denoise_tv_chambolle

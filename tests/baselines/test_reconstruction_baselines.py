@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.kspace_phantom import SHAPE, acquire, case_of
+from tests.marks import slow
 
 from mrbench.core.errors import MethodSkipped
 from mrbench.core.method import Resources
@@ -44,15 +45,15 @@ CONTRACT = [
     ("zero-filled", "multicoil-4x", 0.0),
     ("cg-sense[strength=0.005]", "multicoil-4x", 2.0),
     ("grappa", "multicoil-4x-equispaced", 3.0),
-    ("l1-wavelet[strength=0.002]", "multicoil-4x", 3.0),
-    ("l1-wavelet[strength=0.002]", "singlecoil-4x", 0.3),
-    ("total-variation[strength=0.005]", "multicoil-8x-poisson", 3.0),
-    ("total-variation[strength=0.005]", "singlecoil-4x", 1.0),
-    ("bart[regulariser=wavelet]", "multicoil-4x", 3.0),
+    slow("l1-wavelet[strength=0.002]", "multicoil-4x", 3.0),
+    slow("l1-wavelet[strength=0.002]", "singlecoil-4x", 0.3),
+    slow("total-variation[strength=0.005]", "multicoil-8x-poisson", 3.0),
+    slow("total-variation[strength=0.005]", "singlecoil-4x", 1.0),
+    slow("bart[regulariser=wavelet]", "multicoil-4x", 3.0),
     ("bart[regulariser=tv]", "singlecoil-4x", 1.0),
     ("bart[regulariser=l2]", "multicoil-8x-poisson", 2.0),
-    ("temporal-tv", "cine-8x", 1.5),
-    ("low-rank-sparse", "cine-8x", 1.5),
+    slow("temporal-tv", "cine-8x", 1.5),
+    slow("low-rank-sparse", "cine-8x", 1.5),
 ]
 
 
@@ -147,6 +148,7 @@ def test_cg_sense_is_barts(tmp_path: Path) -> None:
     assert np.linalg.norm(ours - theirs) < 1e-3 * np.linalg.norm(theirs)
 
 
+@pytest.mark.slow
 @needs_bart
 def test_total_variation_reaches_barts_objective(tmp_path: Path) -> None:
     """Both solve one convex problem: at the same strength, ours may not end higher than BART's."""
@@ -168,6 +170,7 @@ def test_total_variation_reaches_barts_objective(tmp_path: Path) -> None:
     assert np.linalg.norm(ours - theirs) < 0.1 * np.linalg.norm(theirs)
 
 
+@pytest.mark.slow
 def test_l1_wavelet_lowers_its_objective_to_a_fixed_point() -> None:
     import pywt
 

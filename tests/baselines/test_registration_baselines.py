@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.marks import slow
 
 from mrbench.core.case import Case
 from mrbench.core.method import Resources
@@ -20,19 +21,19 @@ from mrbench_baselines.registration.ants import VARIANTS
 QUICK = [
     "identity",
     "affine",
-    "affine[metric=mutual-information]",
-    "elastix[iterations=10]",
-    "elastix[recipe=par0035,iterations=20,grid_mm=12]",
-    "elastix[recipe=ncc-bending,iterations=20,grid_mm=12]",
-    "demons",
-    "demons[forces=fast-symmetric]",
-    "ants",
-    "ants[variant=transmorph]",
-    "ants[variant=cc]",
-    "convexadam",
-    "dipy-syn",
-    "fireants",
-    "greedy",
+    slow("affine[metric=mutual-information]"),
+    slow("elastix[iterations=10]"),
+    slow("elastix[recipe=par0035,iterations=20,grid_mm=12]"),
+    slow("elastix[recipe=ncc-bending,iterations=20,grid_mm=12]"),
+    slow("demons"),
+    slow("demons[forces=fast-symmetric]"),
+    slow("ants"),
+    slow("ants[variant=transmorph]"),
+    slow("ants[variant=cc]"),
+    slow("convexadam"),
+    slow("dipy-syn"),
+    slow("fireants"),
+    slow("greedy"),
 ]
 
 pytestmark = pytest.mark.filterwarnings("default")  # the tools' own warnings are not ours to mend
@@ -80,6 +81,7 @@ def agree(own: np.ndarray, tool: np.ndarray) -> None:
     assert difference.max() < 0.05
 
 
+@pytest.mark.slow
 def test_elastix_field_warps_as_transformix(case: Case) -> None:
     import itk
 
@@ -91,6 +93,7 @@ def test_elastix_field_warps_as_transformix(case: Case) -> None:
     agree(warp(case.inputs.moving, field, order=1), itk.array_from_image(tool))
 
 
+@pytest.mark.slow
 def test_ants_field_warps_as_ants(case: Case) -> None:
     method = ready("ants")
     import ants
@@ -104,7 +107,7 @@ def test_ants_field_warps_as_ants(case: Case) -> None:
     agree(warp(case.inputs.moving, field, order=1), tool)
 
 
-@pytest.mark.parametrize("name", ["affine", "demons"])
+@pytest.mark.parametrize("name", ["affine", slow("demons")])
 def test_simpleitk_fields_warp_as_simpleitk(name: str, case: Case) -> None:
     import SimpleITK as sitk
 
@@ -118,6 +121,7 @@ def test_simpleitk_fields_warp_as_simpleitk(name: str, case: Case) -> None:
     agree(warp(case.inputs.moving, field, order=1), sitk.GetArrayFromImage(tool))
 
 
+@pytest.mark.slow
 def test_dipy_field_warps_as_dipy(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     from dipy.align.imwarp import SymmetricDiffeomorphicRegistration as Tool
 
@@ -157,6 +161,7 @@ def test_fireants_field_warps_as_fireants(case: Case, monkeypatch) -> None:
     agree(warp(case.inputs.moving, field, order=1), kept["image"]())
 
 
+@pytest.mark.slow
 def test_convexadam_field_is_voxels_in_array_order(case: Case) -> None:
     """The package returns no warped image; a known shift shows sign, order and units."""
     field = ready("convexadam").predict(case.inputs)

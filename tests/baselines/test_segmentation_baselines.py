@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from tests.marks import slow
 
 from mrbench.core.method import FittedMethod, Method
 from mrbench.core.registry import find_method
@@ -50,7 +51,7 @@ ready_once = cache(ready)
 
 
 @pytest.mark.parametrize(
-    "text", ["threshold", "threshold[flair=otsu]", "gaussian-mixture", "gaussian-mixture[components=2]", "atlas"]
+    "text", ["threshold", "threshold[flair=otsu]", "gaussian-mixture", "gaussian-mixture[components=2]", slow("atlas")]
 )
 def test_contract(text: str) -> None:
     example = person(5)
@@ -83,6 +84,7 @@ def marked(seed: int, oedema: tuple[int, int, int], *, shift: int = 0) -> Tumour
 USUAL = (12, 9, 14)
 
 
+@pytest.mark.slow
 def test_what_is_bright_in_everyone_is_no_tumour_wherever_the_head_lies() -> None:
     atlas = find_method("atlas", "segmentation").build()
     assert isinstance(atlas, FittedMethod)
@@ -95,6 +97,7 @@ def test_what_is_bright_in_everyone_is_no_tumour_wherever_the_head_lies() -> Non
     assert not prediction[z - 2 : z + 3, y - 2 : y + 3, x + 8 : x + 13].any(), "smaller, but not where all are bright"
 
 
+@pytest.mark.slow
 def test_an_atlas_meets_a_slab_too_thin_to_register() -> None:
     example = person(8)
     few = slice(11, 14)
@@ -110,7 +113,7 @@ def test_a_core_without_a_rim_is_found_by_its_darkness() -> None:
     assert dice(example.labels == 1, prediction == 1) > 0.7
 
 
-@pytest.mark.parametrize("text", ["threshold", "gaussian-mixture", "atlas"])
+@pytest.mark.parametrize("text", ["threshold", "gaussian-mixture", slow("atlas")])
 def test_a_healthy_brain_gives_no_error(text: str) -> None:
     example = person(7)
     noise = 0.01 * np.random.default_rng(1).standard_normal(example.inputs.images.shape)

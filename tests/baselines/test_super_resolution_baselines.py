@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.ndimage import fourier_shift, gaussian_filter, zoom
+from tests.marks import slow
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import RequestError
@@ -23,7 +24,7 @@ from mrbench_baselines.super_resolution.interpolation import KERNELS
 task = SuperResolution()
 ITERATIVE = ["back-projection", "back-projection[strength=0.1]", "nlm", "total-variation"]
 METHODS = [*(f"interpolation[kernel={kernel}]" for kernel in KERNELS), *ITERATIVE]
-each_method = pytest.mark.parametrize("text", METHODS)
+each_method = pytest.mark.parametrize("text", [slow(text) if text == "nlm" else text for text in METHODS])
 each_track = pytest.mark.parametrize("track", TRACKS)
 SHARP = pytest.mark.parametrize("kernel", ["linear", "cubic", "lanczos", "sinc"])
 
@@ -244,6 +245,7 @@ def test_total_variation_smooths_more_the_stronger_it_is() -> None:
     assert rough[0] > rough[1] > rough[2]
 
 
+@pytest.mark.slow
 def test_nlm_denoises_a_noisy_input_first() -> None:
     """Agreement with the noisy input itself would bring its noise back after every pass."""
     case = case_of("3d-x2-noise")

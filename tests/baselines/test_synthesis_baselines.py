@@ -84,6 +84,7 @@ def test_mean_and_median_of_a_skewed_relation_differ() -> None:
     assert inside["mean"] == pytest.approx(0.36, abs=0.02) and inside["median"] == pytest.approx(0.2, abs=0.01)
 
 
+@pytest.mark.slow
 def test_neighbours_tell_what_intensity_cannot() -> None:
     def blurred(t1: np.ndarray) -> np.ndarray:
         return gaussian_filter(t1, 1.0)

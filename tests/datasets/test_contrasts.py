@@ -24,6 +24,7 @@ def contrasts() -> dict[str, tuple]:
     return {name: (simulated(name), simulated(name, IcbmLesions)) for name in ("sim44", "sim45")}
 
 
+@pytest.mark.slow
 def test_lesions_are_dark_in_t1_and_bright_in_t2(contrasts) -> None:
     ill = [
         name
@@ -39,6 +40,7 @@ def test_lesions_are_dark_in_t1_and_bright_in_t2(contrasts) -> None:
     assert np.abs(change["T2"][~struck]).mean() < 0.005, "the rest of the brain is as it was"
 
 
+@pytest.mark.slow
 def test_healthy_people_are_those_of_the_plain_cohort(contrasts) -> None:
     same = [np.array_equal(before.images["T1"], after.images["T1"]) for before, after in contrasts.values()]
     assert sum(same) == 1

@@ -225,6 +225,7 @@ def test_folder_without_a_table_says_what_to_write(tmp_path: Path) -> None:
         Folder(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_ixi_is_aligned_stripped_and_scaled() -> None:
     from mrbench.space.template import GRID_SHAPE, template_2mm
@@ -250,6 +251,7 @@ def test_hippocampus_is_padded_about_its_centre() -> None:
     assert subject.mask.sum() == 35 * 51 * 35
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_oasis_is_aligned_and_has_the_structures_of_ixi() -> None:
     from mrbench.space.template import GRID_SHAPE, template_2mm

@@ -69,6 +69,7 @@ def test_people_differ_by_a_diffeomorphism(pair) -> None:
         assert np.linalg.norm(field[:, subject.mask], axis=0).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_true_displacement_carries_one_person_to_another(pair, monkeypatch) -> None:
     dataset, task = find_dataset("icbm-sim"), Registration()
     moving, fixed = pair
@@ -113,6 +114,7 @@ def test_template_labels_follow_the_anatomy() -> None:
     assert 10 < volumes["brain stem"] < 45
 
 
+@pytest.mark.slow
 def test_the_template_has_a_thin_cortex_with_fluid_in_its_sulci() -> None:
     fractions, brain = tissue_fractions(), brain_mask()
     assert (
@@ -143,6 +145,7 @@ def test_tissues_have_texture_and_lose_nothing() -> None:
         assert 0.02 < mixed[tissue][half].std() < 0.08 and mixed[tissue][half].mean() > 0.85
 
 
+@pytest.mark.slow
 def test_a_head_has_bone_then_scalp_around_its_brain() -> None:
     z, y, x = np.ogrid[-48:48, -56:56, -48:48]
     brain = (z / 34) ** 2 + (y / 42) ** 2 + (x / 32) ** 2 < 1
@@ -155,6 +158,7 @@ def test_a_head_has_bone_then_scalp_around_its_brain() -> None:
     assert not total[away > 30].any(), "and then there is air"
 
 
+@pytest.mark.slow
 def test_what_is_scanned_is_the_head_of_the_same_person(pair) -> None:
     head, person = IcbmHeads().make("sim45"), pair[0]
     assert (head.labels == person.labels).all() and (head.mask == person.mask).all()

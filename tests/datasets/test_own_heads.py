@@ -44,6 +44,7 @@ def heads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_of_heads_becomes_one_that_registration_takes(heads: Path, tmp_path: Path) -> None:
     quality = api.prepare_heads(heads, tmp_path / "out", spacing=4).set_index("subject")
     assert list(quality["brain_by"]) == ["labels", "template", "none"]
@@ -61,6 +62,7 @@ def test_a_folder_of_heads_becomes_one_that_registration_takes(heads: Path, tmp_
     assert inside > 0.95
 
 
+@pytest.mark.slow
 def test_what_is_no_brain_goes_only_if_asked(heads: Path, tmp_path: Path) -> None:
     loud = template_2mm() + 0.5 * (np.indices(GRID_SHAPE)[2] < 12)
     write(heads / "b_T1.nii.gz", 100 * loud)
@@ -78,6 +80,7 @@ def test_pairs_are_kept_where_both_are_there(heads: Path, tmp_path: Path) -> Non
     assert Folder(tmp_path / "out").pairs("test") == (("b", "a"),)
 
 
+@pytest.mark.slow
 def test_a_bad_fit_is_named(heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     away = sitk.TranslationTransform(3, [offset + 40 for offset in STILL.GetParameters()])
     monkeypatch.setattr(own_heads, "align", lambda head, brain, how: away)
@@ -98,6 +101,7 @@ def test_wrong_requests_are_one_sentence(heads: Path, tmp_path: Path) -> None:
         api.prepare_heads(heads, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_verb_says_how_it_went_and_what_comes_next(heads: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(
         app, ["prepare", f"folder:{heads}", "--strip", "--spacing", "4", "--out", str(tmp_path / "out")]

@@ -25,6 +25,7 @@ from mrbench.datasets.folder import Folder
 from mrbench.datasets.preparation import prepared
 
 
+@pytest.mark.slow
 def test_two_processes_make_what_one_makes(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, by_subject = Folder(cohort), {}
     everyone = [*dataset.subjects("train"), *dataset.subjects("test")]
@@ -57,6 +58,7 @@ def test_processes_are_started_where_they_save_time(
         assert handed_over == expected
 
 
+@pytest.mark.slow
 def test_a_fault_in_a_process_is_the_same_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRBENCH_DATA", str(tmp_path / "nowhere"))
     monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "cache"))
@@ -77,6 +79,7 @@ class Fatal(Folder):
         raise AssertionError
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_one_sentence(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path))
     with pytest.raises(DataError, match="a process that prepared blobs was killed"):
@@ -121,6 +124,7 @@ def _interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_interruptible")
 def test_leaving_waits_for_no_subject_that_is_being_made(slow: Slow) -> None:
     threading.Thread(target=lambda: (workers(slow), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()

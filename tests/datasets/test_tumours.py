@@ -41,6 +41,7 @@ def mean(person: Subject, contrast: str, label: int) -> float:
     return float(person.images[contrast][person.labels == label].mean())
 
 
+@pytest.mark.slow
 def test_tumour_tissue_looks_as_in_the_clinic(person, tissues) -> None:
     healthy = person.mask & (person.labels == 0)
     white = np.percentile(person.images["T1"][healthy], 90)
@@ -54,6 +55,7 @@ def test_tumour_tissue_looks_as_in_the_clinic(person, tissues) -> None:
     assert person.images["T1c"][solid].mean() < mean(person, "T1c", ENHANCING) - 0.2, "solid is not enhancing"
 
 
+@pytest.mark.slow
 def test_the_rim_encloses_the_core(person) -> None:
     from scipy.ndimage import binary_dilation
 
@@ -76,6 +78,7 @@ def test_the_mass_effect_pushes_outwards_and_folds_nothing() -> None:
     assert abs(field[2, 20, 20, 59]) < 0.1, "and far away from where it was"
 
 
+@pytest.mark.slow
 def test_the_same_person_is_healthy_elsewhere(person, tissues) -> None:
     """Away from tumour, mass effect and what only looks like it, the tissues are those of the plain cohort."""
     plain, *_ = anatomy("sim46", exponential(random_velocity("sim46")))
@@ -87,6 +90,7 @@ def test_the_same_person_is_healthy_elsewhere(person, tissues) -> None:
         np.testing.assert_allclose(tissues[name][far], fraction[far], atol=0.02)
 
 
+@pytest.mark.slow
 def test_what_looks_like_tumour_is_none(person, tissues) -> None:
     """White-matter hyperintensity is as bright as oedema in FLAIR, vessels as bright as the rim after contrast."""
     for name, contrast, label in (("lesion", "FLAIR", OEDEMA), ("vessel", "T1c", ENHANCING)):

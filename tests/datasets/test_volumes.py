@@ -223,6 +223,7 @@ def test_fingerprint_follows_the_files(tmp_path: Path) -> None:
     assert VolumeFolder(tmp_path / "other" / "scans").fingerprint != first.fingerprint
 
 
+@pytest.mark.slow
 def test_simulated_volumes_have_no_noise() -> None:
     """Noise curves the image everywhere, anatomy and bias field only where they are not flat."""
     with_noise, without = simulated("sim45"), IcbmVolumes().make("sim45")

@@ -48,7 +48,7 @@ def test_workers_that_are_killed_cost_no_row(tmp_path: Path) -> None:
 def test_a_method_that_fails_is_its_row_there_too(far: object, tmp_path: Path) -> None:
     setting = lay_out(tmp_path, 2)
     names = ["raises", "dies", "threshold[seconds=60]", "threshold"]
-    rows = run(setting, tmp_path, names, scheduler=far.scheduler_address, timeout=2.0)
+    rows = run(setting, tmp_path, names, scheduler=far.scheduler_address, timeout=4.0)
     assert [row.status for row in rows] == ["error"] * 4 + ["timeout"] * 2 + ["ok"] * 2
     assert not any(row.outside for row in rows)
     assert not prediction_path(str(rows[-1].prediction)).exists(), "it stays where it was made"

@@ -56,6 +56,7 @@ def run(setting: Setting, tmp_path: Path, names: list[str]) -> dict[str, list[Ro
     return {name: [row for row in rows if row.method.endswith(f":{name}")] for name in names}
 
 
+@pytest.mark.slow
 @linux
 def test_each_case_reports_what_it_needed(setting: Setting, tmp_path: Path) -> None:
     outcomes = run(setting, tmp_path, ["blocks", "whole", "small"])
@@ -65,6 +66,7 @@ def test_each_case_reports_what_it_needed(setting: Setting, tmp_path: Path) -> N
     assert len(memory["small"]) == 2 and all(0 <= mib < 30 for mib in memory["small"]), memory
 
 
+@pytest.mark.slow
 @linux
 def test_a_new_score_of_a_cached_prediction_keeps_its_memory(cohort: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(cohort, tmp_path / "blobs"))

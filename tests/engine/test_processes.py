@@ -96,6 +96,7 @@ def alive(mark: Path) -> list[psutil.Process]:
     return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
 
 
+@pytest.mark.slow
 def test_a_log_lies_in_the_folder_of_its_run(setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notebook changes its working directory between two runs -> the logs of the second do not go to the first."""
     for name in ("first", "second"):
@@ -162,15 +163,13 @@ def escapes(inputs, mark="", then=""):
 """
 
 
-@pytest.mark.parametrize(
-    ("then", "status"), [("return", "ok"), ("raise", "error"), ("exit", "error"), ("hang", "timeout")]
-)
-def test_no_process_of_a_case_outlives_it(setting: Setting, tmp_path: Path, then: str, status: str) -> None:
-    mark = tmp_path / "pids"
-    name = f"escapes[mark={mark},then={then}]"
-    rows = run(setting, HEAD + ESCAPES, [name], tmp_path, timeout=4.0 if then == "hang" else None)
-    assert [row.status for row in rows] == [status]
-    assert len(mark.read_text().split()) == 2 and alive(mark) == []
+def test_no_process_of_a_case_outlives_it(setting: Setting, tmp_path: Path) -> None:
+    ends = {"return": "ok", "raise": "error", "exit": "error", "hang": "timeout"}
+    names = [f"escapes[mark={tmp_path / then},then={then}]" for then in ends]
+    rows = run(setting, HEAD + ESCAPES, names, tmp_path, timeout=4.0)
+    assert [row.status for row in rows] == list(ends.values())
+    for then in ends:
+        assert len((tmp_path / then).read_text().split()) == 2 and alive(tmp_path / then) == []
 
 
 MAIN = """
@@ -209,6 +208,7 @@ def test_the_end_of_the_run_is_the_end_of_everything(cohort: Path, tmp_path: Pat
     assert left == [] and alive(mark) == [] and len(family) >= 4
 
 
+@pytest.mark.slow
 def test_memory_above_the_limit_is_a_row_and_runs_again_when_it_is_raised(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + (
         "@method(task='registration')\ndef grows(inputs):\n    held = np.ones(2**26)\n    time.sleep(0.5)\n"
@@ -220,6 +220,7 @@ def test_memory_above_the_limit_is_a_row_and_runs_again_when_it_is_raised(settin
     assert run(setting, text, ["grows"], tmp_path, memory=2.0)[0].status == "ok"
 
 
+@pytest.mark.slow
 def test_a_timeout_runs_again_when_the_limit_is_raised(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + "@method(task='registration')\ndef slow(inputs):\n    time.sleep(1.5)\n    return zeros(inputs)\n"
     first = run(setting, text, ["slow"], tmp_path, timeout=0.5)[0]
@@ -250,12 +251,14 @@ def looks(inputs):
 """
 
 
+@pytest.mark.slow
 def test_a_method_reaches_neither_the_scorer_nor_the_answer(setting: Setting, tmp_path: Path) -> None:
     rows = run(setting, HEAD + CHEATS, ["patches", "looks"], tmp_path)
     assert [(row.status, row.message) for row in rows] == [("ok", "")] * 2
     assert rows[0].metrics == rows[1].metrics
 
 
+@pytest.mark.slow
 def test_threads_are_pinned_and_what_was_used_is_in_the_row(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + (
         "@method(task='registration')\ndef counts(inputs):\n"

@@ -94,6 +94,7 @@ HANGS = """
 """
 
 
+@pytest.mark.slow
 def test_a_read_or_a_score_that_never_ends_is_a_row_and_is_tried_again(outside: Path) -> None:
     """reading a case or scoring it never ends -> a row that says so, the next case runs, and a later run tries again"""
     path, held = outside / "task.py", "import time\n" + TASK

@@ -87,24 +87,25 @@ def run(setting: Setting, methods: Path, names: list[str], folder: Path, **optio
     return run_board(setting, wanted, folder=folder, limit=limit, options=Options(**options))
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "message"),
-    [
-        ("raises", "error", "ValueError: no convergence"),
-        ("hangs", "timeout", "killed after 2 s; a larger --timeout"),
-        ("dies", "error", "exit code 7"),
-        ("killed", "out-of-memory", "process died"),
-        ("leaves", "error", "SystemExit"),
-        ("hungry", "out-of-memory", "ran out of memory"),
-        ("wrong_shape", "invalid", "has shape"),
-        ("not_a_number", "invalid", "NaN"),
-    ],
-)
-def test_every_fault_is_a_row(setting, methods, tmp_path, name: str, status: str, message: str) -> None:
-    rows = run(setting, methods, [name, "good"], tmp_path / "out", limit=1, timeout=2.0)
-    assert (rows[0].status, rows[1].status) == (status, "ok")
-    assert message in rows[0].message and "\n" not in rows[0].message
-    assert rows[0].metrics == {} and rows[0].failed
+FAULTS = {
+    "raises": ("error", "ValueError: no convergence"),
+    "hangs": ("timeout", "killed after 2 s; a larger --timeout"),
+    "dies": ("error", "exit code 7"),
+    "killed": ("out-of-memory", "process died"),
+    "leaves": ("error", "SystemExit"),
+    "hungry": ("out-of-memory", "ran out of memory"),
+    "wrong_shape": ("invalid", "has shape"),
+    "not_a_number": ("invalid", "NaN"),
+}
+
+
+def test_every_fault_is_a_row(setting, methods, tmp_path) -> None:
+    *rows, last = run(setting, methods, [*FAULTS, "good"], tmp_path / "out", limit=1, timeout=2.0)
+    for row, (name, (status, message)) in zip(rows, FAULTS.items(), strict=True):
+        assert row.status == status, name
+        assert message in row.message and "\n" not in row.message
+        assert row.metrics == {} and row.failed
+    assert last.status == "ok"
 
 
 def test_rerun_does_nothing_and_limit_grows(setting, methods, tmp_path) -> None:
@@ -117,6 +118,7 @@ def test_rerun_does_nothing_and_limit_grows(setting, methods, tmp_path) -> None:
     assert grown[:2] == first and len(grown) == 3
 
 
+@pytest.mark.slow
 def test_another_alias_is_another_row_of_the_same_prediction(setting, methods, tmp_path) -> None:
     first = run(setting, methods, ["good"], tmp_path, limit=1)[0]
     second = run_board(setting, candidates(setting, [f"Mine={methods}:good"]), folder=tmp_path, limit=1)[0]
@@ -158,6 +160,7 @@ def test_changed_protocol_scores_again_without_predicting(cohort, methods, tmp_p
     assert second.seconds == first.seconds and path.stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
 def test_order_and_workers_change_no_score(setting, methods, tmp_path) -> None:
     forward = run(setting, methods, ["noisy"], tmp_path / "a")
     backward = setting_of(setting.task, setting.dataset, setting.track.name)
@@ -177,6 +180,7 @@ def test_a_method_that_edits_its_inputs_harms_nobody(setting, methods, tmp_path)
     assert edited.metrics == clean.metrics
 
 
+@pytest.mark.slow
 def test_times_and_provenance_are_recorded(setting, methods, tmp_path) -> None:
     import json
 
@@ -215,6 +219,7 @@ def test_learned_method_without_weights_is_skipped(setting) -> None:
     assert candidate.skipped is not None and "train with `mrbench train" in candidate.skipped
 
 
+@pytest.mark.slow
 def test_a_bad_file_fails_its_own_rows_and_is_tried_again(cohort, methods, tmp_path) -> None:
     copy, folder = Path(shutil.copytree(cohort, tmp_path / "blobs")), tmp_path / "out"
     (copy / "5_t1.nii.gz").write_bytes(b"nothing of the kind")
@@ -226,6 +231,7 @@ def test_a_bad_file_fails_its_own_rows_and_is_tried_again(cohort, methods, tmp_p
     assert [row.run != old.run for row, old in zip(again, rows, strict=True)] == [old.outside for old in rows]
 
 
+@pytest.mark.slow
 def test_fresh_process_means_one_process_a_case(setting, tmp_path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(

@@ -56,6 +56,7 @@ def test_reversed_readouts_are_turned_round(tmp_path: Path, plane: np.ndarray) -
     assert np.allclose(read_kspace(write(tmp_path / "a.h5", plane, reverse_odd)).kspace[0], plane)
 
 
+@pytest.mark.slow
 def test_an_asymmetric_echo_lies_where_its_centre_sample_says(tmp_path: Path, plane: np.ndarray) -> None:
     def centre(readout, column: int) -> None:
         readout.center_sample = READS // 2 - 6

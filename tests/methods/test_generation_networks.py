@@ -102,6 +102,7 @@ def test_both_players_train_and_the_last_weights_are_kept(tmp_path: Path) -> Non
     assert progress.best_step == 4
 
 
+@pytest.mark.slow
 def test_a_short_training_finds_where_the_head_is(tmp_path: Path) -> None:
     method, recipe, *_ = trained(100, tmp_path)
     recipe.network.eval()
@@ -110,6 +111,7 @@ def test_a_short_training_finds_where_the_head_is(tmp_path: Path) -> None:
     assert mean[always].mean() > mean[never].mean() + 0.2
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_is_the_same_training(tmp_path: Path) -> None:
     *_, whole, _ = trained(6, tmp_path)
 

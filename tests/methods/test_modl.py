@@ -117,6 +117,7 @@ def recipe() -> RandomPhysicsRecipe:
     return MoDL(iterations=1, features=4).training_recipe(TrainingScans(scans, tracks), seed=0)  # type: ignore[return-value]
 
 
+@pytest.mark.slow
 def test_a_band_is_a_whole_problem(recipe: RandomPhysicsRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of noiseless, fully sampled data, the SENSE image of a band is its target."""
 
@@ -133,6 +134,7 @@ def test_a_band_is_a_whole_problem(recipe: RandomPhysicsRecipe, monkeypatch: pyt
         assert np.abs(np.abs(image.numpy()) - target).mean() < 0.02 * target.mean()
 
 
+@pytest.mark.slow
 def test_draws_differ_in_size_coils_and_contrast_and_repeat_by_their_seed(recipe: RandomPhysicsRecipe) -> None:
     drawn = [recipe.draw(rng_for(str(seed), "draw")) for seed in range(5)]
     assert len({part[0].shape for part in drawn}) == 5

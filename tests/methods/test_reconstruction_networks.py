@@ -181,6 +181,7 @@ def folder(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", SMALL)
 def test_training_learns_and_its_weights_serve_their_tracks(method: str, folder: Path, tmp_path: Path) -> None:
     spec, dataset = parse_spec(method + "]"), KspaceFolder(folder)

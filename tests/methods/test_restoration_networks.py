@@ -98,6 +98,7 @@ def test_one_slice(text: str) -> None:
     ).shape == (1, 21, 34)
 
 
+@pytest.mark.slow
 def test_blocks_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """A volume predicted in blocks is the volume predicted at once."""
     inputs = sr_inputs("3d-x2", phantom((96, 40, 104)))
@@ -267,6 +268,7 @@ def trained(text: str, track: str, rate: float, same_batch: bool) -> tuple[Learn
     return method, losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "track"),
     [("srgan[adversarial=0,features=16,blocks=2]", "3d-x2"), ("multi-scale-fusion[features=8,units=1]", "2d-x2")],
@@ -276,6 +278,7 @@ def test_super_resolution_learns_a_batch(text: str, track: str) -> None:
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.slow
 def test_a_short_training_denoises_what_it_has_not_seen() -> None:
     method, _ = trained("autoencoder[width=8,context=1]", "rician-20", 2e-3, same_batch=False)
     task, case = find_task("denoising"), case_of("rician-20", seed=9)
@@ -288,6 +291,7 @@ def gan_recipe(seed: int = 0):
     return method.training_recipe(TrainingVolumes([phantom((4, 40, 32))], [TRACKS["2d-x2"].settings]), seed=seed)
 
 
+@pytest.mark.slow
 def test_the_adversary_is_trained_and_tells_made_from_true(tmp_path: Path) -> None:
     recipe = gan_recipe()
     assert isinstance(recipe, AdversarialRecipe)

@@ -70,6 +70,7 @@ def test_air_around_the_brain_changes_nothing() -> None:
     np.testing.assert_array_equal(method.predict(wider), np.pad(labels, air))
 
 
+@pytest.mark.slow
 def test_the_network_sees_the_voxels_that_it_was_trained_on() -> None:
     """Half the voxel size is the same brain: the labels are those of the coarse image, four times as fine."""
     method, inputs = built(SMALL), person(3).inputs
@@ -186,6 +187,7 @@ def test_a_short_training_finds_the_tumour() -> None:
     assert dice(example.labels > 0, method.predict(example.inputs) > 0) > 0.7
 
 
+@pytest.mark.slow
 def test_the_adversary_is_trained_and_the_last_weights_are_kept(tmp_path: Path) -> None:
     recipe = built("vox2vox[base=4,bottleneck=1]").training_recipe(examples(), seed=0)
     assert isinstance(recipe, AdversarialRecipe)

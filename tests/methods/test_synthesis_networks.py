@@ -116,6 +116,7 @@ def test_the_discriminator_sees_patches_of_70_pixels() -> None:
     assert int(seen.max() - seen.min()) + 1 == 70
 
 
+@pytest.mark.slow
 def test_the_discriminator_sees_how_bright_an_image_is() -> None:
     """Twice the brightness moves the verdict; instance normalisation would leave it where it is."""
     torch.manual_seed(0)
@@ -240,6 +241,7 @@ def test_one_person_cannot_train_unpaired() -> None:
         unpaired_scans(examples(BOTH, subjects=1), rng_for("one", "draw"))
 
 
+@pytest.mark.slow
 def test_a_short_training_learns_the_contrast() -> None:
     method, scan = trained("pix2pix[base=8,blocks=1,adversarial=0]", "t1-to-t2", 3e-3, 100), person(7)
     prediction = method.predict(inputs_of("t1-to-t2", scan))
@@ -247,6 +249,7 @@ def test_a_short_training_learns_the_contrast() -> None:
     assert psnr(scan.images["T2"], prediction, data_range=1, mask=scan.mask) > identity + 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["pix2pix[base=4,blocks=1,adversarial=0.5]", "cyclegan[base=4,blocks=1]", "unit[base=4,blocks=1]"]
 )

@@ -76,6 +76,7 @@ def test_sd_log_jacobian_of_two_halves() -> None:
     assert sd_log_jacobian(np.full(SHAPE, -1.0), EVERYWHERE) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_ndv_equals_brute_force_over_tetrahedra() -> None:
     """Sum the negative volumes of the five tetrahedra of each cell, cut both ways, one cell at a time."""
     field = smooth_field(3, amplitude=4)

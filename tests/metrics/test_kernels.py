@@ -48,6 +48,7 @@ def hd95_by_trees(target: np.ndarray, prediction: np.ndarray, spacing: tuple[flo
     return float(max(np.percentile(way, 95) for way in ways))
 
 
+@pytest.mark.slow
 @given(
     st.tuples(*[st.integers(1, 14)] * 3),
     st.tuples(*[st.sampled_from([0.5, 1.0, 1.2, 3.0, 7.5])] * 3),

@@ -36,6 +36,7 @@ def brains() -> np.ndarray:
     return np.concatenate([volume[40:60] for volume in volumes])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["blur", "noise", "mirror", "one brain"])
 def test_the_distance_grows_with_what_is_wrong(brains: np.ndarray, fault: str) -> None:
     noise = np.random.default_rng(0).standard_normal(brains.shape).astype(np.float32)
@@ -61,6 +62,7 @@ def test_treatment_is_told_in_full() -> None:
             assert (np.unique(treated.round(5)).size > 2) == (blur > 0.2)
 
 
+@pytest.mark.slow
 def test_training_learns_a_batch(monkeypatch: pytest.MonkeyPatch, dataset) -> None:
     import torch
 

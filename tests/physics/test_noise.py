@@ -111,6 +111,7 @@ def test_the_image_stays_and_keeps_its_shape() -> None:
     assert (corrected <= image).all()  # the bias is upwards alone
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     signals=st.lists(st.floats(0, 120), min_size=2, max_size=20),

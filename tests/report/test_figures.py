@@ -72,6 +72,7 @@ def test_nothing_is_cut_or_overlaps_and_text_is_readable(report: Report, kind: s
         assert min(overlap) < 2, f"{first!r} and {second!r}"
 
 
+@pytest.mark.slow
 def test_files_embed_their_fonts_and_are_the_same_for_the_same_rows(report: Report) -> None:
     pdf = [style.saved(figure(report, "rank-stability"), "pdf", stamp="mrbench-1") for _ in range(2)]
     assert pdf[0] == pdf[1] and b"/FontFile2" in pdf[0] and b"/Type3" not in pdf[0] and b"mrbench-1" in pdf[0]
@@ -104,6 +105,7 @@ def test_colours_do_not_depend_on_the_users_style(report: Report) -> None:
     assert drawn.axes[0].xaxis.label.get_fontsize() == style.NORMAL
 
 
+@pytest.mark.slow
 def test_what_a_board_cannot_draw_is_said() -> None:
     bare = boards.report([replace(row, details={}) for row in boards.rows(cases=2)], Pictures())
     assert not kinds()["by-structure"].applies(bare) and not kinds()["panels"].applies(bare)

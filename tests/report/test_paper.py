@@ -40,6 +40,7 @@ def compiled(folder: Path, body: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_default_table_of_every_shipped_board_compiles(tmp_path: Path) -> None:
     for number, board in enumerate(BOARDS):
         by_command("table", board, "-f", "latex", "--out", tmp_path / f"t{number}.tex")

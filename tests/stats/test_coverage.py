@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from tests.marks import slow
 
 from mrbench.stats.comparison import ALPHA, p_values
 from mrbench.stats.design import Design
@@ -114,7 +115,7 @@ def test_students_t_alone_would_not_do() -> None:
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-@pytest.mark.parametrize("n", [8, 10, 15, 20, 30])
+@pytest.mark.parametrize("n", [8, 10, slow(15), 20, 30])
 def test_equal_methods_differ_in_one_board_of_twenty(n: int, distribution: str) -> None:
     """Exact up to 16 subjects (of 8, 0.047 is the nearest level), Student's t beyond."""
     for kind, share in (("plain", 1.0), ("masks", 0.8)):

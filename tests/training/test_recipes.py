@@ -106,6 +106,7 @@ def two(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[T
     return known
 
 
+@pytest.mark.slow
 def test_recipes_are_trained_in_order_until_all_are_done(two: list[TrainingRecipe], tmp_path: Path) -> None:
     out, started = tmp_path / "w", []
     where = {"out": out, "checkpoints": tmp_path / "c"}
