@@ -133,11 +133,11 @@ def test_one_scan_in_two_splits_is_refused_whatever_its_name(tmp_path: Path) -> 
 
 
 def bids(path: Path) -> Path:
-    for subject, session in (("01", ""), ("02", "ses-a"), ("02", "ses-b")):
+    for number, (subject, session) in enumerate((("01", ""), ("02", "ses-a"), ("02", "ses-b"))):
         where = path / f"sub-{subject}" / session / "anat"
         name = f"sub-{subject}{'_' + session if session else ''}"
-        scan(where / f"{name}_T1w.nii.gz", hash((subject, session)) % 1000)
-        scan(where / f"{name}_T2w.nii.gz", 1 + hash((subject, session)) % 1000)
+        scan(where / f"{name}_T1w.nii.gz", 10 + number)
+        scan(where / f"{name}_T2w.nii.gz", 20 + number)
         derived = path / "derivatives" / "tool" / f"sub-{subject}" / session / "anat"
         scan(derived / f"{name}_desc-brain_mask.nii.gz", labels=True)
         scan(derived / f"{name}_dseg.nii.gz", labels=True)
