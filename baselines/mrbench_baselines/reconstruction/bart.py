@@ -38,7 +38,7 @@ class BartPics(Method):
 
     task = "reconstruction"
     reference = "Uecker et al., BART; ESPIRiT, Magn. Reson. Med. 2014"
-    tunable = {"strength": (0.003, 0.01, 0.03)}
+    tunable = {"strength": (0.005, 0.01, 0.02)}
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"regulariser": "wavelet"},
         {"regulariser": "wavelet", "strength": "tuned"},

@@ -25,7 +25,7 @@ class CgSense(Method):
 
     task = "reconstruction"
     reference = "Pruessmann et al., Magn. Reson. Med. 2001; maps: Uecker et al. 2014; solver: sigpy"
-    tunable = {"strength": (0.001, 0.01, 0.1)}
+    tunable = {"strength": (0.005, 0.01, 0.02)}
     presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.01, iterations: int = 30) -> None:

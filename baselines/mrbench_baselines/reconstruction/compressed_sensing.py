@@ -21,7 +21,7 @@ class L1Wavelet(Method):
 
     task = "reconstruction"
     reference = "Lustig et al., Sparse MRI, Magn. Reson. Med. 2007; solver: sigpy"
-    tunable = {"strength": (0.001, 0.003, 0.01)}
+    tunable = {"strength": (0.0025, 0.005, 0.01)}
     presets = ({}, {"strength": "tuned"})
 
     def __init__(self, *, strength: float = 0.005, iterations: int = 100) -> None:
@@ -47,7 +47,7 @@ class TotalVariation(Method):
 
     task = "reconstruction"
     reference = "Block et al., Magn. Reson. Med. 2007; solver: sigpy"
-    tunable = {"strength": (0.001, 0.003, 0.01)}
+    tunable = {"strength": (0.0025, 0.005, 0.01)}
     presets = ({}, {"strength": "tuned"})
     quick_presets = ({},)
 
