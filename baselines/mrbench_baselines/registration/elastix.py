@@ -63,19 +63,26 @@ setting that was measured on IXI."""
 
 
 class Elastix(Method):
-    """B-spline registration by elastix (itk-elastix).
+    """``min_c -S(fixed, moving o T_c) + w B(T_c)``, T_c a cubic B-spline with coefficients c (itk-elastix).
+
+    S is Mattes' mutual information of 32 bins (``AdvancedMattesMutualInformation``) or, in ``ncc-bending``, normalised
+    correlation (``AdvancedNormalizedCorrelation``); B is the bending energy (``TransformBendingEnergyPenalty``, mean
+    squared second derivatives, in mm) with the weight w = 1 (``Metric1Weight``); ``par0035`` has none. What is tuned is
+    the spacing of the control points, the regulariser that all recipes share.
 
     Parameters
     ----------
     recipe : {"default", "par0035", "ncc-bending"}
-    grid_mm : float, optional
-        Final spacing of the control points; 16 in the default recipe, 5 in the others.
+    grid_mm : float or "tuned", optional
+        Final spacing of the control points (``FinalGridSpacingInPhysicalUnits``); 16 in the default recipe, 5 in the
+        others.
     iterations : int, optional
         Per resolution; 256 in the default recipe, 500 in the others.
     """
 
     task = "registration"
     reference = "Klein et al., elastix, IEEE TMI 2010; parameters: elastix model zoo, Par0035"
+    tunable = {"grid_mm": (6.0, 9.0, 13.0)}
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"recipe": "par0035"}, {"recipe": "ncc-bending"})
     quick_presets = ({"iterations": 50},)
 
