@@ -229,8 +229,8 @@ def test_steps_from_zero_are_those_from_a_network_that_predicts_no_motion(
         torch.nn.init.zeros_(parameter)
     learned = VoxelMorph(diffeomorphic=diffeomorphic, instance_steps=5)
     learned.network_ = network
-    made = build(parse_spec(f"instance-optimisation[steps=5,diffeomorphic={str(diffeomorphic).lower()}]"), task)
-    made.setup(Resources())
-    field = task.check(pair, made.predict(pair.inputs))
-    assert made.kind == "classical" and np.abs(field).max() > 0.1
+    method = build(parse_spec(f"instance-optimisation[steps=5,diffeomorphic={str(diffeomorphic).lower()}]"), task)
+    method.setup(Resources())
+    field = task.check(pair, method.predict(pair.inputs))
+    assert method.kind == "classical" and np.abs(field).max() > 0.1
     np.testing.assert_allclose(field, learned.predict(pair.inputs), atol=1e-5)
