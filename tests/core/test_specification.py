@@ -72,8 +72,16 @@ def test_what_is_unclear_is_refused(text: str, message: str) -> None:
 class Blur(Method):
     task = "denoising"
 
-    def __init__(self, *, width: float = 1.0, mode: str = "same", fast: bool = False, sizes: object = None) -> None:
-        self.width, self.mode, self.fast, self.sizes = width, mode, fast, sizes
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        mode: str = "same",
+        fast: bool = False,
+        sizes: object = None,
+        edge: int | None = None,
+    ) -> None:
+        self.width, self.mode, self.fast, self.sizes, self.edge = width, mode, fast, sizes, edge
 
     def predict(self, inputs: object) -> object:
         return inputs
@@ -86,6 +94,8 @@ class Blur(Method):
         ("blur[width=true]", "takes a number"),
         ("blur[fast=1]", "takes true or false, not 1"),
         ("blur[mode=[1]]", "takes a word"),
+        ("blur[edge=wide]", "parameter edge of Blur takes a number or None, not 'wide'"),
+        ("blur[edge=[1]]", "takes a number or None"),
         ("blur[widht=2]", "did you mean 'width'"),
     ],
 )
@@ -97,3 +107,4 @@ def test_a_value_of_another_type_is_named(text: str, message: str) -> None:
 def test_values_reach_the_method() -> None:
     method = built(Blur, parse_spec("blur[width=2,sizes=(1, 2)]"))
     assert (method.width, method.sizes) == (2, (1, 2))  # type: ignore[attr-defined]
+    assert [built(Blur, parse_spec(f"blur[edge={edge}]")).edge for edge in (3, None, 2.0)] == [3, None, 2]  # type: ignore[attr-defined]

@@ -48,6 +48,14 @@ def test_a_constant_background_is_zero(kind: type[Folder], offset: float, tmp_pa
     np.testing.assert_allclose(shifted.images["T1"], plain.images["T1"], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_volume_is_refused(kind: type[Folder], value: float, tmp_path: Path) -> None:
+    """a volume holds one value everywhere -> refused, in every kind of folder"""
+    with pytest.raises(DataError, match=r"is constant|is empty inside the mask"):
+        kind(folder(tmp_path / "flat", np.full(brain().shape, value, np.float32))).make("s")
+
+
 @pytest.mark.parametrize("kind", (Folder, ContrastFolder, VolumeFolder))
 def test_standardised_intensities_are_refused_and_not_cut(kind: type[Folder], tmp_path: Path) -> None:
     inside = brain() > 0

@@ -114,7 +114,7 @@ def test_whatever_a_method_does_is_its_row_and_the_next_one_runs(setting: Settin
     status = {row.method.rpartition(":")[2]: row.status for row in rows}
     assert len(rows) == len(order) and status.pop("good") == "ok"
     assert set(status.values()) <= {"error", "timeout", "out-of-memory", "invalid"}, status
-    assert status["stops_itself"] == "timeout"
+    assert status["stops_itself"] == "timeout" and status["kills_its_group"] == "error"
     assert [status[f"returns_{what}"] for what in ("objects", "code", "nothing")] == ["invalid"] * 3
     for row in rows:
         row.message.encode()

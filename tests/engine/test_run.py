@@ -91,7 +91,7 @@ FAULTS = {
     "raises": ("error", "ValueError: no convergence"),
     "hangs": ("timeout", "killed after 2 s; a larger --timeout"),
     "dies": ("error", "exit code 7"),
-    "killed": ("out-of-memory", "process died"),
+    "killed": ("error", "killed from outside, perhaps for want of memory"),
     "leaves": ("error", "SystemExit"),
     "hungry": ("out-of-memory", "ran out of memory"),
     "wrong_shape": ("invalid", "has shape"),

@@ -198,8 +198,33 @@ def test_only_files_are_read_and_written(tmp_path: Path, put: Callable[[Path, Pa
     assert name in str(caught.value) and "\n" not in str(caught.value) and target.read_text() == "mine"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"runs": []}', '{"runs": {"r": 1}}', "[" * 10_000, "\udcff"])
+ODD_DETAILS = [
+    {"notes": 3},
+    {"notes": {"a": ["x"]}},
+    {"megavoxels": 0},
+    {"megavoxels": "x"},
+    {"dice_by_structure": 3},
+    {"dice_by_structure": {"a": "x"}},
+    {"nearest_ncc": ["x"]},
+    {"frames": "x"},
+]
+
+
+@pytest.mark.parametrize("details", ODD_DETAILS)
+def test_details_of_another_kind_are_one_sentence(store: RowStore, details: dict[str, object]) -> None:
+    """a board's file holds details of another kind than figures and tables read -> one sentence that names the line"""
+    store.path.write_text(replace(ROW, details=details).to_json() + "\n")
+    with pytest.raises(DataError, match=f"line 1 is not a row .*{next(iter(details))}"):
+        store.read()
+
+
+ODD_RUNS = [{"about": []}, {"about": {"cases": "x"}}, {"about": {"notes": 3}}, {"protocol": "x"}, {"limit": "x"}]
+RECORDS = ["", "{", "[]", '{"runs": []}', '{"runs": {"r": 1}}', "[" * 10_000, "\udcff"]
+
+
+@pytest.mark.parametrize("text", [*RECORDS, *(json.dumps({"runs": {"r": run}}) for run in ODD_RUNS)])
 def test_a_record_of_runs_that_is_none_is_one_sentence(tmp_path: Path, text: str) -> None:
+    """`run.json` is damaged, or holds something of another kind -> one sentence"""
     (tmp_path / "run.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(DataError, match="not a record of runs"):
         read_runs(tmp_path / "run.json")
@@ -275,7 +300,7 @@ def test_details_beyond_those_that_are_kept_are_decoded_when_asked_for(
 ) -> None:
     monkeypatch.setattr(RowReader, "kept", 2)
     for number in range(4):
-        details = {"dice_by_structure": {f"structure {n}": number / 9 for n in range(9)}, "megavoxels": number}
+        details = {"dice_by_structure": {f"structure {n}": number / 9 for n in range(9)}, "megavoxels": number + 1}
         store.append(replace(ROW, case=f"c{number}", details=details))
     frames_agree(store)
     last = store.frame()["details"].iloc[-1]

@@ -142,7 +142,7 @@ def test_too_small_and_unlike_volumes_are_one_sentence(aligned_heads: Path, tmp_
     shutil.copytree(aligned_heads, folder)
     for shape, sentence in (((18, 80, 40), "generation needs 16 slices of 63x63"), ((18, 70, 66), "others (80, 66)")):
         for kind in ("t1", "labels"):
-            nib.Nifti1Image(np.ones(shape, np.int16).T, np.diag([2.0, 2, 2, 1])).to_filename(
+            nib.Nifti1Image(np.indices(shape, np.int16)[1].T + 1, np.diag([2.0, 2, 2, 1])).to_filename(
                 folder / f"1_{kind}.nii.gz"
             )
         dataset = find_dataset(f"folder:{folder}", "images")

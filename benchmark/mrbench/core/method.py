@@ -94,9 +94,8 @@ class Method(ABC, Generic[Inputs]):
         for name, value in parameters.items():
             if name not in defaults:
                 raise unknown_name(f"parameter of {cls.__name__}", name, defaults)
-            if isinstance(value, str) and name in declared and "str" in str(declared[name].annotation):
-                continue  # ``float | str``: a number by default, or a word
-            if expected := _wrong_type(defaults[name], value):
+            annotation = declared[name].annotation if name in declared else inspect.Parameter.empty
+            if expected := _wrong_type(defaults[name], annotation, value):
                 raise RequestError(f"parameter {name} of {cls.__name__} takes {expected}, not {value!r}; give one.")
         return cls(**parameters)
 
@@ -129,14 +128,27 @@ class Method(ABC, Generic[Inputs]):
         """Predict one case from what the task documents as its inputs."""
 
 
-def _wrong_type(default: object, value: object) -> str | None:
-    """What a parameter takes, where a value is not of that type; a default of None takes anything."""
-    if isinstance(default, bool):
-        return None if isinstance(value, bool) else "true or false"
-    if isinstance(default, int | float):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if number or is_tuned(value) else "a number"
-    return "a word" if isinstance(default, str) and isinstance(value, bool | list | tuple | dict) else None
+_WORDS = {bool: "true or false", int: "a number", float: "a number", str: "a word", type(None): "None"}
+"""What parameters of these types take."""
+
+
+def _wrong_type(default: object, annotation: object, value: object) -> str | None:
+    """What a parameter takes, where a value is not of that type; without annotation and default that is anything."""
+    kinds = _kinds(annotation) or ({type(default)} & _WORDS.keys() - {type(None)})
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not kinds or type(value) in kinds or (is_tuned(value) and kinds & {int, float}):
+        return None
+    if number and kinds & {int, float, str}:  # a word may look like a number
+        return None
+    return " or ".join(dict.fromkeys(words for kind, words in _WORDS.items() if kind in kinds))
+
+
+def _kinds(annotation: object) -> set[type]:
+    """The plain types of an annotation such as ``float | None``; empty where it holds anything else."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    named = {"bool": bool, "int": int, "float": float, "str": str, "None": type(None)}
+    parts = [part.strip() for part in text.split("|")]
+    return {named[part] for part in parts} if all(part in named for part in parts) else set()
 
 
 class FittedMethod(Method[Inputs], Generic[Inputs, Examples]):

@@ -147,7 +147,7 @@ class Row:
             If it is not a row of this schema: a field is missing, unknown, or not of its type.
         """
         values = msgspec.structs.asdict(_decoder().decode(line))
-        values["details"] = _details().decode(values["details"])
+        values["details"] = _checked(values["details"])
         if None in values["metrics"].values():
             values["metrics"] = {name: nan if value is None else value for name, value in values["metrics"].items()}
         row = object.__new__(cls)
@@ -178,7 +178,7 @@ class RowReader:
         return records
 
     def _read(self, raw: bytes) -> Mapping[str, Any]:
-        details = _details().decode(raw)
+        details = _checked(raw)
         if len(self._known) >= self.kept:
             return details if len(raw) < _SHORT else _Undecoded(raw)
         return self._known.setdefault(raw, details)
@@ -217,6 +217,39 @@ class _Undecoded(Mapping[str, object]):
 
 _NAMES = tuple(f.name for f in fields(Row))
 
+_Types = frozenset[type]
+_NUMBER, _NUMBERS, _TEXT = _Types({float, int}), _Types({float, int, type(None)}), _Types({str})
+_NOTHING = _Types()
+
+_DETAILS: Mapping[str, tuple[_Types, _Types]] = {
+    "notes": (_Types({dict}), _TEXT),
+    "note": (_TEXT, _NOTHING),
+    "megavoxels": (_NUMBER, _NOTHING),
+    "dice_by_structure": (_Types({dict}), _NUMBERS),
+    "labelled": (_Types({bool}), _NOTHING),
+    "frames": (_NUMBER, _NOTHING),
+    "true_acceleration": (_NUMBER, _NOTHING),
+    "acquisition": (_TEXT, _NOTHING),
+    "scored": (_Types({bool}), _NOTHING),
+    "nearest_ncc": (_Types({list}), _NUMBERS),
+    "nearest_ncc_real": (_Types({list}), _NUMBERS),
+    "pair_ms_ssim_real": (_NUMBER, _NOTHING),
+}
+"""Types of the details that tables and figures read, and of what is in them; any others are a task's own."""
+
+
+def _checked(raw: bytes | msgspec.Raw) -> Mapping[str, Any]:
+    """Details from JSON; raises ValueError where one is of another type than its readers expect."""
+    details: Mapping[str, Any] = _details().decode(raw)
+    for name in details.keys() & _DETAILS.keys():
+        value, (kinds, inner) = details[name], _DETAILS[name]
+        members = value.values() if type(value) is dict else value if type(value) is list else ()
+        if type(value) not in kinds or not inner.issuperset(map(type, members)):
+            raise ValueError(f"its details hold {name} of another type")
+    if details.get("megavoxels", 1) <= 0:
+        raise ValueError("its details hold megavoxels that are not positive")
+    return details
+
 
 @lru_cache
 def _decoder() -> msgspec.json.Decoder[Any]:
@@ -229,6 +262,7 @@ def _decoder() -> msgspec.json.Decoder[Any]:
         "schema": Literal[SCHEMA],
         "threads": Annotated[int, msgspec.Meta(ge=0)],
     }
+    types |= dict.fromkeys(("task", "method", "case"), Annotated[str, msgspec.Meta(min_length=1)])
     types |= {name: amount | None for name in types if name.endswith(("seconds", "memory_mib"))}
     defaults = {"metrics": {}, "details": msgspec.Raw(b"{}")}
     members = [

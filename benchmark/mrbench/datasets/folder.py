@@ -201,6 +201,8 @@ class Folder(Dataset):
         top = float(np.percentile(array[mask], 99.5)) if mask.any() else 0.0
         if top <= 0:
             raise DataError(f"{path} is empty inside the mask; check the file.")
+        if array.min() == array.max():
+            raise DataError(f"{path} is constant; check the file.")
         scaled = np.clip(array / top, -np.inf if self.signed else 0, self.highest)
         return np.where(mask, scaled, 0).astype(np.float32)
 

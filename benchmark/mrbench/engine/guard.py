@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -41,10 +41,21 @@ _MEMORY_INTERVAL, _PATIENCE, _YOUNG = 0.05, 10.0, 60.0  # seconds
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: its exit code, negative of a signal, and whether its guard ended it for its memory."""
+    """How a process ended.
+
+    Attributes
+    ----------
+    exit_code : int or None
+        Negative of a signal.
+    memory : bool
+        Whether its guard ended it for its memory.
+    machine_full : bool
+        Whether the kernel did, or was ending others for theirs.
+    """
 
     exit_code: int | None
     memory: bool = False
+    machine_full: bool = False
 
 
 def adopt_orphans() -> None:
@@ -89,7 +100,7 @@ def guard(request: Request, descriptors: list[int]) -> NoReturn:
     ending = _watch(pid, lifeline, reading, request)
     shutil.rmtree(temporary, ignore_errors=True)
     with suppress(OSError):
-        os.write(lifeline, json.dumps([ending.exit_code, ending.memory]).encode())
+        os.write(lifeline, json.dumps(astuple(ending)).encode())
     os._exit(0)
 
 
@@ -161,7 +172,7 @@ class _Log:
 
 def _watch(pid: int, lifeline: int, output: int, request: Request) -> Ending:
     """Wait for the end of a process, or end it: when told to, when nobody listens, or for its memory."""
-    log, memory, ended = _Log(request.log), False, os.pidfd_open(pid)
+    log, memory, ended, killed = _Log(request.log), False, os.pidfd_open(pid), _killed_for_memory()
     os.set_blocking(output, False)
     poll = select.poll()
     for descriptor in (ended, lifeline, output):
@@ -177,7 +188,7 @@ def _watch(pid: int, lifeline: int, output: int, request: Request) -> Ending:
             break
     exit_code = _end_all(pid)
     _pump(output, log)
-    return Ending(exit_code, memory)
+    return Ending(exit_code, memory, exit_code == -signal.SIGKILL and _killed_for_memory() > killed)
 
 
 def _pump(output: int, log: _Log) -> bool:
@@ -189,6 +200,15 @@ def _pump(output: int, log: _Log) -> bool:
                 return True
         return False
     return True
+
+
+def _killed_for_memory() -> int:
+    """How many processes the kernel has ended for want of memory since it started; 0 where it does not say."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def _exceeds(limit: int) -> bool:

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 import mrbench
 from mrbench.core.errors import DataError
@@ -69,6 +71,26 @@ def git_revision() -> str | None:
         return None
 
 
+class _About(TypedDict, total=False):
+    """What reports read of the data, as `facts_of` says it."""
+
+    title: str
+    citation: str
+    licence: str
+    simulation: str
+    cases: int | None
+    notes: list[str]
+
+
+class _Run(TypedDict, total=False):
+    """What reports read of a run; all else that it records is to be looked up."""
+
+    about: _About
+    dataset: str
+    limit: int | None
+    protocol: dict[str, Any]
+
+
 def read_runs(path: Path) -> dict[str, Any]:
     """The runs that a ``run.json`` and its shards' record, by their id; empty where there is no file.
 
@@ -87,11 +109,10 @@ def _recorded(path: Path) -> dict[str, Any]:
     try:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             runs = json.load(file)["runs"]
-        if not all(isinstance(run, dict) for run in runs.values()):
-            raise TypeError
+        msgspec.convert(runs, dict[str, _Run])
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DataError(f"{path} is not a record of runs; move it away and run again.") from None
     return dict(runs)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import signal
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -187,7 +188,7 @@ class Slot:
             message = f"killed for holding more than {limit:g} GiB; a larger --memory runs it again."
             return Outcome("out-of-memory", message, memory_mib=limit * 1024)
         message = f"the method's process died ({_how(reply)}); see its log."
-        return Outcome("out-of-memory" if reply.exit_code == -9 else "error", message)
+        return Outcome("out-of-memory" if reply.machine_full else "error", message)
 
     def _ready_worker(self, candidate: Candidate) -> Child:
         """The worker of this method, which another method never shares; one that died idle is replaced."""
@@ -224,6 +225,8 @@ def _outcome(reply: bytes) -> Outcome:
 
 def _how(reply: Ending | None) -> str:
     code = reply.exit_code if reply else None
+    if code == -signal.SIGKILL:
+        return "killed from outside, perhaps for want of memory"
     return "nobody knows how" if code is None else f"exit code {code}"
 
 

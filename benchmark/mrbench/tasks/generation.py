@@ -244,7 +244,8 @@ class Generation(Task[GenerationInputs, GenerationReference]):
         }
 
     def notes(self, rows: pd.DataFrame) -> list[str]:
-        known = next((details for details in distinct(rows["details"]) if "nearest_ncc_real" in details), None)
+        needed = ("nearest_ncc_real", "pair_ms_ssim_real")
+        known = next((one for one in distinct(rows["details"]) if all(one.get(name) for name in needed)), None)
         if known is None:
             return []
         held_out = np.asarray(known["nearest_ncc_real"])

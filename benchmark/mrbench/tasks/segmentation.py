@@ -290,8 +290,8 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
         """Medians beside the means of the table: both are in print, and HD95 makes them differ by a factor."""
         medians_of = []
         for method, scores in rows[rows["status"] == "ok"].groupby("method", sort=False, observed=True):
-            medians = [f"{np.median(scores[f'dice_{r}']):.3f}" for r in REGIONS]
-            distances = [f"{np.median(scores[f'hd95_{r}_mm']):.1f}" for r in REGIONS]
+            medians = [_median(scores, f"dice_{region}", 3) for region in REGIONS]
+            distances = [_median(scores, f"hd95_{region}_mm", 1) for region in REGIONS]
             medians_of.append(f"{method} {' / '.join(medians)}, {' / '.join(distances)} mm")
         return [f"Medians of Dice and HD95, whole / core / enhancing: {'; '.join(medians_of)}."] if medians_of else []
 
@@ -334,3 +334,9 @@ def example_of(subject: Subject) -> TumourExample:
         images.append(np.where(subject.mask, (subject.images[name] - inside.mean()) / inside.std(), 0))
     inputs = SegmentationInputs(np.stack(images).astype(np.float32), subject.mask, subject.spacing)
     return TumourExample(inputs, subject.labels)
+
+
+def _median(scores: pd.DataFrame, name: str, digits: int) -> str:
+    """The median of a metric; a dash where no row has it."""
+    values = scores[name].dropna() if name in scores else []
+    return f"{np.median(values):.{digits}f}" if len(values) else "–"
