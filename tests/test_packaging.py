@@ -82,6 +82,7 @@ def test_what_the_packages_import_is_declared() -> None:
     assert not undeclared({name: files for name, files in modules.items() if files}, MAIN | OPTIONAL)
 
 
+@pytest.mark.slow
 def test_what_tests_and_docs_import_is_declared() -> None:
     """Parts of a declared package (click of typer, mkdocs of its theme) come with it."""
     parts = {"click", "mkdocs", "directives"}

@@ -22,6 +22,11 @@ from mrbench.tasks.registration import Registration
 
 
 @pytest.fixture(scope="module")
+def subject() -> Subject:
+    return simulated("sim45")
+
+
+@pytest.fixture(scope="module")
 def pair() -> tuple[Subject, Subject]:
     return simulated("sim45"), simulated("sim46")
 
@@ -30,8 +35,7 @@ GOLDEN = {"T1": 0.1614056, "T2": 0.1158800, "labels": 4.2497442, "corner": 0.699
 """Means of one subject, to float tolerance: identical ids give identical people on every machine."""
 
 
-def test_identical_ids_are_identical_people(pair) -> None:
-    subject = pair[0]
+def test_identical_ids_are_identical_people(subject) -> None:
     means = {
         "T1": subject.images["T1"].mean(dtype=np.float64),
         "T2": subject.images["T2"].mean(dtype=np.float64),
@@ -44,6 +48,7 @@ def test_identical_ids_are_identical_people(pair) -> None:
     assert set(GOLDEN) == set(means)
 
 
+@pytest.mark.slow
 def test_every_structure_is_there(pair) -> None:
     assert len(STRUCTURES) >= 12
     for subject in pair:
@@ -51,17 +56,18 @@ def test_every_structure_is_there(pair) -> None:
         assert present == {label for labels in STRUCTURES.values() for label in labels}
 
 
-def test_right_is_right(pair) -> None:
-    right, left = (np.argwhere(pair[0].labels == STRUCTURES[f"{s} thalamus"][0]).mean(0) for s in "RL")
+def test_right_is_right(subject) -> None:
+    right, left = (np.argwhere(subject.labels == STRUCTURES[f"{s} thalamus"][0]).mean(0) for s in "RL")
     assert right[2] > left[2]
 
 
-def test_deformation_and_its_inverse_cancel(pair) -> None:
-    truth = {name: field.astype(np.float32) for name, field in pair[0].truth.items()}
-    error = np.linalg.norm(compose(truth["from_template"], truth["to_template"])[:, pair[0].mask], axis=0)
+def test_deformation_and_its_inverse_cancel(subject) -> None:
+    truth = {name: field.astype(np.float32) for name, field in subject.truth.items()}
+    error = np.linalg.norm(compose(truth["from_template"], truth["to_template"])[:, subject.mask], axis=0)
     assert error.mean() < 0.1 and np.percentile(error, 99) < 0.3  # voxels
 
 
+@pytest.mark.slow
 def test_people_differ_by_a_diffeomorphism(pair) -> None:
     for subject in pair:
         field = subject.truth["to_template"].astype(np.float32)
@@ -83,9 +89,8 @@ def test_true_displacement_carries_one_person_to_another(pair, monkeypatch) -> N
     assert backwards["dice"] < still["dice"]
 
 
-def test_contrasts_are_what_their_names_say(pair) -> None:
+def test_contrasts_are_what_their_names_say(subject) -> None:
     """T1: white > grey > CSF. T2: CSF > grey > white."""
-    subject = pair[0]
     tissue = {name: subject.labels == STRUCTURES[name][0] for name in ("L lateral ventricle", "L cortical grey")}
     tissue["L cerebral white"] = subject.labels == STRUCTURES["L cerebral white"][0]
     csf, grey, white = (
@@ -127,12 +132,12 @@ def test_the_template_has_a_thin_cortex_with_fluid_in_its_sulci() -> None:
     assert 0.04 < (fractions["csf"][buried] > 0.4).mean() < 0.15
 
 
-def test_left_and_right_differ(pair) -> None:
+def test_left_and_right_differ(subject) -> None:
     labels = structure_labels()
     cortex = [labels == STRUCTURES[f"{side} cortical grey"][0] for side in "RL"]
     overlap = 2 * (cortex[0] & cortex[1][:, :, ::-1]).sum() / sum(side.sum() for side in cortex)
     assert 0.7 < overlap < 0.97
-    t1, both = pair[0].images["T1"], pair[0].mask & pair[0].mask[:, :, ::-1]
+    t1, both = subject.images["T1"], subject.mask & subject.mask[:, :, ::-1]
     assert np.corrcoef(t1[both], t1[:, :, ::-1][both])[0, 1] < 0.7
 
 
@@ -159,8 +164,8 @@ def test_a_head_has_bone_then_scalp_around_its_brain() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_scanned_is_the_head_of_the_same_person(pair) -> None:
-    head, person = IcbmHeads().make("sim45"), pair[0]
+def test_what_is_scanned_is_the_head_of_the_same_person(subject) -> None:
+    head, person = IcbmHeads().make("sim45"), subject
     assert (head.labels == person.labels).all() and (head.mask == person.mask).all()
     t1 = head.images["T1"]
     assert np.corrcoef(t1[head.mask], person.images["T1"][head.mask])[0, 1] > 0.97

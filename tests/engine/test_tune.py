@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.marks import slow
 from tests.settings import setting_of
 
 from mrbench.core import tuned
@@ -132,7 +133,9 @@ def test_manifest_names_and_refusals(dataset: Folder, task: Registration) -> Non
 FAILS = METHOD.replace("field = ", "if self.amount > 0.75: FAIL\n        field = ")
 
 
-@pytest.mark.parametrize("fault", ["raise SystemExit(3)", "__import__('os')._exit(0)", "__import__('time').sleep(60)"])
+@pytest.mark.parametrize(
+    "fault", [slow("raise SystemExit(3)"), "__import__('os')._exit(0)", slow("__import__('time').sleep(60)")]
+)
 def test_a_candidate_that_fails_is_the_worst_and_the_search_goes_on(
     fault: str, dataset: Folder, task: Registration, tmp_path: Path
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_candidate_that_fails_is_the_worst_and_the_search_goes_on(
     assert path.parent == out and path.name == "fails.py:Shift.blobs.inter-subject.json"
 
 
+@pytest.mark.slow
 def test_a_method_that_always_fails_is_not_tuned(dataset: Folder, task: Registration, tmp_path: Path) -> None:
     (tmp_path / "always.py").write_text(FAILS.replace("> 0.75", "> 0").replace("FAIL", "return None"))
     setting = setting_of(task, dataset, split="validation")
