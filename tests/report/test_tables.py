@@ -258,3 +258,23 @@ def test_nothing_is_markup_or_an_emoji_in_the_terminal() -> None:
         console = Console(file=io.StringIO(), width=200)
         console.print(escape.terminal(text, "bold"))
         assert console.file.getvalue() == f"{text}\n"  # type: ignore[attr-defined]
+
+
+def test_quality_first_then_time() -> None:
+    """Good enough by the metric that is asked for, then the fastest; ranks stay those of the board."""
+    report = boards.report()
+    means = report.leaderboard.cells["dice", "mean"]
+    bound = means.sort_values().iloc[1]
+    lines = list(csv.DictReader(io.StringIO(table(report, format="csv", fastest_above=bound))))
+    times = [float(line["cpu_seconds_median"]) for line in lines]
+    whole = report.summary["n_failed"] == 0
+    good = {escape.plain(name) for name in means.index[(means >= bound) & whole]}
+    assert {line["method"] for line in lines} == good and len(lines) > 1
+    assert times == sorted(times) and int(lines[0]["rank"]) > 1
+    assert f"Fastest first by CPU time, of the methods with a mean Dice at least {bound:g}." in table(
+        report, fastest_above=bound
+    )
+    worse_is_more = table(report, format="csv", metrics=["hd95_mm"], fastest_above=10 * (1 - bound) + 1e-9)
+    assert [line["method"] for line in csv.DictReader(io.StringIO(worse_is_more))] == [line["method"] for line in lines]
+    with pytest.raises(RequestError, match=r"has a mean Dice at least 0\.99; give another bound"):
+        table(report, fastest_above=0.99)

@@ -83,6 +83,10 @@ def table(
     digits: Annotated[int | None, typer.Option(min=0, max=10, help="Decimals of every metric.")] = None,
     intervals: Annotated[bool, typer.Option(help="Show intervals.")] = True,
     layout: Annotated[str, typer.Option(help="In print: single or double column, or landscape.")] = "double",
+    fastest_above: Annotated[
+        float | None,
+        typer.Option(help="Only methods whose mean of the first metric is as good as this, the fastest first."),
+    ] = None,
     published: Annotated[
         bool,
         typer.Option("--published", help="Beside published figures, marked as not measured here."),
@@ -96,7 +100,14 @@ def table(
     if published:
         format = "published"
     text = api.table(
-        folder, format=format, methods=methods, metrics=metrics, digits=digits, intervals=intervals, layout=layout
+        folder,
+        format=format,
+        methods=methods,
+        metrics=metrics,
+        digits=digits,
+        intervals=intervals,
+        layout=layout,
+        fastest_above=fastest_above,
     )
     if out is None:
         typer.echo(text, nl=False)

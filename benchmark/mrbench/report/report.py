@@ -169,6 +169,36 @@ class Report:
             words = Caption(words.title, (*words.notes, note), f"{words.short} {note}")
         return replace(self, leaderboard=smaller, caption=words)
 
+    def fastest(self, bound: float) -> Report:
+        """Keep the methods that are good enough, the one of the least CPU time first.
+
+        Parameters
+        ----------
+        bound : float
+            Worst mean of the first metric that is good enough. Methods that failed, miss cases or have no time of
+            their own are left out as well.
+
+        Raises
+        ------
+        RequestError
+            If no method is that good.
+        """
+        metric, summary = self.primary, self.summary
+        means = self.leaderboard.cells[metric.name, "mean"].reindex(summary.index)
+        whole = (summary["n_failed"] == 0) & (summary["n_cases"] == len(self.leaderboard.cases))
+        enough = whole & (metric.sign * means >= metric.sign * bound) & summary["cpu_seconds_median"].notna()
+        asked = f"{metric.label} {'at least' if metric.higher_is_better else 'at most'} {bound:g}"
+        if not enough.any():
+            raise RequestError(
+                f"no method of {self.caption.title} that ran on every case has a mean {asked}; give another bound."
+            )
+        order = list(summary.index[enough][summary["cpu_seconds_median"][enough].argsort(kind="stable")])
+        shown = self.select(order)
+        note = f"Fastest first by CPU time, of the methods with a mean {asked}."
+        words = Caption(shown.caption.title, (note, *shown.caption.notes), f"{shown.caption.short} {note}")
+        board = replace(shown.leaderboard, summary=shown.summary.loc[order])
+        return replace(shown, leaderboard=board, caption=words)
+
 
 def _predictions(rows: pd.DataFrame, cases: Collection[str]) -> dict[tuple[str, str], str | None]:
     own = rows[rows["case"].isin(cases)]

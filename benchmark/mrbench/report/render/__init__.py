@@ -52,6 +52,7 @@ def table(
     intervals: bool = True,
     layout: str = "double",
     format: str = "markdown",
+    fastest_above: float | None = None,
 ) -> str:
     """Render the table of a board.
 
@@ -70,6 +71,8 @@ def table(
     format : str
         See `formats`: ``csv``, ``markdown``, ``latex``, ``html``, ``terminal``, ``comparisons``, ``challenger``,
         ``grand-challenge``, ``hugging-face``.
+    fastest_above : float, optional
+        Quality first: only methods whose mean of the first metric is as good as this, the fastest of them first.
 
     Returns
     -------
@@ -86,6 +89,8 @@ def table(
     if layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
     chosen = report.select(methods, metrics)
+    if fastest_above is not None:
+        chosen = chosen.fastest(fastest_above)
     if not intervals:
         chosen = replace(chosen, caption=chosen.caption.without_intervals())
     return known[format].render(chosen, Look(digits, intervals, layout))
