@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,7 @@ from mrbench.metrics import (
     precision_recall,
     warp,
 )
+from mrbench.metrics.sharpness import gmsd
 from mrbench.tasks.reconstruction import Reconstruction, ReconstructionReference
 from mrbench.tasks.registration import Registration, RegistrationInputs, RegistrationReference
 from mrbench.tasks.synthesis import CEILING, Synthesis, SynthesisInputs, SynthesisReference
@@ -161,6 +163,15 @@ def test_generation_metrics_against_prdc_monai_and_numpy(versus: Versus) -> None
 
     assert ours() == pytest.approx(peer(), abs=1e-5)
     versus(ours, peer, name="prdc, MONAI and numpy", goal=5)
+
+
+def test_gmsd_against_its_published_form(versus: Versus) -> None:
+    """90 slices of 108 x 90."""
+    target = smooth((90, 108, 90), 1, 0)
+    prediction = (target + 0.05 * smooth(target.shape, 0.5, 1)).astype(np.float32)
+    assert gmsd(target, prediction, data_range=1) == pytest.approx(peers.gmsd(target, prediction), rel=1e-9)
+    ours = partial(gmsd, target, prediction, data_range=1)
+    versus(ours, lambda: peers.gmsd(target, prediction), name="GMSD.m by scipy", goal=1.5)
 
 
 def test_cross_correlation_loss_against_monai(versus: Versus) -> None:
