@@ -219,6 +219,19 @@ def test_learned_method_without_weights_is_skipped(setting) -> None:
     assert candidate.skipped is not None and "train with `mrbench train" in candidate.skipped
 
 
+DAMAGED = ["", "[]", "{", "\\xff", '{"sha256": "a"}', '{"sha256": "a", "tracks": [], "ancestry": 3}']
+
+
+@pytest.mark.parametrize("text", [*DAMAGED, '{"sha256": "a", "tracks": [], "ancestry": [{"train": []}]}'])
+def test_a_damaged_manifest_is_one_sentence(setting, tmp_path, text: str) -> None:
+    """the manifest beside weights is damaged -> refused in one sentence before anything runs"""
+    (tmp_path / "w.safetensors").write_bytes(b"weights")
+    (tmp_path / "w.json").write_text(text)
+    with pytest.raises(RequestError, match=r"w\.json is no manifest of weights") as caught:
+        candidates(setting, [f"voxelmorph[weights={tmp_path}/w.safetensors]"])
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.slow
 def test_a_bad_file_fails_its_own_rows_and_is_tried_again(cohort, methods, tmp_path) -> None:
     copy, folder = Path(shutil.copytree(cohort, tmp_path / "blobs")), tmp_path / "out"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from mrbench.core.registry import find_method, method_names
-from mrbench.core.weights import subjects_seen, weights_folder
+from mrbench.core.registry import find_method, is_foreign, method_names
+from mrbench.core.weights import read_manifest, subjects_seen, weights_folder
 from mrbench.stats.training import Training
 from mrbench.training.ancestry import SCRATCH, ancestry_datasets
 
@@ -20,16 +19,16 @@ def trainings(task: str, methods: Collection[str] | None = None) -> dict[str, Tr
     task : str
         Its name.
     methods : collection of str, optional
-        Names of methods whose weights to look for; default: all. What is not installed has none.
+        Names of methods whose weights to look for; default: all. What is not installed, or a plug-in, has none.
     """
     manifests: dict[str, Mapping[str, Any]] = {}
     for name in method_names(task):
-        if methods is not None and name not in methods:
+        if (methods is not None and name not in methods) or is_foreign(name, task):  # no code of others is imported
             continue
         method = find_method(name, task)
         if method.takes_weights:
             for path in weights_folder(method).glob("*.json"):
-                manifest = json.loads(path.read_text())
+                manifest = read_manifest(path)
                 manifests[manifest["sha256"]] = manifest
     return {sha: training_of(manifest, manifests) for sha, manifest in manifests.items()}
 

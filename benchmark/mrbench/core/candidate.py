@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from mrbench.core.task import Setting
 from mrbench.core.tuned import has_tuned, tuned_parameters
 from mrbench.core.weights import (
     manifest_path,
+    read_manifest,
     seen_among,
     shipped_weights,
     subjects_seen,
@@ -228,10 +228,11 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
 
 def _seen(setting: Setting, weights: Path) -> str | None:
     """Why weights are not scored here: they, or those that they descend from, have seen a subject of the test split."""
-    manifest = manifest_path(weights)
-    if setting.split != "test" or not manifest.is_file():
+    if not manifest_path(weights).is_file():
         return None
-    dataset, ancestry = setting.dataset, json.loads(manifest.read_text()).get("ancestry", [])
+    dataset, ancestry = setting.dataset, read_manifest(manifest_path(weights)).get("ancestry", [])
+    if setting.split != "test":
+        return None
     leaked = seen_among(subjects_seen(ancestry), dataset.files_of or dataset.name, dataset.subjects("test"))
     return f"its weights were trained on {', '.join(leaked)} of this test split" if leaked else None
 

@@ -67,4 +67,7 @@ def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: 
             f"method '{spec}': {key} was not tuned on '{lender}'; choose tuned:DATASET.TRACK of "
             f"{', '.join(lenders) or 'none'}."
         )
-    return json.loads(path.read_text())["chosen"][key]
+    try:
+        return json.loads(path.read_bytes())["chosen"][key]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise RequestError(f"{path} is no manifest that tells {key}; tune the method again.") from None

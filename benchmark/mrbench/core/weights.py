@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict
 
-from mrbench.core.errors import MethodSkipped
+import msgspec
+
+from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.registry import files_owner, module_file
 from mrbench.core.task import Task
 
@@ -14,6 +16,38 @@ from mrbench.core.task import Task
 def manifest_path(weights: Path) -> Path:
     """The manifest that belongs to a weights file."""
     return weights.with_suffix(".json")
+
+
+class _Training(TypedDict):
+    dataset: str
+    train: list[str]
+    validation: list[str]
+
+
+class _Manifest(TypedDict, total=False):
+    """What is read of a manifest."""
+
+    sha256: Required[str]
+    tracks: Required[list[str]]
+    ancestry: list[_Training]
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What a manifest of weights says.
+
+    Raises
+    ------
+    RequestError
+        If it is damaged, or something else.
+    """
+    try:
+        manifest: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+        msgspec.convert(manifest, _Manifest)
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(
+            f"{path} is no manifest of weights ({error}); restore it, or train the weights again."
+        ) from None
+    return manifest
 
 
 def subjects_seen(ancestry: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
