@@ -285,7 +285,7 @@ def _record(name: str) -> dict[str, Any]:
 def record(name: str) -> str:
     """The numbers of a long measurement, as a table, with the command that made them."""
     facts = _record(name)
-    shown = {label: value for label, value in facts.items() if label not in ("command", "git")}
+    shown = {label: value for label, value in facts.items() if label not in ("command", "git", "revisions")}
     lines = [[label, _shown(value)] for label, value in _flat(shown)]
     return f"`{facts['command']}`\n\n{markdown_table(['', ''], lines)}"
 

@@ -4,7 +4,8 @@ A board of methods that misbehave is run again and again by processes that are k
 kill nothing that the run started may live, and the rows on disk must be readable; at the end the rows of the methods
 that are sound must be what an undisturbed run gives. Between the kills, damaged files of every kind that is read,
 damaged rows and odd names of methods are read, which must be refused in one sentence or understood. Prints what it did,
-and with ``--record FILE`` keeps it there; exits with 1 at the first thing that went wrong.
+and with ``--record FILE`` keeps it there after every round; a record that is not finished is gone on with, as the long
+form takes hours. Exits with 1 at the first thing that went wrong.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from collections import Counter
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -125,7 +127,9 @@ def inputs(done: Counter[str]) -> int:
 
 def soak(seconds: float, seed: int, asked: tuple[int, int] | None = None, record: Path | None = None) -> Counter[str]:
     """Do all of it for that long, or until so many kills and inputs; returns how often what was done."""
-    rng, done, started, number = random.Random(seed), Counter[str](), time.monotonic(), 0
+    earlier = unfinished(record)
+    done, number = Counter[str](earlier["done"]), earlier["rounds"]
+    rng, started = random.Random(f"{seed} {number}"), time.monotonic()
     a_round = 2000 if asked is None else asked[1] * KILLS_A_ROUND // asked[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -145,7 +149,7 @@ def soak(seconds: float, seed: int, asked: tuple[int, int] | None = None, record
             damaged_texts(rng, done, a_round // 4)
             damaged_files(a_round - a_round // 4, seed * 10_000 + number, done)
             if record is not None:
-                write(record, done, time.monotonic() - started, finished=False)
+                write(record, earlier, done, number, time.monotonic() - started, finished=False)
         for out in ("out", "undisturbed"):
             subprocess.run([*command, names(folder, list(SOUND)), str(folder / out)], check=True)
         expected = RowStore(folder / "undisturbed" / "rows.jsonl").read()
@@ -155,18 +159,30 @@ def soak(seconds: float, seed: int, asked: tuple[int, int] | None = None, record
             assert rows[row.key].metrics == row.metrics, f"{row.method} on {row.case} has other numbers"
         done["rows equal to an undisturbed run"] = len(expected)
     if record is not None:
-        write(record, done, time.monotonic() - started, finished=True)
+        write(record, earlier, done, number, time.monotonic() - started, finished=True)
     return done
 
 
-def write(path: Path, done: Counter[str], seconds: float, *, finished: bool) -> None:
+def unfinished(record: Path | None) -> dict[str, Any]:
+    """What an earlier call did that was stopped; nothing where there is none, or it ended."""
+    if record is not None and record.is_file():
+        facts: dict[str, Any] = json.loads(record.read_text())
+        if not facts["finished"]:
+            return facts
+    return {"done": {}, "rounds": 0, "minutes": 0, "revisions": []}
+
+
+def write(
+    path: Path, earlier: dict[str, Any], done: Counter[str], rounds: int, seconds: float, *, finished: bool
+) -> None:
     """Keep what was done so far."""
     facts = {
         "command": f"python -m tests.soak {' '.join(sys.argv[1:])}".partition(" --record")[0],
         "date": time.strftime("%Y-%m-%d"),
-        "git": git_revision(),
-        "minutes": round(seconds / 60),
+        "revisions": sorted({*earlier["revisions"], git_revision() or "unknown"}),
+        "minutes": earlier["minutes"] + round(seconds / 60),
         "finished": finished,
+        "rounds": rounds,
         "kills": kills(done),
         "inputs": inputs(done),
         "done": dict(sorted(done.items())),
