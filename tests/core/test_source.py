@@ -102,6 +102,21 @@ def test_a_module_that_moves_runs_nothing_again(tmp_path: Path, monkeypatch: pyt
     assert hashes[0] == hashes[1]
 
 
+def test_a_definition_that_moves_to_another_module_runs_nothing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    f, g = "def f(x):\n    return g(x) + 1\n\n", "def g(x):\n    return 2 * x\n\n"
+    (tmp_path / "whole.py").write_text(f + g)
+    (tmp_path / "first_half.py").write_text(f"from second_half import g\n\n{f}")
+    (tmp_path / "second_half.py").write_text(g)
+    method = (
+        "from {} import f\nfrom mrbench import method\n\n@method(task='registration')\ndef m(i):\n    return f(i)\n"
+    )
+    one, two = (hash_of(tmp_path / f"of_{name}.py", method.format(name)) for name in ("whole", "first_half"))
+    assert one == two
+
+
 def test_versions_of_packages_that_are_used_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = hash_of(tmp_path / "a.py", METHOD)
     newer = {**source._versions(), "numpy": ["numpy 99"]}

@@ -39,7 +39,7 @@ def source_hash(method: type) -> str:
     """
     reached = _Reached()
     reached.follow(method.__module__, method.__qualname__.partition(".")[0])
-    facts = sorted(reached.definitions.values()) + sorted(map(_versioned, reached.packages))
+    facts = sorted(filter(None, reached.definitions.values())) + sorted(map(_versioned, reached.packages))
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 
 
