@@ -111,7 +111,7 @@ def test_a_definition_that_moves_to_another_module_runs_nothing_again(
     (tmp_path / "first_half.py").write_text(f"from second_half import g\n\n{f}")
     (tmp_path / "second_half.py").write_text(g)
     method = (
-        "from {} import f\nfrom mrbench import method\n\n@method(task='registration')\ndef m(i):\n    return f(i)\n"
+        "from {} import f\nfrom mrbench import method\n\n@method(task='registration')\ndef still(i):\n    return f(i)\n"
     )
     one, two = (hash_of(tmp_path / f"of_{name}.py", method.format(name)) for name in ("whole", "first_half"))
     assert one == two
