@@ -8,10 +8,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from mrbench.cli import caching, data, helping, lists, results, running, scoring, training
+from mrbench.cli.group import Group
 from mrbench.core.errors import MrbenchError
 
 app = typer.Typer(
     name="mrbench",
+    cls=Group,
     no_args_is_help=True,
     context_settings={"max_content_width": 120},
     rich_markup_mode=None,  # drawing the help with Rich takes twice as long as all the rest

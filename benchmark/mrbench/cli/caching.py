@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(invoke_without_command=True, help="Show and prune what mrbench keeps on disk.")
+from mrbench.cli.group import Group
+
+app = typer.Typer(cls=Group, invoke_without_command=True, help="Show and prune what mrbench keeps on disk.")
 
 
 @app.callback()

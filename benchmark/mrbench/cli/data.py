@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mrbench.cli.group import Group
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer(no_args_is_help=True, help="List, index, fetch, verify and prepare datasets.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="List, index, fetch, verify and prepare datasets.")
 
 Dataset = Annotated[str, typer.Argument(help="Name of a dataset: see `mrbench list datasets`.")]
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import typer
 
+from mrbench.cli.group import Group
 from mrbench.cli.options import Task
 
 FOLDED = 2
 """How many times as wide as the terminal a table may be and still be folded into columns."""
 
-app = typer.Typer(no_args_is_help=True, help="List tasks, tracks, datasets, methods and metrics.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="List tasks, tracks, datasets, methods and metrics.")
 
 
 @app.command("tasks")
