@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import nibabel as nib
@@ -20,6 +21,10 @@ from mrbench.datasets.folder import Folder
 from mrbench.engine.threads import thread_environment
 from mrbench.tasks.registration import Registration, RegistrationInputs, RegistrationReference
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import WorkStealingScheduling
+
 hypothesis.settings.register_profile("mrbench", deadline=None)  # the first call of a kernel compiles it
 hypothesis.settings.load_profile("mrbench")
 os.environ.update(thread_environment(1))  # as in a run: some tools give other digits on two threads
@@ -29,6 +34,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave out the tests that measure time, unless they are asked for: ``pytest tests/performance``."""
     asked = any("performance" in argument for argument in config.args)
     return True if collection_path.name == "performance" and not asked else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WorkStealingScheduling:
+    """Let a file stay in one process, with the fixtures and libraries that it has loaded, until others stand idle.
+
+    Not by ``--dist`` in the settings: pytest-benchmark then measures nothing, even where no pytest-xdist runs.
+    """
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -74,7 +74,7 @@ app()
 def test_help_against_a_bare_typer_app(benchmark, tmp_path: Path) -> None:
     (tmp_path / "bare.py").write_text(TYPER)
     peer = [sys.executable, "bare.py", "--help"]
-    compared(benchmark, [sys.executable, "-m", "mrbench", "--help"], peer, tmp_path, "typer with two verbs", 0.6)
+    compared(benchmark, [sys.executable, "-m", "mrbench", "--help"], peer, tmp_path, "typer with two verbs", 0.5)
 
 
 def test_list_against_a_bare_typer_app(benchmark, tmp_path: Path) -> None:
@@ -82,4 +82,4 @@ def test_list_against_a_bare_typer_app(benchmark, tmp_path: Path) -> None:
     (tmp_path / "bare.py").write_text(TYPER)
     peer = [sys.executable, "bare.py", "verb", "--task", "registration"]
     own = [sys.executable, "-m", "mrbench", "list", "methods", "--task", "registration"]
-    compared(benchmark, own, peer, tmp_path, "typer with one option", 0.5)
+    compared(benchmark, own, peer, tmp_path, "typer with one option", 0.4)
