@@ -143,6 +143,18 @@ def test_a_method_without_a_value_where_others_have_one_is_not_the_best() -> Non
     rows = [row(r.method, r.case[1:], {} if r.method == "a" and r.case == "c0" else r.metrics) for r in rows]
     table = leaderboard(frame(rows), METRICS)
     assert table.cells.loc["a", ("dice", "n")] == 11 and "a" not in bold(table)
+    assert list(table.summary.index) == ["b", "a"] and table.summary["rank"].isna().tolist() == [False, True]
+    assert "a" not in table.ranks.index
+
+
+def test_a_case_on_which_the_metric_is_undefined_for_all_costs_no_rank() -> None:
+    rows = board({"a": 0.8, "b": 0.3}, 12)
+    gaps = [row(r.method, r.case[1:], {} if r.case == "c0" else r.metrics, subjects=r.subjects) for r in rows]
+    gaps.append(row("fails", 0, None, subjects=rows[0].subjects))
+    gaps += [row("fails", c, {"dice": 0.9, "hd95_mm": 1.0}) for c in range(1, 12)]
+    table = leaderboard(frame(gaps), METRICS)
+    assert table.summary["rank"].tolist() == [1, 2, 3] and list(table.summary.index) == ["a", "b", "fails"]
+    assert set(table.cells["dice", "n"]) == {11}
 
 
 def test_a_method_on_fewer_cases_has_no_rank() -> None:

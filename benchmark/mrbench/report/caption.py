@@ -101,7 +101,7 @@ def _cases(board: Leaderboard, split: str) -> str:
 
 def _limits(board: Leaderboard) -> list[str]:
     summary = board.summary
-    fewer = summary.index[summary["n_cases"] < len(board.cases)]
+    fewer = summary.index[summary["rank"].isna()]
     said = [f"On fewer cases, so not comparable with the rest: {', '.join(fewer)}."] if len(fewer) else []
     if board.unread:
         case, reason = next(iter(board.unread.items()))

@@ -30,8 +30,9 @@ class Leaderboard:
     metrics : tuple of Metric
         Those that any row has, the first one first: it ranks.
     summary : DataFrame
-        Best first; then methods with failures, then methods on fewer cases, which have no rank. ``rank`` (equal means
-        share one), ``kind``, ``n_cases``, ``n_failed`` and the columns of `stats.costs`.
+        Best first; then methods with failures, then methods on fewer cases, which have no rank: those without a row,
+        or without a value of the first metric, where others have one. ``rank`` (equal means share one), ``kind``,
+        ``n_cases``, ``n_failed`` and the columns of `stats.costs`.
     cells : DataFrame
         ``mean``, ``low``, ``high`` and ``n`` cases of each metric, and whether the method is among the ``best``: those
         whom no paired test separates from the best mean.
@@ -123,7 +124,9 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
     whole = summary["n_cases"] == len(cases)
     sound = summary.index[whole & (summary["n_failed"] == 0)]
     design, fewest = Design(subjects), fewest_units(len(sound))
-    summary = _ranked(summary, values[known[0].name].mean() if known else None, len(cases), known)
+    if known:
+        whole &= _complete(values[known[0].name])[summary.index]
+    summary = _ranked(summary, values[known[0].name].mean() if known else None, whole, known)
     values = {name: table[summary.index] for name, table in values.items()}
     compared = {m.name: compare_all(values[m.name], m, design, set(sound)) for m in known if m.ranked}
     cells = _cells(values, known, design)
@@ -173,13 +176,20 @@ def _skipped(rows: pd.DataFrame, ran: set[str]) -> dict[str, str]:
     }
 
 
-def _ranked(summary: pd.DataFrame, means: pd.Series | None, cases: int, metrics: Sequence[Metric]) -> pd.DataFrame:
+def _complete(values: pd.DataFrame) -> pd.Series:
+    """Whether each method has a value wherever any has one; a mean over the cases that it likes compares with none."""
+    return values.notna().sum() == values.notna().any(axis=1).sum()
+
+
+def _ranked(
+    summary: pd.DataFrame, means: pd.Series | None, whole: pd.Series, metrics: Sequence[Metric]
+) -> pd.DataFrame:
     """Put the best method first and give ranks; methods with failures rank behind those without."""
     badness = pd.Series(np.inf, index=summary.index)
     if means is not None:
         # a mean is a sum in some order: what differs by rounding is equal
         badness = (-metrics[0].sign * means[summary.index]).map(lambda mean: float(f"{mean:.12g}")).fillna(np.inf)
-    key = pd.DataFrame({"fewer": summary["n_cases"] < cases, "failed": summary["n_failed"] > 0, "badness": badness})
+    key = pd.DataFrame({"fewer": ~whole, "failed": summary["n_failed"] > 0, "badness": badness})
     order = key.sort_values(list(key), kind="stable").index
     place = pd.Series(np.arange(1, len(order) + 1), index=order, dtype="Int64")
     rank = place.groupby([key.loc[order, name] for name in key]).transform("min")
@@ -215,7 +225,7 @@ def _best(
 
     None where any of these comparisons has fewer subjects than it takes to separate so many methods.
     """
-    full = cells.index[cells["n"] == values.notna().any(axis=1).sum()].intersection(sound, sort=False)
+    full = cells.index[_complete(values)[cells.index]].intersection(sound, sort=False)
     if not len(full) or units < fewest:
         return []
     best = (metric.sign * cells.loc[full, "mean"]).idxmax()
