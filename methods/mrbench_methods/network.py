@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Never
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.track import Track
 from mrbench.core.weights import manifest_path, resolve_weights, weights_folder
-from mrbench.training.weights import load_weights
+from mrbench.training.weights import fill, load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -67,7 +67,7 @@ class NetworkMethod(LearnedMethod):
         self.tracks_ = [self.settings[name].settings for name in manifest["tracks"]]
         self.spacing_ = manifest.get("spacing_mm")
         self.network_ = self.network_for(weights, self.tracks_)
-        self.network_.load_state_dict(weights)
+        fill(self.network_, weights, self.weights_path)
         self.network_.to(resources.device).eval()
         self.warm_up()
 

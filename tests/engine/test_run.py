@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.settings import setting_of
 
 from mrbench.core.candidate import candidates
+from mrbench.core.digest import sha256_of
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
 from mrbench.core.row import Row
@@ -230,6 +232,33 @@ def test_a_damaged_manifest_is_one_sentence(setting, tmp_path, text: str) -> Non
     with pytest.raises(RequestError, match=r"w\.json is no manifest of weights") as caught:
         candidates(setting, [f"voxelmorph[weights={tmp_path}/w.safetensors]"])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, None),
+        ({"network": "unet-f12p4", "task": "reconstruction"}, "holds weights of the network unet-f12p4 for recon"),
+        ({"network": "voxelmorph-diff"}, "voxelmorph for registration is needed; give weights of that network"),
+        ({"tracks": ["multicoil-4x"]}, "of a track that registration does not have, multicoil-4x"),
+        ({"sha256": "other"}, "is not the file its manifest describes"),
+        (None, "with a manifest beside them"),
+    ],
+)
+def test_weights_of_another_network_are_one_sentence(setting, tmp_path, changes, said: str | None) -> None:
+    """weights of another network, task or track, or that are not those of their manifest -> refused in one sentence
+    before anything runs"""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"weights")
+    right = {"sha256": sha256_of(path), "tracks": ["inter-subject"], "network": "voxelmorph", "task": "registration"}
+    if changes is not None:
+        path.with_suffix(".json").write_text(json.dumps({**right, **changes}))
+    if said is None:
+        assert candidates(setting, [f"voxelmorph[weights={path}]"])[0].skipped is None
+    else:
+        with pytest.raises(RequestError, match=said) as caught:
+            candidates(setting, [f"voxelmorph[weights={path}]"])
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow

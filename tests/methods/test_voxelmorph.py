@@ -13,6 +13,7 @@ from monai.losses import LocalNormalizedCrossCorrelationLoss
 from monai.networks.blocks import DVF2DDF
 from tests.settings import build, setting_of
 
+from mrbench.core.digest import sha256_of
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
 from mrbench.core.specification import parse_spec
@@ -173,13 +174,38 @@ def test_training_learns(trained, dataset: Folder, task: Registration) -> None:
 
 
 def test_weights_that_are_not_their_manifests_are_refused(tmp_path: Path) -> None:
-    save_weights(tmp_path / "w.safetensors", {"w": torch.ones(3)}, {"split": "train"})
+    save_weights(tmp_path / "w.safetensors", {"w": torch.ones(3)}, {"tracks": []})
     assert load_weights(tmp_path / "w.safetensors")
     (tmp_path / "w.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:-1] + b"x")
     with pytest.raises(RequestError, match="sha256 differs"):
         load_weights(tmp_path / "w.safetensors")
     with pytest.raises(RequestError, match="no weights at"):
         load_weights(tmp_path / "missing.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda state: dict(list(state.items())[1:]), r"is absent in the file and \(.*\) in the net"),
+        (lambda state: {name: w[..., None] for name, w in state.items()}, r"is \(.*, 1\) in the file and"),
+        (lambda state: {**state, "more": torch.ones(2)}, r"the tensor more is \(2,\) in the file and absent in"),
+    ],
+    ids=["absent", "shape", "unknown"],
+)
+def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path, task: Registration, change, said: str) -> None:
+    path = tmp_path / "w.safetensors"
+    method = build(parse_spec(f"voxelmorph[width=4,weights={path}]"), task)
+    state = method.new_network([]).state_dict()  # type: ignore[attr-defined]
+    save_weights(path, change(state), {"tracks": []})
+    with pytest.raises(
+        RequestError, match=rf"w\.safetensors does not fit the network FieldNetwork: .*{said}"
+    ) as caught:
+        method.setup(Resources())
+    assert "\n" not in str(caught.value)
+    path.write_bytes(b"no tensors")
+    path.with_suffix(".json").write_text(json.dumps({"sha256": sha256_of(path), "tracks": []}))
+    with pytest.raises(RequestError, match="holds no weights"):
+        method.setup(Resources())
 
 
 @pytest.mark.parametrize("dataset", ["icbm-sim", "ixi-hh-2mm"])

@@ -18,6 +18,7 @@ from mrbench.core.specification import MethodSpec, built, parse_spec
 from mrbench.core.task import Setting
 from mrbench.core.tuned import has_tuned, tuned_parameters
 from mrbench.core.weights import (
+    check_weights,
     manifest_path,
     read_manifest,
     seen_among,
@@ -217,6 +218,8 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
     try:
         path = instance.weights_file()
         weights = sha256_of(path) if path else None
+        if path and weights and isinstance(instance, LearnedMethod):
+            check_weights(path, weights, instance.network, setting.task)
         reasons.append(_seen(setting, path) if path else None)
     except MethodSkipped as reason:
         reasons.append(str(reason))

@@ -29,6 +29,8 @@ class _Manifest(TypedDict, total=False):
 
     sha256: Required[str]
     tracks: Required[list[str]]
+    network: str
+    task: str
     ancestry: list[_Training]
 
 
@@ -48,6 +50,42 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f"{path} is no manifest of weights ({error}); restore it, or train the weights again."
         ) from None
     return manifest
+
+
+def check_weights(path: Path, digest: str, network: str, task: Task[Any, Any]) -> None:
+    """Refuse weights that their manifest tells to be no weights of a method.
+
+    Parameters
+    ----------
+    path : Path
+        The weights; the manifest lies beside them.
+    digest : str
+        sha256 of the file.
+    network : str
+        What the method calls the network that it needs weights of.
+    task : Task
+        Whose tracks the weights must be of.
+
+    Raises
+    ------
+    RequestError
+        If there is no manifest, it is damaged or of another file, or the weights are of another network, task or track.
+    """
+    if not manifest_path(path).is_file():
+        raise RequestError(f"no weights at {path} with a manifest beside them; train them with `mrbench train`.")
+    manifest = read_manifest(manifest_path(path))
+    if manifest["sha256"] != digest:
+        raise RequestError(f"{path} is not the file its manifest describes (sha256 differs); restore or retrain it.")
+    of_network, of_task = manifest.get("network", network), manifest.get("task", task.name)
+    if (of_network, of_task) != (network, task.name):
+        raise RequestError(
+            f"{path} holds weights of the network {of_network} for {of_task}, and {network} for {task.name} is needed; "
+            "give weights of that network, or the parameters that they were trained with."
+        )
+    if unknown := [track for track in manifest["tracks"] if track not in task.tracks]:
+        raise RequestError(
+            f"{path} holds weights of a track that {task.name} does not have, {unknown[0]}; choose other weights."
+        )
 
 
 def subjects_seen(ancestry: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:

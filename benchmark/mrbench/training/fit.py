@@ -25,8 +25,8 @@ from mrbench.core.track import Track
 from mrbench.core.weights import weights_name
 from mrbench.io.files import sha256_of, write_atomically
 from mrbench.training.ancestry import ancestry_name, ancestry_of
-from mrbench.training.loop import CurvePoint, Recipe, Report, Schedule, train
-from mrbench.training.weights import load_weights, save_weights
+from mrbench.training.loop import CurvePoint, Report, Schedule, train
+from mrbench.training.weights import fill, load_weights, save_weights
 
 
 def fit(
@@ -112,7 +112,7 @@ def fit(
         )
     recipe = method.training_recipe(task.training_examples(dataset, tracks), seed=seed)
     if start_from is not None:
-        _start(recipe, start_from, method.network)
+        fill(recipe.network, load_weights(start_from), start_from)
     ancestry = ancestry_of(dataset, start_from)
     name = f"{method.network}.{weights_name(task, ancestry_name(ancestry), names)}"
     settings = {
@@ -169,16 +169,6 @@ def fit(
     # or the same command, after a change of code, would return these weights
     (checkpoints / f"{name}.pt").unlink(missing_ok=True)
     return path
-
-
-def _start(recipe: Recipe, weights: Path, network: str) -> None:
-    """Give the network of a recipe the weights of a file."""
-    try:
-        recipe.network.load_state_dict(load_weights(weights))
-    except RuntimeError:
-        raise RequestError(
-            f"{weights} holds weights of another network than {network}; give weights of the same."
-        ) from None
 
 
 def _command(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+from mrbench.core.errors import RequestError
 from mrbench.core.track import Track
 from mrbench.tasks.generation import TRACKS, GenerationInputs, TrainingSlices
 from mrbench_methods.network import NetworkMethod
@@ -61,6 +62,8 @@ class DCGAN(NetworkMethod):
         return initialise(Generator(self.latent, self.base, self.shape_))
 
     def network_for(self, weights: Mapping[str, torch.Tensor], tracks: Sequence[Any]) -> torch.nn.Module:
+        if weights.get("size") is None or weights["size"].numel() != 2:
+            raise RequestError(f"{self.weights_path} tells no size of slices; give weights of {self.network}.")
         y, x = weights["size"].int().tolist()
         self.shape_ = (y, x)
         return super().network_for(weights, tracks)
