@@ -88,6 +88,18 @@ def test_ringing_around_a_head_is_no_foreground() -> None:
     assert (foreground_of(volume) == (brain() > 0)).mean() > 0.99
 
 
+@pytest.mark.parametrize("level", [0.002, 0.01, 0.02])
+def test_noise_around_a_stripped_head_gives_one_mask_in_every_folder(level: float, tmp_path: Path) -> None:
+    """noise around a skull-stripped head -> the same mask in every kind of folder, and a note"""
+    volume = np.abs(brain() + np.random.default_rng(1).normal(0, level * 500, SHAPE)).astype(np.float32)
+    path = folder(tmp_path / "noisy", volume)
+    (path / "subjects.csv").write_text("subject,split,T1\ns,test,a.nii.gz\n")
+    masks = [kind(path).make("s").mask for kind in (Folder, ContrastFolder, VolumeFolder)]
+    assert (masks[0] == masks[1]).all() and (masks[0] == masks[2]).all()
+    assert (masks[0] != (brain() > 0)).mean() < 0.001
+    assert "No constant background" in Folder(path).load("s").note
+
+
 def test_a_mask_that_nobody_gave_is_noted(tmp_path: Path) -> None:
     ringing = np.random.default_rng(1).normal(0, 2, SHAPE).astype(np.float32)
     path = folder(tmp_path / "a", np.where(brain() > 0, brain(), ringing))

@@ -12,7 +12,8 @@ from tests.subjects import simulated
 from mrbench.core.errors import DataError
 from mrbench.core.registry import find_dataset
 from mrbench.datasets.icbm_sim import IcbmSim
-from mrbench.datasets.volumes import IcbmVolumes, VolumeFolder, head_mask
+from mrbench.datasets.intensity import head_mask
+from mrbench.datasets.volumes import IcbmVolumes, VolumeFolder
 
 SHAPE = (9, 14, 11)
 """Axes (z, y, x), all different."""

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from mrbench.core.case import Case, CaseId
-from mrbench.datasets.volumes import VolumeFolder, head_mask
+from mrbench.datasets.intensity import head_mask
+from mrbench.datasets.volumes import VolumeFolder
 from mrbench.tasks.denoising import Denoising
 from mrbench.tasks.restoration import RestorationReference
 from mrbench.tasks.super_resolution import SuperResolution

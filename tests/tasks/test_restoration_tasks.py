@@ -13,7 +13,8 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError
 from mrbench.core.random import rng_for
 from mrbench.core.registry import find_dataset
-from mrbench.datasets.volumes import VolumeFolder, head_mask
+from mrbench.datasets.intensity import head_mask
+from mrbench.datasets.volumes import VolumeFolder
 from mrbench.tasks.denoising import SLICES, Denoising, noisy
 from mrbench.tasks.denoising import TRACKS as NOISES
 from mrbench.tasks.super_resolution import TRACKS as LOSSES

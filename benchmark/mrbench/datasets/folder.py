@@ -32,7 +32,7 @@ from mrbench.space.grids import grid_difference
 NO_IMAGES = ("subject", "split", "labels", "mask", "axes", "landmarks")
 """Columns that are no contrast."""
 
-NO_BACKGROUND = "No constant background: the mask is what is not both dark and connected to the border."
+NO_BACKGROUND = "No constant background: the mask is the largest piece above 5 % of the maximum, holes filled."
 """Note of a subject whose mask nobody gives."""
 
 ABSENT = "absent"
@@ -62,7 +62,7 @@ class Folder(Dataset):
 
     citation = "the user's own data"
     licence = "the user's own"
-    preparation = 2
+    preparation = 3
     highest: float = 1.0
     signed: bool = False
     """Whether intensities may be negative: then none is clipped at 0 or refused."""
@@ -225,7 +225,7 @@ class ContrastFolder(Folder):
 
     representation = "contrasts"
     form = "contrasts"
-    preparation = 3
+    preparation = 4
     highest = np.inf
     layouts = (read_bids, read_named)
     wanted = f"one line a subject in {TABLE}: subject,split,T1,T2"

@@ -7,7 +7,7 @@
    (mean 0) or signed, and refused: clipping would cut away part of the brain. A few negative voxels, as interpolation
    leaves them, become 0.
 3. Foreground is the mask that the folder gives, else what is not background, else (no constant background: ringing or
-   noise around a head) what is not both dark and connected to the border.
+   noise around a head) the `head_mask`, which volumes with the head in air always have.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mrbench.core.errors import DataError
+from mrbench.space.pieces import largest_piece
 
 NEGATIVE = 0.05
 """Share of negative voxels in the foreground that interpolation may leave; more is no magnitude image."""
@@ -27,8 +28,8 @@ CORNERS = 0.75
 BACKGROUND_SHARE = 0.05
 """Of voxels that must hold the value of the corners for it to be the background."""
 
-DARK = 0.02
-"""Of the 99.5th percentile: what lies around a head without being exactly zero."""
+DARK = 0.05
+"""Of the maximum: what lies around a head without being exactly zero."""
 
 
 def background_of(volume: np.ndarray) -> float | None:
@@ -60,16 +61,24 @@ def known_foreground(volume: np.ndarray) -> np.ndarray | None:
 def foreground_of(volume: np.ndarray) -> np.ndarray:
     """Where the object is, in a volume that `without_background` returned; bool."""
     known = known_foreground(volume)
-    if known is not None:
-        return known
-    from scipy.ndimage import label
+    return known if known is not None else head_mask(volume)
 
-    pieces, _ = label(volume < DARK * np.percentile(volume, 99.5))
-    rim = np.zeros(volume.shape, bool)
-    for axis, size in enumerate(volume.shape):
-        if size > 2:  # of a single slice, the rim is that of the plane
-            rim.swapaxes(0, axis)[[0, -1]] = True
-    return ~np.isin(pieces, np.setdiff1d(pieces[rim], [0]))
+
+def head_mask(volume: np.ndarray) -> np.ndarray:
+    """Where the object is: above 5 % of the maximum, largest piece, holes filled slice by slice.
+
+    Parameters
+    ----------
+    volume : ndarray, shape ``(z, y, x)``
+        Magnitude, not zero everywhere.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    from scipy.ndimage import binary_fill_holes
+
+    return np.stack([binary_fill_holes(plane) for plane in largest_piece(volume > DARK * volume.max())])
 
 
 def check_magnitude(path: Path, volume: np.ndarray, foreground: np.ndarray | None) -> None:

@@ -11,14 +11,13 @@ from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.folder import NO_IMAGES, Folder
 from mrbench.datasets.icbm_sim import IcbmSim
-from mrbench.datasets.intensity import check_magnitude, known_foreground, without_background
+from mrbench.datasets.intensity import check_magnitude, head_mask, known_foreground, without_background
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.dicom import read_dicom
 from mrbench.datasets.layouts.plain import read_plain
 from mrbench.io.nifti import Volume
 from mrbench.io.tables import TABLE
 from mrbench.io.volume_files import read_image
-from mrbench.space.pieces import largest_piece
 
 
 class IcbmVolumes(IcbmSim):
@@ -97,20 +96,3 @@ class VolumeFolder(Folder):
         if like is not None:
             self._same_grid(row[column], volume, like)
         return volume
-
-
-def head_mask(volume: np.ndarray) -> np.ndarray:
-    """Where the object is: above 5 % of the maximum, largest piece, holes filled slice by slice.
-
-    Parameters
-    ----------
-    volume : ndarray, shape ``(z, y, x)``
-        Magnitude, not zero everywhere.
-
-    Returns
-    -------
-    ndarray of bool
-    """
-    from scipy.ndimage import binary_fill_holes
-
-    return np.stack([binary_fill_holes(plane) for plane in largest_piece(volume > 0.05 * volume.max())])

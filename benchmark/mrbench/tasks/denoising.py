@@ -12,7 +12,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
 from mrbench.core.task import Setting
 from mrbench.core.track import Track, tracks_by_name
-from mrbench.datasets.volumes import head_mask
+from mrbench.datasets.intensity import head_mask
 from mrbench.physics.noise import add_rician
 from mrbench.tasks.restoration import HFEN, NMSE, PSNR, PSNR_FG, SHARPNESS, SSIM, SSIM_FG, Restoration
 
