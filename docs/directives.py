@@ -331,6 +331,9 @@ def plan() -> str:
 TRUST = ("io", "datasets", "engine")
 """Folders of tests whose names say what happens to bad files, broken methods and interrupted runs."""
 
+SAID = (".", "api", "core", "stats", "methods", "report")
+"""Folders whose tests stand there only where their docstrings say both; ``.`` is that of the command line."""
+
 VERBS = frozenset(
     re.findall(
         r"\w+",
@@ -348,27 +351,40 @@ RELATIVE = frozenset(["that", "which", "who", "what", "where", "and", "or", "not
 
 @directive
 def trust() -> str:
-    """Situation and what happens, one line a test of files, datasets and runs.
+    """Situation and what happens, one line a test of files, datasets and runs, of commands and of the doctor.
 
-    The first line of a test's docstring says both as ``situation -> what happens``; else its name is split before its
-    verb. What cannot be split stands below the table.
+    The first paragraph of a test's docstring says both as ``situation -> what happens``; else, in `TRUST`, its name is
+    split before its verb. What cannot be split stands below the table.
     """
     parts = []
-    for folder in TRUST:
-        paths = sorted((ROOT / "tests" / folder).glob("test_*.py"))
-        nodes = [node for path in paths for node in ast.parse(path.read_text()).body]
-        pairs = [
-            situation(node) for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-        ]
+    for folder in (*TRUST, *SAID):
+        tests = [test for test in _tests(ROOT / "tests" / folder) if folder in TRUST or ARROW in _paragraph(test)]
+        pairs = [situation(test) for test in tests]
+        if not pairs:
+            continue
         table = markdown_table(["situation", "what happens"], [list(pair) for pair in pairs if pair[1]])
         others = ", ".join(said for said, happens in pairs if not happens)
-        parts.append(f"## `tests/{folder}`\n\n{table}" + (f"\n\nAlso tested: {others}." if others else ""))
+        title = "The command line" if folder == "." else f"`tests/{folder}`"
+        parts.append(f"## {title}\n\n{table}" + (f"\n\nAlso tested: {others}." if others else ""))
     return "\n\n".join(parts)
+
+
+ARROW = " -> "
+
+
+def _tests(folder: Path) -> list[ast.FunctionDef]:
+    nodes = [node for path in sorted(folder.glob("test_*.py")) for node in ast.parse(path.read_text()).body]
+    return [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+
+
+def _paragraph(test: ast.FunctionDef) -> str:
+    """The first paragraph of a test's docstring, as one line."""
+    return " ".join((ast.get_docstring(test) or "").partition("\n\n")[0].split())
 
 
 def situation(test: ast.FunctionDef) -> tuple[str, str]:
     """What a test is about, and what happens then; empty where neither docstring nor name tells them apart."""
-    said, arrow, happens = (ast.get_docstring(test) or "").partition("\n")[0].partition(" -> ")
+    said, arrow, happens = _paragraph(test).partition(ARROW)
     if arrow:
         return said, happens
     words = test.name.removeprefix("test_").split("_")

@@ -65,6 +65,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
     ],
 )
 def test_wrong_requests_are_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
+    """a wrong request -> one sentence and exit code 2"""
     done = mrbench(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
@@ -93,6 +94,7 @@ def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Pat
 
 
 def test_failed_rows_are_exit_code_1_and_in_the_table(cohort: Path, mine: Path, tmp_path: Path) -> None:
+    """a method fails on its cases -> rows in the table, and exit code 1"""
     done = run("--dataset", f"folder:{cohort}", "-m", "mine.py:broken", "-m", "identity", "--limit", "1", cwd=tmp_path)
     assert done.returncode == 1
     assert "RuntimeError: out of luck" in done.stdout and "1 (1 failed)" in done.stdout
@@ -101,6 +103,7 @@ def test_failed_rows_are_exit_code_1_and_in_the_table(cohort: Path, mine: Path, 
 
 @pytest.mark.slow
 def test_two_folders_of_one_name_do_not_overwrite_each_other(cohort: Path, tmp_path: Path) -> None:
+    """two folders of data have one name -> the second run is refused; nothing is overwritten"""
     other = tmp_path / "other" / "blobs"
     shutil.copytree(cohort, other)
     table = other / "subjects.csv"
@@ -122,7 +125,10 @@ def test_a_lone_failing_method_still_makes_a_page(cohort: Path, mine: Path, tmp_
 
 @pytest.mark.slow
 def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_path: Path) -> None:
-    """The same command then gives the rows that an undisturbed run gives, none twice."""
+    """`kill -9` in the middle of a run -> at most the case in flight is lost
+
+    The same command then gives the rows that an undisturbed run gives, none twice.
+    """
     method = f"{mine}:slow[seconds=1.0]"
     command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", method, "-m", "identity"]
     rows = tmp_path / "mrbench-results/registration/inter-subject/blobs/rows.jsonl"
@@ -154,6 +160,7 @@ def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_p
 
 @pytest.mark.slow
 def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a run -> the table so far is shown"""
     command = [
         "run",
         "--task",

@@ -81,6 +81,7 @@ def test_prospective_data_get_a_panel_and_a_sentence(scans: Path, tmp_path: Path
 
 
 def test_a_bad_file_is_a_row_and_the_others_go_on(scans: Path, tmp_path: Path) -> None:
+    """a folder holds a torn k-space file -> rows for its cases; the others run"""
     folder = tmp_path / "mixed"
     folder.mkdir()
     for number in (3, 4):

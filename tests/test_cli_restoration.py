@@ -139,6 +139,7 @@ def test_cases_do_not_depend_on_their_order(heads: Path, mine: Path) -> None:
 
 @pytest.mark.slow
 def test_a_bad_file_is_a_row_and_the_others_go_on(heads: Path, mine: Path) -> None:
+    """a folder holds a bad volume -> a row for its case; the others run"""
     folder = mine / "mixed"
     folder.mkdir()
     for name in ("h0", "h1"):
@@ -166,6 +167,7 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(heads: Path, mine: Path) -> No
 
 
 def test_a_method_that_gives_the_wrong_shape_is_told_the_right_one(heads: Path, mine: Path) -> None:
+    """a method returns the wrong shape -> a row that tells the right one"""
     done = mrbench(
         "run",
         "-t",

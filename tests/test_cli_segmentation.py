@@ -39,6 +39,7 @@ def release(tmp_path_factory) -> Path:
 
 
 def test_a_release_is_scored_and_a_missing_file_is_named(release: Path, tmp_path: Path) -> None:
+    """a file of a release is missing -> its case names it; the others are scored"""
     done = mrbench(
         "run",
         "-t",

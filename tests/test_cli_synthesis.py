@@ -166,6 +166,7 @@ def test_a_missing_contrast_is_named(brains: Path, tmp_path: Path) -> None:
 
 
 def test_a_faulty_train_subject_stops_only_what_learns_from_it(brains: Path, tmp_path: Path) -> None:
+    """a train subject is faulty -> only methods that learn from it fail"""
     folder = tmp_path / "poor"
     folder.mkdir()
     for name in ("p0_T1", "p3_T1", "p3_T2"):

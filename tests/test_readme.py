@@ -69,6 +69,12 @@ def test_trust_is_read_from_names_and_docstrings(tmp_path: Path, monkeypatch: py
         "def test_round_trip(): ...\ndef helper(): ...\n"
     )
     monkeypatch.setattr(directives, "ROOT", tmp_path)
+    other = tmp_path / "tests" / "api"
+    other.mkdir()
+    (other / "test_b.py").write_text(
+        'def test_a_name_is_not_enough():\n    """Words."""\n'
+        'def test_more():\n    """a method hangs -> a finding that\n    says so"""\n'
+    )
     monkeypatch.setattr(directives, "TRUST", ("io",))
     assert directives.trust().splitlines()[2:] == [
         "| situation | what happens |",
@@ -77,6 +83,12 @@ def test_trust_is_read_from_names_and_docstrings(tmp_path: Path, monkeypatch: py
         "| two \\| bars | one sentence |",
         "",
         "Also tested: round trip.",
+        "",
+        "## `tests/api`",
+        "",
+        "| situation | what happens |",
+        "| :-- | :-- |",
+        "| a method hangs | a finding that says so |",
     ]
 
 

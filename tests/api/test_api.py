@@ -149,6 +149,7 @@ def test_words_that_are_files_too_stay_apart(cohort: Path, tmp_path: Path, monke
 
 
 def test_a_board_that_names_a_python_file_is_not_rebuilt(api_run, tmp_path: Path) -> None:
+    """a board's file names a Python file -> it is not imported"""
     _, board, _ = api_run
     rows = (board.folder / "rows.jsonl").read_text().replace('"task": "registration"', '"task": "evil.py:Task"')
     (tmp_path / "rows.jsonl").write_text(rows)

@@ -186,6 +186,7 @@ def test_times_missing_cases_and_surplus_files(run, cohort: Path, tmp_path: Path
 
 
 def test_a_faulty_file_is_its_row(run, cohort: Path, tmp_path: Path) -> None:
+    """a prediction cannot be read -> a row for its case"""
     _, _, fields = run
     ants(tmp_path, fields)
     first, second, _ = sorted(tmp_path.glob("*.nii.gz"))

@@ -193,6 +193,7 @@ def test_weights_that_are_not_their_manifests_are_refused(tmp_path: Path) -> Non
     ids=["absent", "shape", "unknown"],
 )
 def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path, task: Registration, change, said: str) -> None:
+    """tensors of weights do not fit the network -> a row that names the first of them"""
     path = tmp_path / "w.safetensors"
     method = build(parse_spec(f"voxelmorph[width=4,weights={path}]"), task)
     state = method.new_network([]).state_dict()  # type: ignore[attr-defined]

@@ -139,6 +139,7 @@ def test_missing_values_leave_bold_its_minimum() -> None:
 
 
 def test_a_method_without_a_value_where_others_have_one_is_not_the_best() -> None:
+    """a method has no value of the first metric where others have one -> it stands last and has no rank"""
     rows = board({"a": 0.8, "b": 0.3}, 12)
     rows = [row(r.method, r.case[1:], {} if r.method == "a" and r.case == "c0" else r.metrics) for r in rows]
     table = leaderboard(frame(rows), METRICS)
