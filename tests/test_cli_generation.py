@@ -89,6 +89,8 @@ def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
         "2",
         "--validation-limit",
         "1",
+        "--device",
+        "cpu,cpu",
         "--out",
         "w",
         "--checkpoints",
@@ -99,6 +101,8 @@ def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
     (weights,) = (tmp_path / "w").glob("*.safetensors")
     entry = json.loads(weights.with_suffix(".json").read_text())
     assert entry["validation_frechet"] > 0, "in the metric's own sign"
+    assert (entry["processes"], entry["effective_batch"]) == (2, 2 * entry["settings"]["batch"])
+    assert entry["samples_seen"] == 4 * entry["effective_batch"] and "--device cpu,cpu" in entry["command"]
     done = mrbench(
         "run",
         "-t",

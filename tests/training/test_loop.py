@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from mrbench.core.errors import RequestError
-from mrbench.training.loop import CurvePoint, Progress, Schedule, TrainingStopped, train
+from mrbench.training.loop import CurvePoint, Progress, Schedule, train
+from mrbench.training.stopping import TrainingStopped
 
 
 class LineRecipe:

@@ -15,8 +15,8 @@ from mrbench.core.specification import parse_spec
 from mrbench.datasets.folder import Folder
 from mrbench.training import parallel
 from mrbench.training import recipes as room
-from mrbench.training.loop import TrainingStopped
 from mrbench.training.recipes import TrainingRecipe, find_recipe, read_recipes, recipes, train_recipe, train_recipes
+from mrbench.training.stopping import TrainingStopped
 
 KNOWN = recipes()
 

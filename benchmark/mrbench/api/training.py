@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,19 @@ from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
 from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod, Resources
-from mrbench.core.registry import find_dataset, find_method, find_task
+from mrbench.core.registry import find_method
 from mrbench.core.specification import MethodSpec, built, parse_spec
 from mrbench.engine.resolver import resolved
 from mrbench.engine.run import Options
 
 if TYPE_CHECKING:
-    from mrbench.core.dataset import Dataset
+    from mrbench.core.task import Setting
+    from mrbench.training.group import Group
     from mrbench.training.loop import Progress as TrainingProgress
     from mrbench.training.loop import Schedule
+
+Listener = Callable[["TrainingProgress", float, "float | None"], None]
+"""Called after each step with the progress, the loss, and the score if one was just measured."""
 
 RESOURCES = Resources()
 OPTIONS = Options()
@@ -43,9 +47,11 @@ def train(
     out: Path = Path("weights"),
     checkpoints: Path = Path("checkpoints"),
     progress: Progress = SILENT,
-    listen: Callable[[TrainingProgress, float, float | None], None] = lambda state, loss, score: None,
+    listen: Listener = lambda state, loss, score: None,
 ) -> Path:
     """Train a learned method on the train split; weights are chosen on the validation split.
+
+    Where the device of ``resources`` names several, apart by commas, a process for each trains with it.
 
     Returns
     -------
@@ -57,33 +63,83 @@ def train(
     RequestError
         If the method has nothing to train, or the dataset cannot train it.
     """
-    from mrbench.training.fit import fit
+    from mrbench.training.group import leading
 
-    task_object, spec = find_task(task), parse_spec(method)
-    data: Dataset = find_dataset(dataset, task_object.representation)
-    if extra_subjects:
-        data.add_extra_subjects(extra_subjects)
-    learner = built(find_method(spec.name, task_object.name), spec)
-    if not isinstance(learner, LearnedMethod):
-        raise RequestError(f"method '{method}' has nothing to train; choose a learned one.")
-    tracks = [task_object.track(name, data) for name in (track.split("+") if track else [None])]
-    prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
-    return fit(
-        learner,
-        spec,
-        task_object,
-        data,
-        tracks,
+    asked = _Training(
+        task,
+        method,
         schedule,
-        out=out,
-        checkpoints=checkpoints,
-        seed=seed,
-        resources=resources,
-        start_from=start_from,
-        validation_limit=validation_limit,
-        loaders=loaders,
-        report=listen,
+        dataset,
+        track,
+        extra_subjects,
+        start_from,
+        validation_limit,
+        seed,
+        resources.threads,
+        loaders,
+        out,
+        checkpoints,
     )
+    data = asked.bound()[0].dataset
+    prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
+    with leading(resources.device.split(","), asked.fit) as group:
+        return asked.fit(group, listen)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What `train` was asked for; every process that trains does it from here."""
+
+    task: str
+    method: str
+    schedule: Schedule
+    dataset: str
+    track: str | None
+    extra_subjects: int
+    start_from: Path | None
+    validation_limit: int | None
+    seed: int
+    threads: int
+    loaders: int
+    out: Path
+    checkpoints: Path
+
+    def bound(self) -> tuple[Setting, LearnedMethod]:
+        """The setting of the first track, and the learner."""
+        spec = parse_spec(self.method)
+        names = self.track.split("+") if self.track else [None]
+        setting = bind(self.task, self.dataset, names[0], "train")
+        if self.extra_subjects:
+            setting.dataset.add_extra_subjects(self.extra_subjects)
+        learner = built(find_method(spec.name, setting.task.name), spec)
+        if not isinstance(learner, LearnedMethod):
+            raise RequestError(f"method '{self.method}' has nothing to train; choose a learned one.")
+        return setting, learner
+
+    def fit(self, group: Group, listen: Listener = lambda state, loss, score: None) -> Path:
+        """Train as one process of a group."""
+        from mrbench.training.fit import fit
+
+        setting, learner = self.bound()
+        data = setting.dataset
+        names = self.track.split("+")[1:] if self.track else []
+        return fit(
+            learner,
+            parse_spec(self.method),
+            setting.task,
+            data,
+            [setting.track, *(setting.task.track(name, data) for name in names)],
+            self.schedule,
+            out=self.out,
+            checkpoints=self.checkpoints,
+            seed=self.seed,
+            resources=Resources(self.threads, group.device),
+            start_from=self.start_from,
+            validation_limit=self.validation_limit,
+            loaders=self.loaders,
+            report=listen,
+            group=group,
+        )
 
 
 def tune(

@@ -23,15 +23,15 @@ Memory = Annotated[float | None, typer.Option(min=0.01, help="Kill a case that h
 Board = Annotated[Path, typer.Argument(help="Folder of a board: the one that holds rows.jsonl.")]
 
 
-def check_device(device: str, *, several: bool = False) -> None:
-    """Refuse a device that is not here, and more than one where one is needed."""
+def check_device(device: str, *, several: bool = False, cpus: bool = False) -> None:
+    """Refuse a device that is not here, and more than one where one is needed; ``cpus`` lets the CPU be there twice."""
     import re
 
     from mrbench.core.errors import RequestError, unknown_name
 
-    if device == "cpu":
-        return
     names = device.split(",")
+    if device == "cpu" or (cpus and several and set(names) == {"cpu"}):
+        return
     for name in names:
         if not re.fullmatch(r"cuda(:\d{1,4})?", name):
             raise unknown_name("device", name, ["cpu", "cuda", "cuda:0,cuda:1"])

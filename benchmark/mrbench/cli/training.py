@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mrbench.cli.options import Dataset, Device, Memory, Task, Threads, Timeout, Track, check_device
+from mrbench.cli.options import Dataset, Memory, Task, Threads, Timeout, Track, check_device
 
 if TYPE_CHECKING:
     from mrbench.core.method import Resources
@@ -58,7 +58,12 @@ def train(
     ] = 0,
     start_from: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
-    device: Device = "cpu",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="cpu, cuda, cuda:1; several, as cuda:0,cuda:1 or cpu,cpu, train together, each on a batch of its own."
+        ),
+    ] = "cpu",
     threads: Threads = 1,
     out: Annotated[Path, typer.Option(help="Folder of the weights and their manifest.")] = Path("weights"),
     checkpoints: Annotated[Path, typer.Option(help="Where a stopped training resumes from.")] = Path("checkpoints"),
@@ -78,7 +83,7 @@ def train(
     from mrbench.core.registry import find_task
     from mrbench.training.loop import Schedule
 
-    check_device(device)
+    check_device(device, several=not (recipe or recipes), cpus=True)
     resources = Resources(threads, device)
     if recipe or recipes:
         run = partial(train_side_by_side, jobs) if recipes and jobs > 1 else partial(train_by_recipe, recipe)
@@ -158,8 +163,8 @@ def train_by_recipe(
     from rich.console import Console
     from rich.markup import escape
 
-    from mrbench.training.loop import TrainingStopped
     from mrbench.training.recipes import TrainingRecipe, train_recipes
+    from mrbench.training.stopping import TrainingStopped
 
     console = Console()
 

@@ -25,6 +25,7 @@ from mrbench.core.track import Track
 from mrbench.core.weights import weights_name
 from mrbench.io.files import sha256_of, write_atomically
 from mrbench.training.ancestry import ancestry_name, ancestry_of
+from mrbench.training.group import ALONE, Group
 from mrbench.training.loop import CurvePoint, Report, Schedule, train
 from mrbench.training.weights import fill, load_weights, save_weights
 
@@ -47,6 +48,7 @@ def fit(
     report: Report = lambda progress, loss, score: None,
     stop: Callable[[], bool] = lambda: False,
     recipe_name: str | None = None,
+    group: Group = ALONE,
 ) -> Path:
     """Train on the train split, choose the best weights on the validation split, write both files.
 
@@ -82,6 +84,9 @@ def fit(
         As of `mrbench.training.loop.train`.
     recipe_name : str, optional
         Of the recipe that asks; the manifest's command is then that of the recipe.
+    group : Group
+        The processes that train together, each of which calls this with a device of its own; the first alone validates
+        and writes.
 
     Returns
     -------
@@ -124,6 +129,8 @@ def fit(
         "start_from": sha256_of(start_from) if start_from else None,
         "data": [dataset.fingerprint, *names, len(dataset.extra_subjects)],
     }
+    if group.count > 1:  # absent otherwise: checkpoints of one process remain valid
+        settings["processes"] = group.count
     best, progress = train(
         recipe,
         schedule,
@@ -134,7 +141,12 @@ def fit(
         loaders=loaders,
         report=report,
         stop=stop,
+        group=group,
     )
+    path = out / f"{name}.safetensors"
+    if not group.leads:
+        return path
+    batch = int(recipe.settings.get("batch", 1)) * group.count
     manifest = {
         "network": method.network,
         "task": task.name,
@@ -145,12 +157,16 @@ def fit(
         "dataset_fingerprint": dataset.fingerprint,
         "spacing_mm": list(cases[0][0].load(cases[0][1]).spacing),
         "protocols": [setting.protocol.hash for setting in settings_of],
-        "command": _command(method, spec, settings_of, schedule, seed, start_from, validation_limit, recipe_name),
+        "command": _command(
+            method, spec, settings_of, schedule, seed, start_from, validation_limit, recipe_name, group
+        ),
         "recipe": recipe_name,
         "ancestry": ancestry,
         "seed": seed,
         "steps": progress.step,
-        "samples_seen": progress.step * int(recipe.settings.get("batch", 1)),
+        "processes": group.count,
+        "effective_batch": batch,
+        "samples_seen": progress.step * batch,
         "best_step": progress.best_step,
         "flat": progress.flat,
         f"validation_{task.primary.name}": task.primary.sign * progress.best_score,
@@ -159,11 +175,10 @@ def fit(
         "ema": schedule.ema,
         "settings": dict(recipe.settings),
         "parameters": sum(parameter.numel() for parameter in recipe.network.parameters()),
-        "hardware": _hardware(method.resources),
+        "hardware": _hardware(method.resources, group),
         "torch": torch.__version__,
         "date": time.strftime("%Y-%m-%d"),
     }
-    path = out / f"{name}.safetensors"
     save_weights(path, best, manifest)
     write_curve(path.with_suffix(".csv"), progress.curve, task.primary)
     # or the same command, after a change of code, would return these weights
@@ -180,11 +195,13 @@ def _command(
     start_from: Path | None,
     validation_limit: int | None,
     recipe_name: str | None,
+    group: Group,
 ) -> str:
     """What to type to train the same again."""
     if recipe_name:
         return shlex.join(["mrbench", "train", "--recipe", recipe_name])
-    task, dataset, device = settings[0].task, settings[0].dataset, method.resources.device
+    task, dataset = settings[0].task, settings[0].dataset
+    device = ",".join(group.devices) if group.count > 1 else method.resources.device
     options: dict[str, object] = {
         "--task": task.name,
         "--track": "+".join(setting.track.name for setting in settings),
@@ -204,12 +221,13 @@ def _command(
     return shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
 
 
-def _hardware(resources: Resources) -> str:
+def _hardware(resources: Resources, group: Group) -> str:
     import torch
 
+    each = f"{group.count} x " if group.count > 1 else ""
     if resources.device != "cpu":
-        return torch.cuda.get_device_name(resources.device)
-    return f"{platform.machine()} CPU, {resources.threads} thread{'s' if resources.threads > 1 else ''}"
+        return each + torch.cuda.get_device_name(resources.device)
+    return f"{each}{platform.machine()} CPU, {resources.threads} thread{'s' if resources.threads > 1 else ''}"
 
 
 def write_curve(path: Path, curve: Sequence[CurvePoint], primary: Metric) -> None:

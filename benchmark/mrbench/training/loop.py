@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from mrbench.core.errors import MrbenchError, RequestError
+from mrbench.core.errors import RequestError
 from mrbench.io.files import write_atomically
+from mrbench.training.group import ALONE, Group
 from mrbench.training.loading import DrawingRecipe, drawn_ahead, step_rng
+from mrbench.training.stopping import TrainingStopped
 
 if TYPE_CHECKING:
     import torch
@@ -23,10 +25,6 @@ if TYPE_CHECKING:
 
 CURVE_LINES = 200
 """Lines of a curve, besides those of validations."""
-
-
-class TrainingStopped(MrbenchError):
-    """A training that was stopped before its end and left a checkpoint to continue from."""
 
 
 class Recipe(Protocol):
@@ -145,10 +143,12 @@ def train(
     loaders: int = 0,
     report: Report = lambda progress, loss, score: None,
     stop: Callable[[], bool] = lambda: False,
+    group: Group = ALONE,
 ) -> tuple[dict[str, torch.Tensor], Progress]:
     """Train a recipe's network, resuming from ``checkpoint`` if it is there.
 
-    Batches are drawn by step number, so a resumed training sees what an uninterrupted one would have.
+    Batches are drawn by step number, so a resumed training sees what an uninterrupted one would have. Of N processes, a
+    step takes the batches that one process would have seen in N, and the mean of their gradients.
 
     Parameters
     ----------
@@ -170,11 +170,13 @@ def train(
         Called after each step with the progress, the loss, and the score if one was just measured.
     stop : callable
         Asked after each step; once it says True, a checkpoint is written and `TrainingStopped` raised.
+    group : Group
+        The processes that train together. All read the checkpoint; the first alone validates, reports and writes.
 
     Returns
     -------
     best : dict of str to Tensor
-        Weights with the best validation score, or the last.
+        Weights with the best validation score, or the last; of no use where the process is not the first.
     progress : Progress
 
     Raises
@@ -185,7 +187,7 @@ def train(
         If the loss is not finite, or the checkpoint is of another training.
     """
 
-    players = _Players(recipe, schedule.learning_rate)
+    players = _Players(recipe, schedule.learning_rate, group)
     average = Average(recipe.network, schedule.ema)
     keep_last = schedule.keep_last or isinstance(recipe, AdversarialRecipe)
     progress, best = Progress(), _copy(recipe.network)
@@ -195,12 +197,13 @@ def train(
     before = progress.seconds
     losses: list[float] = []
     log_every = max(1, schedule.steps // CURVE_LINES)
-    losses_of_steps = _losses(recipe, range(progress.step, schedule.steps), seed, loaders)
+    draws = range(progress.step * group.count + group.rank, schedule.steps * group.count, group.count)
+    losses_of_steps = _losses(recipe, draws, seed, loaders)
     while progress.step < schedule.steps:
         recipe.network.train()
         rate = schedule.rate(progress.step)
         loss = next(losses_of_steps)
-        losses.append(loss.item())
+        losses.append(group.mean(loss.item()))
         if not math.isfinite(losses[-1]):
             raise RequestError(f"the loss is {losses[-1]} at step {progress.step}; lower --learning-rate.")
         players.step("network", loss, rate)
@@ -210,7 +213,7 @@ def train(
         progress.step += 1
         progress.seconds = before + time.monotonic() - started
         score, last = None, progress.step == schedule.steps
-        if progress.step % schedule.validate_every == 0 or last:
+        if group.leads and (progress.step % schedule.validate_every == 0 or last):
             recipe.network.eval()
             with average.in_place():
                 score = validate()
@@ -221,8 +224,8 @@ def train(
             progress.curve.append(CurvePoint(progress.step, round(progress.seconds, 1), rate, mean, score))
             losses.clear()
         report(progress, loss.item(), score)
-        stopped = not last and stop()
-        if time.monotonic() - saved > schedule.checkpoint_seconds or last or stopped:
+        stopped = not last and group.agreed(stop)
+        if group.leads and (time.monotonic() - saved > schedule.checkpoint_seconds or last or stopped):
             _save(checkpoint, players, average, progress, best, settings)
             saved = time.monotonic()
         if stopped:
@@ -232,13 +235,13 @@ def train(
     return best, progress
 
 
-def _losses(recipe: Recipe, steps: range, seed: int, loaders: int) -> Iterator[torch.Tensor]:
-    """The loss of each step's batch, computed when it is asked for."""
+def _losses(recipe: Recipe, draws: range, seed: int, loaders: int) -> Iterator[torch.Tensor]:
+    """The loss of each batch, by its number, computed when it is asked for."""
     if loaders and isinstance(recipe, DrawingRecipe):
-        for drawn in drawn_ahead(recipe, steps, seed=seed, loaders=loaders):
+        for drawn in drawn_ahead(recipe, draws, seed=seed, loaders=loaders):
             yield recipe.loss_of(drawn)
     else:
-        for step in steps:
+        for step in draws:
             yield recipe.loss(step_rng(step, seed))
 
 
@@ -278,15 +281,18 @@ class Average:
 
 
 class _Players:
-    """The network, its adversary if there is one, and an optimiser for each."""
+    """The network, its adversary if there is one, and an optimiser for each; alike in all processes of a group."""
 
-    def __init__(self, recipe: Recipe, rate: float) -> None:
+    def __init__(self, recipe: Recipe, rate: float, group: Group) -> None:
         import torch
 
+        self.group = group
         self.modules, betas = {"network": recipe.network}, (0.9, 0.999)
         if isinstance(recipe, AdversarialRecipe):
             device = next(recipe.network.parameters()).device
             self.modules["adversary"], betas = recipe.adversary.to(device), recipe.betas
+        for module in self.modules.values():
+            group.start_alike(module)
         self.longest = float(recipe.settings.get("gradient_norm", math.inf))
         self.optimisers = {n: torch.optim.Adam(m.parameters(), lr=rate, betas=betas) for n, m in self.modules.items()}
 
@@ -300,6 +306,7 @@ class _Players:
         for module in self.modules.values():
             module.zero_grad(set_to_none=True)
         loss.backward()
+        self.group.average_gradients(self.modules[name])
         if math.isfinite(self.longest):
             torch.nn.utils.clip_grad_norm_(self.modules[name].parameters(), self.longest)
         optimiser.step()

@@ -31,9 +31,9 @@ from mrbench.core.task import Task
 from mrbench.core.weights import weights_folder, weights_name
 from mrbench.datasets.preparation import prepared
 from mrbench.training.fit import fit
-from mrbench.training.loop import Report, Schedule, TrainingStopped
+from mrbench.training.loop import Report, Schedule
 from mrbench.training.packing import pack_path, use_pack
-from mrbench.training.stopping import stopping
+from mrbench.training.stopping import TrainingStopped, stopping
 
 FILE = "recipes.toml"
 

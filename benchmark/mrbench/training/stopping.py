@@ -9,6 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from mrbench.core.errors import MrbenchError
+
+
+class TrainingStopped(MrbenchError):
+    """A training that was stopped before its end and left a checkpoint to continue from."""
+
 
 @contextmanager
 def stopping(minutes: float | None = None) -> Iterator[Callable[[], bool]]:
