@@ -132,6 +132,36 @@ def test_one_scan_in_two_splits_is_refused_whatever_its_name(tmp_path: Path) -> 
         VolumeFolder(tmp_path).subjects("test")
 
 
+@pytest.mark.parametrize("change", ["compression", "description", "type", "axes"])
+@pytest.mark.parametrize("kind", [Folder, VolumeFolder])
+def test_a_scan_written_again_is_the_same_scan(tmp_path: Path, change: str, kind: type[Folder]) -> None:
+    """one scan in two splits, compressed or written again with another header, type or order of axes -> refused"""
+    scan(tmp_path / "a.nii.gz")
+    image = nib.Nifti1Image.from_filename(tmp_path / "a.nii.gz")
+    values, name = image.get_fdata(), "b.nii" if change == "compression" else "b.nii.gz"
+    if change == "description":
+        image.header["descrip"] = b"another"
+    again = image if change in ("compression", "description") else nib.Nifti1Image(values, image.affine)
+    if change == "axes":
+        again = again.as_reoriented(nib.orientations.axcodes2ornt("LPS"))
+    again.to_filename(tmp_path / name)
+    assert (tmp_path / name).read_bytes() != (tmp_path / "a.nii.gz").read_bytes()
+    scan(tmp_path / "c.nii.gz", seed=1)
+    (tmp_path / "subjects.csv").write_text(f"subject,split,T1\np,train,a.nii.gz\nr,test,c.nii.gz\nq,test,{name}\n")
+    with pytest.raises(DataError, match=rf"'p' in train and 'q' in test are one scan, {name}"):
+        kind(tmp_path).subjects("test")
+
+
+def test_voxels_are_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrbench.io.files._digests", {})
+    scan(tmp_path / "a.nii.gz"), scan(tmp_path / "c.nii.gz", seed=1)
+    (tmp_path / "subjects.csv").write_text("subject,split,T1\np,train,a.nii.gz\nr,test,c.nii.gz\n")
+    assert Folder(tmp_path).subjects("test") == ("r",)
+    monkeypatch.setattr("mrbench.io.volume_files.read_image", lambda *any, **words: 1 / 0)
+    monkeypatch.setattr("mrbench.io.files._digests", {})  # as in another process
+    assert Folder(tmp_path).subjects("test") == ("r",)
+
+
 def bids(path: Path) -> Path:
     for number, (subject, session) in enumerate((("01", ""), ("02", "ses-a"), ("02", "ses-b"))):
         where = path / f"sub-{subject}" / session / "anat"

@@ -26,7 +26,7 @@ from mrbench.io.landmarks import read_landmarks
 from mrbench.io.nifti import Volume
 from mrbench.io.paths import checked_id, inside
 from mrbench.io.tables import TABLE, label_names
-from mrbench.io.volume_files import digest_of, is_there, read_image
+from mrbench.io.volume_files import digest_of, is_there, read_image, voxels_digest
 from mrbench.space.grids import grid_difference
 
 NO_IMAGES = ("subject", "split", "labels", "mask", "axes", "landmarks")
@@ -119,13 +119,16 @@ class Folder(Dataset):
         return digest_of(path) if is_there(path) else ABSENT
 
     def _check_twins(self, files: Mapping[str, Mapping[str, str]]) -> None:
-        """Refuse a scan that stands in two splits, under whatever name."""
+        """Refuse a scan that stands in two splits, under whatever name, compression or header."""
         seen: dict[str, tuple[str, str]] = {}
-        for subject, row in self._table.items():
+        for subject, row in self._table.items() if len({row["split"] for row in self._table.values()}) > 1 else ():
             for column in (c for c in paths_of(row) if c not in NO_IMAGES):
                 content = files[row[column]]["sha256"]
-                other, split = seen.setdefault(content, (subject, row["split"]))
-                if content != ABSENT and split != row["split"]:
+                if content == ABSENT:
+                    continue
+                voxels = voxels_digest(self.path / row[column], content)
+                other, split = seen.setdefault(voxels, (subject, row["split"]))
+                if split != row["split"]:
                     raise DataError(
                         f"{self.path}: '{other}' in {split} and '{subject}' in {row['split']} are one scan, "
                         f"{row[column]}; keep each person in one split."

@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -175,6 +175,22 @@ def content_digest(path: Path) -> str:
         return _digests[stamp]
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
+
+
+def remembered(name: str, digest: Callable[[], str]) -> str:
+    """A digest by the content that it was made of, in memory and in the cache.
+
+    Parameters
+    ----------
+    name : str
+        Of what it is, the digest of the content within.
+    digest : callable
+        Makes it, where it is not remembered.
+    """
+    stamp = (name, "content")
+    if stamp not in _digests:
+        _digests[stamp] = _remembered(stamp) or _remember(stamp, digest())
+    return _digests[stamp]
 
 
 def _note_of(stamp: tuple[str, ...]) -> Path:

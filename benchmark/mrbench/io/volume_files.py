@@ -9,7 +9,7 @@ import numpy as np
 
 from mrbench.core.errors import DataError
 from mrbench.io.dicom import read_series, series_in
-from mrbench.io.files import content_digest
+from mrbench.io.files import content_digest, remembered
 from mrbench.io.nifti import Volume, read_volume
 from mrbench.io.pickled_arrays import read_pickled_arrays
 
@@ -63,6 +63,27 @@ def digest_of(path: Path) -> str:
         return content_digest(path)
     files = [file for series in series_in(folder) if uid in ("", series.uid) for file in series.files]
     return hashlib.sha256("".join(sorted(map(content_digest, files))).encode()).hexdigest()
+
+
+def voxels_digest(path: Path, content: str) -> str:
+    """Hex digest of the voxels of an image as `read_image` returns them, whatever the compression and the header.
+
+    Parameters
+    ----------
+    path : Path
+        As of `read_image`.
+    content : str
+        Its `digest_of`, by which the result is remembered, and which stands in where the image cannot be read.
+    """
+
+    def digest() -> str:
+        array = np.ascontiguousarray(read_image(path, flat=True).array + np.float32(0))  # -0 is 0
+        return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
+
+    try:
+        return remembered(f"{content}.voxels", digest)
+    except DataError:  # its rows will say so
+        return content
 
 
 def _of_pickle(path: Path, number: str, labels: bool) -> Volume:
