@@ -37,24 +37,29 @@ from mrbench.metrics.image import (
 from mrbench.metrics.information import mutual_information, shifted_mutual_information
 from mrbench.metrics.overlap import LabelOverlap, dice, dice_per_label, hd95_mm, hd95_per_label, merge_labels
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
+from mrbench.metrics.slabs import Turned, folds_percent_by_slabs, image_scores_by_slabs, label_overlap_by_slabs
 
 __all__ = [
     "HIGHEST_PSNR",
     "LabelOverlap",
+    "Turned",
     "compile_kernels",
     "compose",
     "dice",
     "dice_per_label",
     "endpoint_error_mm",
     "folds_percent",
+    "folds_percent_by_slabs",
     "frechet_distance",
     "gmsd",
     "hd95_mm",
     "hd95_per_label",
     "hfen",
     "image_scores",
+    "image_scores_by_slabs",
     "jacobian_determinant",
     "kernel_mmd",
+    "label_overlap_by_slabs",
     "mae",
     "merge_labels",
     "mutual_information",

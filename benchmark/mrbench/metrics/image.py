@@ -193,23 +193,56 @@ def image_scores(
     ValueError
         As `ssim` and `nmse`, or if all slices are left out.
     """
+    x, y, _ = _stacks(target, prediction, mask)
+    tops = x.max(axis=(1, 2)).astype(np.float64) if by_slice else None
+    sums = slice_sums(x, y, mask, data_range, tops)
+    return scores_of_slices(sums, x.shape, data_range, None if mask is None else int(np.count_nonzero(mask)), tops)
+
+
+def slice_sums(
+    target: np.ndarray, prediction: np.ndarray, mask: np.ndarray | None, data_range: float, tops: np.ndarray | None
+) -> np.ndarray:
+    """What `scores_of_slices` scores, of some slices of a volume, whose mask may be empty there."""
     from mrbench.metrics.kernels import similarity as kernel
 
-    x, y, inside = _stacks(target, prediction, mask)
-    tops = x.max(axis=(1, 2)).astype(np.float64) if by_slice else _NO_RANGES
-    sums = kernel.slice_sums(x, y, inside, checked_range(data_range), tops, _NO_MAP)
-    inner, pixels = _inner(x.shape) / len(x), x[0].size
+    x, y, _ = _stacks(target, prediction, None)
+    inside = _NO_MASK if mask is None else np.ascontiguousarray(mask, bool).view(np.uint8)
+    return kernel.slice_sums(x, y, inside, checked_range(data_range), _NO_RANGES if tops is None else tops, _NO_MAP)
+
+
+def scores_of_slices(
+    sums: np.ndarray, shape: tuple[int, ...], data_range: float, count: int | None, tops: np.ndarray | None
+) -> dict[str, float]:
+    """Scores of a stack from the sums over each of its slices.
+
+    Parameters
+    ----------
+    sums : ndarray, shape ``(slice, 6)``
+        As `slice_sums` gives them.
+    shape : tuple of int
+        Of the stack.
+    data_range : float
+        Of the volume and of the foreground.
+    count : int or None
+        Voxels of the foreground; None where there is none.
+    tops : ndarray or None
+        Largest value of each slice, where slices are scored by it.
+    """
+    from mrbench.metrics.kernels import similarity as kernel
+
+    inner, pixels = _inner(shape) / shape[0], shape[1] * shape[2]
     whole = sums.sum(axis=0)
     scores = {
-        "psnr_db": _psnr(whole[kernel.ERROR] / x.size, data_range),
-        "ssim": float(whole[kernel.SIMILARITY] / _inner(x.shape)),
+        "psnr_db": _psnr(whole[kernel.ERROR] / (shape[0] * pixels), data_range),
+        "ssim": float(whole[kernel.SIMILARITY] / _inner(shape)),
         "nmse": _ratio(whole[kernel.ERROR], whole[kernel.ENERGY]),
     }
-    if mask is not None:
-        count = np.count_nonzero(mask)
+    if count is not None:
+        if not count:
+            raise ValueError("the mask is empty; there is nothing to average over.")
         scores["psnr_fg_db"] = _psnr(whole[kernel.ERROR_MASKED] / count, data_range)
         scores["ssim_fg"] = float(whole[kernel.SIMILARITY_MASKED] / count)
-    if by_slice:
+    if tops is not None:
         lit = sums[tops > 0]
         if not len(lit):
             raise ValueError("no slice of the target has a positive pixel; nothing can be scored by slice.")

@@ -71,6 +71,15 @@ class LabelOverlap:
         lookup[labels] = np.arange(len(labels))
         return cls(labels, label_counts(first, second, lookup, len(labels)))
 
+    def __add__(self, other: LabelOverlap) -> LabelOverlap:
+        """The overlap of two parts of a volume together."""
+        labels = np.union1d(self.labels, other.labels)
+        counts = np.zeros((len(labels), len(labels)), self.counts.dtype)
+        for part in (self, other):
+            place = np.searchsorted(labels, part.labels)
+            counts[np.ix_(place, place)] += part.counts
+        return LabelOverlap(labels, counts)
+
     def dice(self, labels: Sequence[int]) -> np.ndarray:
         """Dice coefficient of each label, float64; NaN where a label is in neither map."""
         wanted = np.asarray(labels, np.intp)
