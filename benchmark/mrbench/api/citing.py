@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import mrbench
 from mrbench.api.boards import load, runs_of
 from mrbench.core.command import COMMAND
 from mrbench.core.errors import RequestError
-from mrbench.core.registry import find_method, find_task, is_file
+from mrbench.core.registry import find_task, is_file, method_names
 from mrbench.core.specification import parse_spec
+from mrbench.engine.describing import described
 from mrbench.stats.frame import of_one_protocol
 
 _WORK = re.compile(r"^(?P<author>[^,]+), (?:(?P<title>.+), )?(?P<venue>[^,]*?),? ?(?P<year>(?:19|20)\d\d)\b.*$")
@@ -35,8 +37,9 @@ def cite(board: Path | str) -> str:
     task = last["task"]
     works: dict[str, list[str]] = {}
     unknown = []
-    for method, kind in rows.drop_duplicates("method", keep="last")[["method", "kind"]].itertuples(index=False):
-        reference = _reference(method, kind, task)
+    lines = rows.drop_duplicates("method", keep="last")
+    references = _references(list(zip(lines["method"], lines["kind"], strict=True)), task)
+    for method, reference in references.items():
         if reference is None:
             unknown.append(method)
         else:
@@ -57,14 +60,27 @@ def cite(board: Path | str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _reference(spec: str, kind: str, task: str) -> str | None:
-    """What a method's class says; None of what is not installed. Nothing that a board's file names is imported."""
-    if kind == "external" or is_file(spec) or COMMAND in spec:
-        return None
+def _references(methods: Sequence[tuple[str, str]], task: str) -> dict[str, str | None]:
+    """What classes of methods say, by method; None of what is not installed: an alias, or of another version.
+
+    No file that a board names is imported.
+    """
+    known = set(method_names(task))
+    names = {
+        spec: name
+        for spec, kind in methods
+        if not (kind == "external" or is_file(spec) or COMMAND in spec) and (name := _name(spec)) in known
+    }
+    said = described(dict.fromkeys(names.values()), task)
+    texts = {name: None if isinstance(one, str) else one.reference for name, one in said.items()}
+    return {spec: texts[names[spec]] if spec in names else None for spec, _ in methods}
+
+
+def _name(spec: str) -> str:
     try:
-        return find_method(parse_spec(spec).name, task).reference
-    except RequestError:  # an alias, or a method of another version
-        return None
+        return parse_spec(spec).name
+    except RequestError:
+        return ""
 
 
 def _dataset_citation(folder: Path, run: str) -> str:

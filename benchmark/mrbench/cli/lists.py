@@ -44,13 +44,16 @@ def list_datasets() -> None:
 @app.command("methods")
 def list_methods(task: Task) -> None:
     """Methods of a task: parameters with their defaults, citation, and what is missing here."""
-    from mrbench.core.registry import find_method, find_task, method_names
+    from mrbench.core.registry import find_task, method_names
+    from mrbench.engine.describing import described
 
-    rows = []
-    for name in method_names(find_task(task).name):
-        method = find_method(name, task)
-        parameters = ", ".join(f"{key}={value}" for key, value in method.parameters().items())
-        rows.append((name, method.kind, parameters, method.reference, method.unavailable_reason() or "ready"))
+    name = find_task(task).name
+    rows = [
+        (method, "", "", "", said)
+        if isinstance(said, str)
+        else (method, said.kind, said.parameters, said.reference, said.missing or "ready")
+        for method, said in described(method_names(name), name).items()
+    ]
     print_table(["method", "kind", "parameters", "cite", "here"], rows)
 
 

@@ -42,7 +42,7 @@ def _installed(group: str) -> dict[str, EntryPoint]:
 def _load(entry: EntryPoint, kind: str) -> type[Any]:
     try:
         return entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RequestError(
             f"{kind} '{entry.name}' cannot be imported: {type(error).__name__}: {brief(error)}; reinstall its package."
         ) from error

@@ -74,7 +74,7 @@ class Child:
 
     Parameters
     ----------
-    role : {"worker", "scorer", "resolver", "examiner"}
+    role : {"worker", "scorer", "resolver", "describer", "examiner"}
     files : sequence of int
         Descriptors of the files for inputs and prediction, which both processes of a slot share.
     threads : int

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-Role = Literal["worker", "scorer", "resolver", "examiner"]
+Role = Literal["worker", "scorer", "resolver", "describer", "examiner"]
 
 SERVED_BY: Mapping[Role, str] = {
     "worker": "mrbench.engine.worker",
     "scorer": "mrbench.engine.scorer",
     "resolver": "mrbench.engine.resolver",
+    "describer": "mrbench.engine.describing",
     "examiner": "mrbench.api.examiner",
 }
 """The module whose ``serve`` a forked process runs, with a channel and the files for inputs and prediction."""
@@ -44,7 +45,7 @@ class Request:
 
     Attributes
     ----------
-    role : {"worker", "scorer", "resolver", "examiner"}
+    role : {"worker", "scorer", "resolver", "describer", "examiner"}
     environment : mapping
         The whole environment, with the number of threads of every library.
     path : tuple of str
