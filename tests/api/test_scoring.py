@@ -22,8 +22,8 @@ from mrbench.cli import app
 from mrbench.core.binding import bind
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
+from mrbench.engine.predictions import prediction_path
 from mrbench.engine.store import RowStore
-from mrbench.engine.worker import prediction_path
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 
 METHOD = """

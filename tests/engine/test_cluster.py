@@ -18,8 +18,8 @@ from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine import cluster as engine
+from mrbench.engine.predictions import prediction_path
 from mrbench.engine.run import Options, run_board
-from mrbench.engine.worker import prediction_path
 
 pytestmark = [
     pytest.mark.slow,

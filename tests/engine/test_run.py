@@ -18,8 +18,8 @@ from mrbench.core.method import Resources
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
+from mrbench.engine.predictions import cached_prediction, prediction_path
 from mrbench.engine.run import Options, run_board
-from mrbench.engine.worker import prediction_path
 from mrbench.tasks.registration import Registration
 
 FAULTY = """
@@ -125,6 +125,32 @@ def test_another_alias_is_another_row_of_the_same_prediction(setting, methods, t
     first = run(setting, methods, ["good"], tmp_path, limit=1)[0]
     second = run_board(setting, candidates(setting, [f"Mine={methods}:good"]), folder=tmp_path, limit=1)[0]
     assert (second.method, second.key, second.seconds) == ("Mine", first.key, first.seconds)
+
+
+@pytest.mark.parametrize("keeping", ["keep", "compress", "drop"])
+def test_a_scored_prediction_is_kept_compressed_or_dropped_as_asked(setting, methods, tmp_path, keeping) -> None:
+    kept = run(setting, methods, ["good"], tmp_path / "kept", limit=1)[0]
+    whole = prediction_path(str(kept.prediction))
+    expected, size = np.load(whole), whole.stat().st_size
+    whole.unlink()
+    row = run(setting, methods, ["good"], tmp_path / "out", limit=1, predictions=keeping)[0]
+    assert (row.status, row.metrics, row.key) == ("ok", kept.metrics, kept.key)
+    if keeping == "drop":
+        assert row.prediction is None and not whole.exists() and cached_prediction(str(kept.prediction)) is None
+        return
+    np.testing.assert_array_equal(cached_prediction(str(row.prediction)), expected)
+    assert (whole.stat().st_size < size) == (keeping == "compress")
+    (alias,) = run_board(setting, candidates(setting, [f"Mine={methods}:good"]), folder=tmp_path / "out", limit=1)
+    assert alias.seconds == row.seconds, "read from the cache, not predicted again"
+    whole.write_bytes(whole.read_bytes()[:100])
+    assert cached_prediction(str(row.prediction)) is None
+
+
+def test_a_wrong_treatment_of_predictions_is_one_sentence() -> None:
+    with pytest.raises(RequestError, match="unknown choice of --predictions 'zip'"):
+        Options(predictions="zip")
+    with pytest.raises(RequestError, match="--gather fetches predictions that --predictions drop does not keep"):
+        Options(predictions="drop", gather=True)
 
 
 def test_failed_rows_wait_for_retry(setting, methods, tmp_path) -> None:

@@ -8,7 +8,6 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from mrbench.api.trainings import trainings
@@ -18,9 +17,9 @@ from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task, is_file
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
+from mrbench.engine.predictions import cached_prediction
 from mrbench.engine.provenance import facts_of, read_runs
 from mrbench.engine.store import RowStore
-from mrbench.engine.worker import prediction_path
 from mrbench.report.board import write_board, write_index
 from mrbench.report.facts import Facts
 from mrbench.report.page import FILE as PAGE
@@ -158,12 +157,6 @@ def publish(
         root = Path(*folder.parts[: len(folder.parts) - len(setting.folder.parts)])
         write_index(root, sorted([*root.glob(f"*/*/*/{PAGE}"), *root.glob(f"*/*/*/*/{PAGE}")]))
     return Board(folder, rows, report, page, older, interrupted)
-
-
-def cached_prediction(name: str) -> np.ndarray | None:
-    """The prediction of that name, or None where it is not in the cache of this machine."""
-    path = prediction_path(name)
-    return np.load(path) if path.is_file() else None
 
 
 def report_of(folder: Path | str) -> Report:

@@ -20,10 +20,10 @@ from mrbench.core.digest import hash_of
 from mrbench.core.errors import DataError, PredictionError, RequestError, unknown_name
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
+from mrbench.engine.predictions import cached_prediction, keep, prediction_path
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.store import RowStore
-from mrbench.engine.worker import prediction_path
-from mrbench.io.files import content_digest, write_atomically
+from mrbench.io.files import content_digest
 from mrbench.io.paths import inside
 from mrbench.io.predictions.conventions import Reading, reading_of
 from mrbench.io.predictions.fields import StoredField
@@ -208,8 +208,7 @@ class _Work:
             scores = setting.task.score(loaded, checked)
         except (DataError, PredictionError) as fault:
             return replace(row, message=str(fault))
-        with write_atomically(prediction_path(key)) as file:
-            np.save(file, checked)
+        kept = keep(key, checked)
         message = reading.advice or setting.task.diagnose(loaded, checked) or ""
         return replace(
             row,
@@ -217,7 +216,7 @@ class _Work:
             message=message,
             metrics=dict(scores.metrics),
             details=dict(scores.details),
-            prediction=key,
+            prediction=key if kept else None,
         )
 
     def _read(self, path: Path, loaded: Case[Any, Any]) -> StoredField | np.ndarray:
@@ -282,7 +281,9 @@ def export(
         loaded = setting.load(cases[row.case])
         path = inside(Path(out), _safe(row.method), _file_name(form, cases[row.case]))
         path.parent.mkdir(parents=True, exist_ok=True)
-        array = np.load(prediction_path(str(row.prediction)), allow_pickle=False)
+        array = cached_prediction(str(row.prediction))
+        if array is None:
+            raise DataError(f"the cached prediction of {row.case} by {row.method} is damaged; run the board again.")
         grid = setting.task.grid(setting, loaded)
         assert form.write is not None
         form.write(path, array[0] if setting.task.holds == "image" and array.ndim == 4 else array, grid)

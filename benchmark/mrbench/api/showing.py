@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mrbench.api.boards import bound_again, cached_prediction, report_of
+from mrbench.api.boards import bound_again, report_of
 from mrbench.core.case import Case
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.task import Setting
+from mrbench.engine.predictions import cached_prediction
 from mrbench.report.figures import figure as drawn
 from mrbench.report.figures.panels import score_of
 from mrbench.report.pictures import Pictures, chosen_cases, collect

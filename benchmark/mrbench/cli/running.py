@@ -66,6 +66,12 @@ def run(
         str | None, typer.Option(help="Compute on a Dask cluster: its address, or local:N for N processes here.")
     ] = None,
     gather: Annotated[bool, typer.Option("--gather", help="Fetch predictions from the cluster's workers.")] = False,
+    predictions: Annotated[
+        str,
+        typer.Option(
+            help="keep, compress or drop what was scored; what is dropped is in no picture and cannot be exported."
+        ),
+    ] = "keep",
     all_weights: Annotated[
         bool,
         typer.Option("--all-weights", help="Learned methods with weights of other datasets, too: do they generalise?"),
@@ -84,6 +90,7 @@ def run(
     from mrbench.cli.results import show
     from mrbench.core.errors import RequestError
     from mrbench.core.method import Resources
+    from mrbench.engine.predictions import checked_keeping
     from mrbench.engine.run import Options
     from mrbench.engine.shard import Shard
 
@@ -101,6 +108,7 @@ def run(
         Shard.parse(shard) if shard else None,
         scheduler or "",
         gather,
+        checked_keeping(predictions),
     )
     console = Console()
     with progress_bar(console) as listener:

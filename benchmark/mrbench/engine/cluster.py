@@ -23,9 +23,10 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, MrbenchError, RequestError, brief
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Address
+from mrbench.engine.predictions import prediction_path
 from mrbench.engine.resolver import resolved
 from mrbench.engine.slot import Finished, Options, Slot, advance
-from mrbench.engine.worker import Outcome, prediction_path
+from mrbench.engine.worker import Outcome
 from mrbench.io.files import cache_root, write_atomically
 
 if TYPE_CHECKING:

@@ -16,13 +16,14 @@ from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine.child import start_server
 from mrbench.engine.cluster import run_on_cluster
+from mrbench.engine.predictions import prediction_path
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.scorer import Scored
 from mrbench.engine.shard import refuse_overlap
 from mrbench.engine.slot import Finished, Options, Running, Slot, Wait, advance
 from mrbench.engine.store import RowStore
 from mrbench.engine.threads import Cores
-from mrbench.engine.worker import Outcome, prediction_path
+from mrbench.engine.worker import Outcome
 from mrbench.io.files import inside
 
 __all__ = ["Options", "by_method_and_key", "missing", "run_board"]

@@ -8,21 +8,19 @@ from __future__ import annotations
 import errno
 import os
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mrbench.core.binding import bound
 from mrbench.core.case import Case, CaseId
-from mrbench.core.errors import DataError, MrbenchError, PredictionError
+from mrbench.core.errors import MrbenchError, PredictionError
 from mrbench.core.row import Status
 from mrbench.core.task import Address, Setting
-from mrbench.engine.worker import prediction_path, read_array, write_object
-from mrbench.io.files import write_atomically
+from mrbench.engine.predictions import Keeping, cached_prediction, keep
+from mrbench.engine.worker import read_array, write_object
 
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """Faults of the machine rather than of a file."""
@@ -52,12 +50,13 @@ class Loaded:
 class Score:
     """Score what the worker returned for the case that was loaded last, or what was cached under the key.
 
-    Without a key the prediction is not kept.
+    Without a key the prediction is not kept; ``keeping`` says how it is kept otherwise.
     """
 
     key: str
     cached: bool
     returned: str = ""
+    keeping: Keeping = "keep"
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class _Scorer:
             if self.setting.protocol.hash != request.protocol:
                 return Loaded(message="the dataset or the task changed during the run; run it again.", stop=True)
             self.case = self.setting.load(request.case)
-            self.cached = _cached(request.cached)
+            self.cached = cached_prediction(request.cached) if request.cached else None
             if self.cached is None:
                 write_object(self.inputs, self.case.inputs)
         except (MrbenchError, OSError) as error:
@@ -120,7 +119,7 @@ class _Scorer:
             return Scored("invalid", str(error))
         except Exception as error:
             return Scored("invalid", f"the prediction cannot be read: {type(error).__name__}: {error}")
-        kept = request.cached or (request.key != "" and _keep(request.key, checked))
+        kept = request.cached or (request.key != "" and keep(request.key, checked, request.keeping))
         try:
             scores = task.score(case, checked)
             message = task.diagnose(case, checked) or ""
@@ -151,23 +150,3 @@ def is_passing(error: BaseException) -> bool:
             return True
         cause = cause.__cause__
     return False
-
-
-def _cached(key: str) -> np.ndarray | None:
-    """The prediction of a key from the cache; None if there is none that can be read."""
-    if not key:
-        return None
-    with suppress(OSError, ValueError, EOFError):
-        return np.load(prediction_path(key), allow_pickle=False)
-    return None
-
-
-def _keep(key: str, checked: np.ndarray) -> bool:
-    """Cache a prediction; a disk that is full costs the picture, not the row."""
-    path: Path = prediction_path(key)
-    try:
-        with write_atomically(path) as file:
-            np.save(file, checked)
-    except DataError:
-        return False
-    return True

@@ -17,11 +17,12 @@ from typing import Any
 
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
-from mrbench.core.errors import DataError
+from mrbench.core.errors import DataError, RequestError
 from mrbench.core.method import Resources
 from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
 from mrbench.engine.guard import Ending
+from mrbench.engine.predictions import Keeping, checked_keeping
 from mrbench.engine.scorer import Load, Loaded, Score, Scored
 from mrbench.engine.server import Role
 from mrbench.engine.shard import Shard
@@ -53,6 +54,8 @@ class Options:
         Address of a Dask cluster whose workers compute, ``local:N`` for N processes of this machine, empty for none.
     gather : bool
         Fetch predictions from the workers of a cluster.
+    predictions : {"keep", "compress", "drop"}
+        What becomes of a prediction that was scored. One that is dropped is in no picture and no export.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -64,6 +67,11 @@ class Options:
     shard: Shard | None = None
     scheduler: str = ""
     gather: bool = False
+    predictions: Keeping = "keep"
+
+    def __post_init__(self) -> None:
+        if checked_keeping(self.predictions) == "drop" and self.gather:
+            raise RequestError("--gather fetches predictions that --predictions drop does not keep; leave out one.")
 
     def of_slot(self, number: int) -> Options:
         """The same with the one device of that slot."""
@@ -145,7 +153,7 @@ class Slot:
             outcome = yield from self._predict(candidate, case)
         if outcome.status != "ok":
             return Finished(outcome, None, loaded.seconds)
-        reply = yield self._ask_scorer(Score(key, loaded.cached, outcome.returned))
+        reply = yield self._ask_scorer(Score(key, loaded.cached, outcome.returned, self.options.predictions))
         if not isinstance(reply, bytes):
             return Finished(self._outside("scored", reply))
         return Finished(outcome, pickle.loads(reply), loaded.seconds, loaded.cached)

@@ -31,7 +31,6 @@ from mrbench.core.specification import MethodSpec, built
 from mrbench.core.task import Address
 from mrbench.engine.threads import pin_loaded_libraries
 from mrbench.engine.timing import DeviceMemory, PeakMemory, Stopwatch
-from mrbench.io.files import cache_root
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,6 @@ class Outcome:
     returned: str = ""
     retire: bool = False
     outside: bool = False
-
-
-def prediction_path(key: str) -> Path:
-    """Where the prediction of a key is cached."""
-    return cache_root() / "predictions" / key[:2] / f"{key}.npy"
 
 
 def serve(channel: Connection, inputs: int, prediction: int) -> None:
