@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.rows import row_of
 from typer.testing import CliRunner
 
+from mrbench.api.boards import report_of
 from mrbench.cli import app
 from mrbench.core import registry
 from mrbench.engine.describing import Description, described
+from mrbench.engine.store import RowStore
 
 METHOD = """
 from mrbench import method
@@ -39,6 +42,18 @@ def test_a_plug_in_is_described_and_not_imported_here(plugin: Path) -> None:
     said = described(["identity", "theirs"], "registration")
     assert said["theirs"] == Description("classical", "strength=0.5", "Stranger et al., Odd, 2025", "")
     assert isinstance(said["identity"], Description) and "stranger_module" not in sys.modules
+
+
+def test_a_board_with_rows_of_a_plug_in_is_published_without_importing_it(plugin: Path, tmp_path: Path) -> None:
+    """a board holds rows of a plug-in -> its page is made, and the plug-in is not imported"""
+    plugin.write_text("raise SystemExit('imported')")
+    folder = tmp_path / "board"
+    store = RowStore(folder / "rows.jsonl")
+    for method, kind in {"theirs": "learned", "voxelmorph": "learned", "identity": "classical"}.items():
+        store.append(row_of(method, 0, {"dice": 0.5}, kind=kind))
+    report = report_of(folder)
+    assert set(report.methods) == {"theirs", "voxelmorph", "identity"} and report.trainings
+    assert "stranger_module" not in sys.modules
 
 
 @pytest.mark.parametrize(

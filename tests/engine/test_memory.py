@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,34 @@ from mrbench.engine.timing import PeakMemory
 from mrbench.tasks.registration import Registration
 
 linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the high-water mark is Linux's")
+
+KILLED = """
+import os, signal, socket, sys
+from mrbench.engine import guard
+from mrbench.engine.server import Request
+counts = [int(count) for count in sys.argv[2:]]
+guard._killed_for_memory = lambda: counts.pop(0)
+lifeline, other = socket.socketpair()
+reading, writing = os.pipe()
+pid = os.fork()
+if pid == 0:
+    os.kill(os.getpid(), int(sys.argv[1]))
+print(guard._watch(pid, lifeline.fileno(), reading, Request("worker", {}, (), "/", (), (), (), None, None)))
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("signal", "before", "after", "full"), [(9, 3, 4, True), (9, 3, 3, False), (9, 0, 0, False), (11, 3, 4, False)]
+)
+def test_a_killed_process_is_out_of_memory_only_where_the_kernel_says_so(
+    signal: int, before: int, after: int, full: bool
+) -> None:
+    """something ends a method's process -> out of memory only if the kernel says so, else an error"""
+    command = [sys.executable, "-c", KILLED, str(signal), str(before), str(after)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == f"Ending(exit_code={-signal}, memory=False, machine_full={full})"
+
 
 METHODS = """
 import numpy as np

@@ -117,6 +117,31 @@ def test_tuned_means_what_the_manifest_says(
     assert len(same) == 1  # tuning may find the default: one row, and no error
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"chosen": {}}',
+        '{"chosen": 3}',
+        "\\xff",
+        '{"chosen": {"amount": "much"}}',
+        '{"chosen": {"amount": NaN}}',
+    ],
+)
+def test_a_damaged_manifest_of_tuning_is_one_sentence(
+    shift: str, dataset: Folder, task: Registration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """what `mrbench tune` wrote is damaged -> refused in one sentence before anything runs"""
+    monkeypatch.setattr(tuned, "manifest_name", lambda *_: "shift.json")
+    (tmp_path / "tuned").mkdir()
+    (tmp_path / "tuned" / "shift.json").write_text(text)
+    with pytest.raises(RequestError, match=r"shift\.json is no manifest that tells amount; tune") as caught:
+        candidates(setting_of(task, dataset, "inter-subject"), [f"{shift}[amount=tuned]"])
+    assert "\n" not in str(caught.value)
+
+
 def test_manifest_names_and_refusals(dataset: Folder, task: Registration) -> None:
     from mrbench_baselines.reconstruction.bart import BartPics
 

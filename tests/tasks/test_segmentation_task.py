@@ -144,3 +144,5 @@ def test_medians_stand_under_the_table() -> None:
     (note,) = Segmentation().notes(frame([row("a", 0.2), row("b", 0.9), row("c", 1.0)]))
     assert note.endswith("whole / core / enhancing: m 0.900 / 0.900 / 0.900, 0.9 / 0.9 / 0.9 mm.")
     assert Segmentation().notes(frame([])) == []
+    (note,) = Segmentation().notes(frame([row_of("m", c, {"dice_whole": 0.5}, task="segmentation") for c in "ab"]))
+    assert note.endswith("whole / core / enhancing: m 0.500 / – / –, – / – / – mm.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,9 @@ def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: 
             f"{', '.join(lenders) or 'none'}."
         )
     try:
-        return json.loads(path.read_bytes())["chosen"][key]
+        chosen = json.loads(path.read_bytes())["chosen"][key]
+        if isinstance(chosen, bool) or not math.isfinite(chosen):
+            raise ValueError
+        return chosen
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise RequestError(f"{path} is no manifest that tells {key}; tune the method again.") from None
