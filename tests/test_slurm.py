@@ -30,9 +30,10 @@ def still(inputs):
 """
 
 SRUN = """#!/bin/bash
-# as srun does: the command once for each task, and wait for all of them
-for task in $(seq "$SLURM_NTASKS"); do "$@" & done
-wait
+# as srun does: the command once for each task, wait for all of them, and the exit code of one that failed
+for task in $(seq "$SLURM_NTASKS"); do "$@" & tasks+=($!); done
+for task in "${tasks[@]}"; do wait "$task" || code=$?; done
+exit "${code:-0}"
 """
 
 
@@ -52,7 +53,7 @@ def sbatch(script: str, folder: Path) -> None:
     first, last = map(int, told.get("array", "1-1").split("-"))
     tools = folder / "bin"
     tools.mkdir(exist_ok=True)
-    for name, text in {"srun": SRUN, "mrbench": f'#!/bin/bash\nexec {sys.executable} -m mrbench "$@"\n'}.items():
+    for name, text in {"srun": SRUN, "mrbench": f'#!/bin/bash\nexec {sys.executable} -P -m mrbench "$@"\n'}.items():
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
     path = folder / "job.sh"
