@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 
 import pytest
@@ -161,3 +161,10 @@ def test_no_method_depends_on_how_it_is_scored(entry: EntryPoint) -> None:
     reached.follow(entry.module, entry.attr)
     tasks = {(task.module, task.attr) for task in entry_points(group=TASKS)}
     assert not tasks & set(reached.definitions)
+
+
+def test_a_distribution_is_named_as_importlib_names_it() -> None:
+    """Hashes of methods hold these names; they must not move because they are read faster."""
+    installed = list(distributions())
+    assert len(installed) > 20
+    assert [source._named(one) for one in installed] == [f"{one.name} {one.version}" for one in installed]

@@ -12,7 +12,7 @@ from tests.stats.rows import DICE, HD95
 
 from mrbench.core.metric import Metric
 from mrbench.stats.design import Design
-from mrbench.stats.ranking import RULES, Ranking, Scored, kendall_tau, ranking
+from mrbench.stats.ranking import RULES, Ranking, Scored, _ranks, kendall_tau, ranking
 
 PLAIN = Design([(f"s{i}",) for i in range(12)])
 
@@ -126,3 +126,14 @@ def test_kendalls_tau_is_that_of_scipy(ranks: list[tuple[int, int]]) -> None:
 def test_the_same_subjects_give_the_same_draws() -> None:
     values = {name: np.random.default_rng(ord(name)).normal(size=12) for name in "abc"}
     pd.testing.assert_frame_equal(rank(values).ranks, rank(values).ranks)
+
+
+def test_ranks_are_those_of_scipy() -> None:
+    rng = np.random.default_rng(0)
+    badness = rng.integers(-3, 4, (200, 7)).astype(float)
+    badness[rng.random(badness.shape) < 0.1] = np.nan
+    behind = rng.random((200, 7)) < 0.2
+    size = np.nanmax(np.abs(badness))
+    expected = stats.rankdata(np.where(np.isnan(badness), 2, badness / size) + 4 * behind, method="min", axis=1)
+    np.testing.assert_array_equal(_ranks(badness, behind), expected)
+    assert _ranks(np.full((2, 1), np.nan), np.zeros((2, 1), bool)).tolist() == [[1], [1]]

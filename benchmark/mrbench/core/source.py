@@ -11,12 +11,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from mrbench.core.registry import PACKAGES
@@ -189,8 +190,16 @@ def _versions() -> dict[str, list[str]]:
         record = distribution.read_text("RECORD") or ""
         tops = {line.partition("/")[0].partition(",")[0].removesuffix(".py") for line in record.splitlines()}
         for top in tops:
-            versions.setdefault(top, []).append(f"{distribution.name} {distribution.version}")
+            versions.setdefault(top, []).append(_named(distribution))
     return versions
+
+
+def _named(distribution: Distribution) -> str:
+    """Name and version of a distribution; parsing all of its metadata, twice, takes longer than all else here."""
+    head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+    fields = [re.search(rf"^{field}:[ \t]*(\S+)\s*$", head, re.MULTILINE) for field in ("Name", "Version")]
+    name, version = (field.group(1) if field else "" for field in fields)
+    return f"{name or distribution.name} {version or distribution.version}"
 
 
 def _versioned(package: str) -> str:

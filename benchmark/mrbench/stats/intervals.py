@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from mrbench.stats.design import Design, Moments
 
@@ -55,7 +55,7 @@ def interval(moments: Moments, *, level: float = LEVEL) -> tuple[np.ndarray, np.
     and Hall's t) covers it with 5 without covering normal values more than 97 %. Where subjects have no effect at all,
     a ring is covered a little too well (.966 to .978). Under 5 subjects there is no interval.
     """
-    quantile = stats.t.ppf((1 + level) / 2, moments.df)
+    quantile = stdtrit(moments.df, (1 + level) / 2)
     bend = _RAISED * moments.skewness / 3
     high, low = (_bound(_inverse(side, bend), side) for side in (quantile, -quantile))
     error = np.sqrt(moments.variance)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from mrbench.core.metric import Metric
 from mrbench.core.random import rng_for
@@ -101,7 +101,7 @@ class Scored:
             moved = (weights @ centred) / n
             variance = np.maximum((weights @ centred**2) / n - moved**2, 0)
             t = (moved + middle) / np.sqrt(variance * self.design.inflation / (n - 1))
-        better = np.where(n > 1, np.sign(t) * (np.abs(t) > stats.t.ppf(1 - ALPHA / 2, self.design.form.df)), 0)
+        better = np.where(n > 1, np.sign(t) * (np.abs(t) > stdtrit(self.design.form.df, 1 - ALPHA / 2)), 0)
         counts = np.zeros((len(weights), self.means.shape[1]))
         for pair, (first, second) in enumerate(zip(*self.pairs, strict=True)):
             counts[:, first] += better[:, pair] > 0
@@ -127,7 +127,14 @@ def _ranks(badness: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """Rank of each column in each row, 1 for the smallest; equal ones share it, NaN and those ``behind`` come last."""
     size = np.nanmax(np.abs(badness), initial=0) or 1.0
     rounded = np.round(badness / size, 12)  # means are sums in some order: what differs by rounding is equal
-    return stats.rankdata(np.where(np.isnan(rounded), 2.0, rounded) + 4 * behind, method="min", axis=1)
+    compared = np.where(np.isnan(rounded), 2.0, rounded) + 4 * behind
+    order = np.argsort(compared, axis=1, kind="stable")
+    ascending = np.take_along_axis(compared, order, axis=1)
+    place = np.ones_like(order)
+    place[:, 1:] = np.where(np.diff(ascending, axis=1) > 0, np.arange(2, compared.shape[1] + 1), 1)
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.maximum.accumulate(place, axis=1), axis=1)
+    return ranks
 
 
 def _table(methods: pd.Index, shown: dict[str, np.ndarray], drawn: np.ndarray) -> pd.DataFrame:
