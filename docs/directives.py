@@ -331,7 +331,7 @@ def plan() -> str:
 TRUST = ("io", "datasets", "engine")
 """Folders of tests whose names say what happens to bad files, broken methods and interrupted runs."""
 
-SAID = (".", "api", "core", "stats", "methods", "report")
+SAID = (".", "api", "core", "stats", "methods", "training", "report")
 """Folders whose tests stand there only where their docstrings say both; ``.`` is that of the command line."""
 
 VERBS = frozenset(

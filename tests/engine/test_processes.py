@@ -122,6 +122,19 @@ def test_whatever_a_method_does_is_its_row_and_the_next_one_runs(setting: Settin
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("line", ["kill 0", "(setsid sleep 300 &); kill -9 0", "kill -9 $PPID; sleep 300"])
+def test_a_shell_tool_that_ends_its_group_is_a_row(setting: Setting, tmp_path: Path, line: str) -> None:
+    """a shell tool ends its process group or its parent -> a row, the next method runs, and nothing is left"""
+    tool, pid = tmp_path / "tool.sh", tmp_path / "pid"
+    tool.write_text(f"#!/bin/sh\necho $$ > {pid}\n{line}\n")
+    tool.chmod(0o755)
+    wanted = candidates(setting, [f"cmd:{tool} {{fixed}} {{output}}", "identity"])
+    first, second = run_board(setting, wanted, folder=tmp_path / "out", limit=1, options=Options(timeout=20.0))
+    assert (first.status, second.status) == ("error", "ok") and "process died" in first.message
+    assert not alive(pid)
+
+
+@pytest.mark.slow
 def test_odd_ways_to_succeed_are_successes(setting: Setting, tmp_path: Path) -> None:
     rows = run(setting, source(), list(KEEPS), tmp_path, limit=3)
     assert {(row.method.rpartition(":")[2], row.status) for row in rows} == {(name, "ok") for name in KEEPS}

@@ -268,7 +268,7 @@ def test_a_damaged_manifest_is_one_sentence(setting, tmp_path, text: str) -> Non
         ({"network": "voxelmorph-diff"}, "voxelmorph for registration is needed; give weights of that network"),
         ({"tracks": ["multicoil-4x"]}, "of a track that registration does not have, multicoil-4x"),
         ({"sha256": "other"}, "is not the file its manifest describes"),
-        (None, "with a manifest beside them"),
+        (None, r"has no manifest beside it; copy w\.json there"),
     ],
 )
 def test_weights_of_another_network_are_one_sentence(setting, tmp_path, changes, said: str | None) -> None:

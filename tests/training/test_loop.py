@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,27 @@ def test_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     run(tmp_path, 10)
     with pytest.raises(RequestError, match="of another training"):
         run(tmp_path, 5)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:300]), "is no checkpoint"),
+        (lambda path: path.write_bytes(b""), "is no checkpoint"),
+        (lambda path: path.write_bytes(pickle.dumps(print, protocol=2)), "is no checkpoint"),
+        (lambda path: torch.save([1, 2], path), "is no checkpoint"),
+        (lambda path: torch.save({**torch.load(path), "players": {}}, path), "does not fit the network"),
+        (lambda path: torch.save({**torch.load(path), "progress": {"odd": 1}}, path), "does not fit the network"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_resumed_is_one_sentence(tmp_path: Path, damage, said: str) -> None:
+    """a checkpoint is torn, something else, or of another network -> one sentence"""
+    run(tmp_path, 10)
+    (path,) = tmp_path.glob("*.pt")
+    damage(path)
+    with pytest.raises(RequestError, match=rf"\.pt {said}.*; delete it") as caught:
+        run(tmp_path, 10)
+    assert "\n" not in str(caught.value)
 
 
 def test_rate_warms_up_then_falls_to_zero() -> None:

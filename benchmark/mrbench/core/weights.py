@@ -72,7 +72,8 @@ def check_weights(path: Path, digest: str, network: str, task: Task[Any, Any]) -
         If there is no manifest, it is damaged or of another file, or the weights are of another network, task or track.
     """
     if not manifest_path(path).is_file():
-        raise RequestError(f"no weights at {path} with a manifest beside them; train them with `mrbench train`.")
+        missing = manifest_path(path)
+        raise RequestError(f"{path} has no manifest beside it; copy {missing.name} there, or train the weights again.")
     manifest = read_manifest(manifest_path(path))
     if manifest["sha256"] != digest:
         raise RequestError(f"{path} is not the file its manifest describes (sha256 differs); restore or retrain it.")

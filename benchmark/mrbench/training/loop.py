@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import RequestError, brief
 from mrbench.io.files import write_atomically
 from mrbench.training.group import ALONE, Group
 from mrbench.training.loading import DrawingRecipe, drawn_ahead, step_rng
@@ -347,15 +347,23 @@ def _save(
 def _resume(
     path: Path, players: _Players, average: Average, settings: Mapping[str, Any]
 ) -> tuple[Progress, dict[str, torch.Tensor]]:
+    import pickle
+
     import torch
 
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["settings"] != json.dumps(settings):
-        raise RequestError(
-            f"{path} is of another training ({state['settings']}); delete it, or give another --checkpoints folder."
-        )
-    players.load(state["players"])
-    for name, tensor in average.weights.items():
-        tensor.copy_(state["average"][name])
-    kept = state["progress"]
-    return Progress(**{**kept, "curve": [CurvePoint(**point) for point in kept["curve"]]}), state["best"]
+    advice = "delete it, or give another --checkpoints folder."
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        of_settings = state["settings"]
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise RequestError(f"{path} is no checkpoint ({brief(error)}); {advice}") from None
+    if of_settings != json.dumps(settings):
+        raise RequestError(f"{path} is of another training ({of_settings}); {advice}")
+    try:
+        players.load(state["players"])
+        for name, tensor in average.weights.items():
+            tensor.copy_(state["average"][name])
+        kept = state["progress"]
+        return Progress(**{**kept, "curve": [CurvePoint(**point) for point in kept["curve"]]}), state["best"]
+    except (RuntimeError, ValueError, KeyError, TypeError):
+        raise RequestError(f"{path} does not fit the network that is trained now; {advice}") from None
