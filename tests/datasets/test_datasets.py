@@ -10,10 +10,12 @@ import pytest
 
 from mrbench.core.errors import DataError, RequestError
 from mrbench.core.registry import dataset_names, find_dataset
+from mrbench.datasets import folder as folder_module
 from mrbench.datasets.dataset import Subject, check_subject
 from mrbench.datasets.fetch import source_file
 from mrbench.datasets.folder import Folder
 from mrbench.datasets.oasis import OasisBrains, OasisVolumes
+from mrbench.io import files as files_module
 
 
 @pytest.mark.parametrize("name", dataset_names())
@@ -180,6 +182,28 @@ def test_a_structure_of_any_subject_is_scored(cohort: Path, tmp_path: Path) -> N
     """Not only those of the first line of the table, which may be of a train subject without labels."""
     copy = copy_with(cohort, tmp_path / "blobs", ",0_labels.nii.gz", ",")
     assert set(copy.structures) == {"label 1", "label 2", "label 3", "label 4"}
+
+
+def test_label_maps_are_read_once_a_machine_unless_one_is_faulty(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, read = copy_with(cohort, tmp_path / "blobs", "zzz", "zzz"), []
+    original = folder_module.read_image
+    monkeypatch.setattr(folder_module, "read_image", lambda file, **how: read.append(file) or original(file, **how))
+
+    def structures() -> list[str]:
+        folder_module._labels_in.cache_clear()
+        files_module._digests.clear()
+        return list(Folder(copy.path).structures)
+
+    first = structures()
+    assert first and read
+    read.clear()
+    assert structures() == first and not read
+    (copy.path / "0_labels.nii.gz").write_bytes(b"no image")
+    for _ in range(2):
+        assert structures() == first and read, "a file that may be mended"
+        read.clear()
 
 
 def test_a_folder_of_a_built_in_name_is_refused(tmp_path: Path, cohort: Path) -> None:

@@ -21,7 +21,7 @@ from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.plain import read_plain
 from mrbench.datasets.layouts.table import paths_of, read_tables
 from mrbench.datasets.layouts.transmorph import read_transmorph
-from mrbench.io.files import cache_root
+from mrbench.io.files import cache_root, remembered
 from mrbench.io.landmarks import read_landmarks
 from mrbench.io.nifti import Volume
 from mrbench.io.paths import checked_id, inside
@@ -236,9 +236,20 @@ class ContrastFolder(Folder):
 
 @lru_cache(maxsize=4)
 def _labels_in(files: tuple[Path, ...], sha256: str) -> tuple[int, ...]:
-    """The labels that any of the maps holds; ``sha256`` is of their content, so that they are read once a process."""
-    present: set[int] = set()
-    for file in files:
-        with suppress(DataError):  # a faulty file says so in the row of its case
-            present |= set(np.unique(read_image(file, labels=True).array).tolist())
-    return tuple(sorted(present - {0}))
+    """The labels that any of the maps holds; ``sha256`` is of their content, so that they are read once a machine."""
+
+    def read() -> str:
+        return " ".join(str(label) for label in sorted(set().union(*map(_labels_of, files)) - {0}))
+
+    try:
+        return tuple(map(int, remembered(f"{sha256} {[*map(str, files)]} labels", read).split()))
+    except DataError:  # a faulty file says so in the row of its case, and may be mended: this is not remembered
+        present: set[int] = set()
+        for file in files:
+            with suppress(DataError):
+                present |= _labels_of(file)
+        return tuple(sorted(present - {0}))
+
+
+def _labels_of(file: Path) -> set[int]:
+    return set(np.unique(read_image(file, labels=True).array).tolist())
