@@ -1,4 +1,4 @@
-"""What a board costs as it grows: ``python -m tests.scale --cases 10 1000 --record docs/records/scale.json``.
+"""What boards and trainings cost as they grow: ``python -m tests.scale --record docs/records/scale.json``.
 
 Runs a board of tiny volumes in a process of its own, watches the memory of all its processes, and takes slopes.
 """
@@ -69,6 +69,52 @@ def measured(cases: int) -> dict[str, Any]:
         }
 
 
+SUBJECTS = '''
+import numpy as np
+from mrbench.datasets.dataset import Dataset, Subject
+
+
+class Many(Dataset):
+    """Noise, of subjects of 4 MiB each."""
+
+    name, title, citation, licence, preparation = "many", "noise", "nobody", "CC0", 1
+    simulated, representation = True, "volumes"
+    splits = {{"train": [f"s{{n}}" for n in range({subjects})], "validation": ["v"], "test": ["t"]}}
+
+    def make(self, subject):
+        image = np.random.default_rng(len(subject)).random((64, 128, 128), np.float32)
+        return Subject(subject, {{"T1": image}}, image >= 0, None, (1.0, 1.0, 1.0))
+'''
+
+HELD_MIB = 64
+"""Of train subjects, in this measurement: 16 of them."""
+
+TRAINING = """
+import resource, sys
+from pathlib import Path
+import mrbench
+from mrbench.datasets import examples
+from mrbench.training.loop import Schedule
+folder = Path(sys.argv[1])
+examples.HELD_BYTES = int(sys.argv[2]) * 2**20
+schedule = Schedule(int(sys.argv[3]), 1e-3, validate_every=int(sys.argv[3]))
+mrbench.train("denoising", "autoencoder", schedule=schedule, dataset=f"{folder}/many.py:Many", track="rician-10",
+              out=folder / "weights", checkpoints=folder / "checkpoints")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def training(subjects: int, steps: int = 20) -> dict[str, int]:
+    """Peak memory of a training of so many subjects, which holds `HELD_MIB` of them."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name, "many.py").write_text(SUBJECTS.format(subjects=subjects))
+        command = [sys.executable, "-c", TRAINING, name, str(HELD_MIB), str(steps)]
+        environment = {**os.environ, "MRBENCH_CACHE": f"{name}/cache"}
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    peak = int(done.stdout.split()[-1])
+    return {"subjects": subjects, "MiB of subjects": 4 * subjects, "MiB held": HELD_MIB, "peak MiB": peak}
+
+
 READING = """
 import resource, sys, time
 from pathlib import Path
@@ -101,16 +147,19 @@ def slopes(few: dict[str, Any], many: dict[str, Any]) -> dict[str, float]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, nargs=2, default=(10, 1000))
+    parser.add_argument("--subjects", type=int, nargs=2, default=(10, 200))
     parser.add_argument("--record", type=Path)
     given = parser.parse_args()
     few, many = (measured(cases) for cases in given.cases)
     result = {
-        "command": f"python -m tests.scale --cases {' '.join(map(str, given.cases))}",
+        "command": f"python -m tests.scale --cases {' '.join(map(str, given.cases))} "
+        f"--subjects {' '.join(map(str, given.subjects))}",
         "date": time.strftime("%Y-%m-%d"),
         "few": few,
         "many": many,
         "one case more": slopes(few, many),
         "reading rows": reading(100_000),
+        "training": dict(zip(("few", "many"), map(training, given.subjects), strict=True)),
     }
     print(json.dumps(result, indent=1))
     if given.record is not None:

@@ -20,6 +20,7 @@ from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
+from mrbench.datasets.examples import AsNeeded
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
@@ -169,8 +170,11 @@ class Restoration(Task[Given, RestorationReference]):
         return Case(case.id, case.subjects, inputs, RestorationReference(volume, foreground), subject.spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> TrainingVolumes:
-        subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
-        return TrainingVolumes([next(iter(s.images.values())) for s in subjects], [t.settings for t in tracks])
+        def volume(subject: str) -> np.ndarray:
+            return next(iter(dataset.load(subject).images.values()))
+
+        volumes = AsNeeded(volume, dataset.subjects("train"), lambda one: one.nbytes)
+        return TrainingVolumes(volumes.checked(), [track.settings for track in tracks])
 
     def check(self, case: Case, prediction: object) -> np.ndarray:
         return finite_array(prediction, case.reference.volume.shape, what="the volume", axes="(z, y, x)")

@@ -21,6 +21,7 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Subject
+from mrbench.datasets.examples import AsNeeded
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.image import (
     WINDOW,
@@ -219,8 +220,11 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     def training_examples(self, dataset: Dataset, tracks: Sequence[Track[tuple[str, str]]]) -> TrainingScans:
         pairs = [track.settings for track in tracks]
         names = sorted({name for pair in pairs for name in pair})
-        scans = [scan_of(dataset.load(subject), names, tracks[0].name) for subject in dataset.subjects("train")]
-        return TrainingScans(scans, pairs)
+
+        def scan(subject: str) -> Scan:
+            return scan_of(dataset.load(subject), names, tracks[0].name)
+
+        return TrainingScans(AsNeeded(scan, dataset.subjects("train"), _bytes_of).checked(), pairs)
 
     def protocol(self, setting: Setting) -> Protocol:
         settings = {
@@ -304,6 +308,10 @@ def scan_of(subject: Subject, contrasts: Sequence[str], track: str) -> Scan:
             "so use larger volumes."
         )
     return Scan(subject.id, images, subject.mask, subject.spacing)
+
+
+def _bytes_of(scan: Scan) -> int:
+    return scan.mask.nbytes + sum(image.nbytes for image in scan.images.values())
 
 
 def misalignment(
