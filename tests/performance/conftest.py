@@ -21,6 +21,17 @@ def seconds(function: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def keep(benchmark: BenchmarkFixture, own: float, peer: float, name: str, goal: float) -> None:
+    """Keep seconds of ours and of the peer, and their ratio, in the benchmark's extra info."""
+    benchmark.extra_info.update(
+        peer=name,
+        ratio=round(peer / own, 2),
+        goal=goal,
+        own_ms=round(1000 * own, 2),
+        peer_ms=round(1000 * peer, 2),
+    )
+
+
 @pytest.fixture
 def versus(benchmark: BenchmarkFixture) -> Versus:
     """Measure ``versus(ours, peer, name=...)``: the ratio of the shortest times, kept in the benchmark's extra info."""
@@ -32,13 +43,7 @@ def versus(benchmark: BenchmarkFixture) -> Versus:
         times = [(seconds(ours), seconds(peer)) for _ in range(repeats)]
         own, other = (min(column) for column in zip(*times, strict=True))
         benchmark.pedantic(ours, rounds=repeats)
-        benchmark.extra_info.update(
-            peer=name,
-            ratio=round(other / own, 2),
-            goal=goal,
-            own_ms=round(1000 * own, 2),
-            peer_ms=round(1000 * other, 2),
-        )
+        keep(benchmark, own, other, name, goal)
         return other / own
 
     return measure

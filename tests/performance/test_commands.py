@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.performance.conftest import keep
+
 METHOD = """
 import numpy as np
 from mrbench import method
@@ -51,13 +53,7 @@ def compared(benchmark, own: list[str], peer: list[str], cwd: Path, name: str, g
     times = [(cpu(own, cwd), cpu(peer, cwd)) for _ in range(5)]
     ours, theirs = (min(column) for column in zip(*times, strict=True))
     benchmark.pedantic(wall, args=(own, cwd), rounds=1)
-    benchmark.extra_info.update(
-        peer=name,
-        ratio=round(theirs / ours, 2),
-        goal=goal,
-        own_ms=round(1000 * ours, 1),
-        peer_ms=round(1000 * theirs, 1),
-    )
+    keep(benchmark, ours, theirs, name, goal)
 
 
 TYPER = """

@@ -8,7 +8,7 @@ import numpy as np
 
 from mrbench.core.errors import unknown_name
 from mrbench.core.method import Method, Resources
-from mrbench.space.alignment import itk_threads, register_affine, to_sitk
+from mrbench.space.alignment import descend, register_affine, to_sitk
 from mrbench.tasks.registration import RegistrationInputs
 from mrbench_baselines.registration.field import voxels_from_mm
 
@@ -80,19 +80,5 @@ def _by_mean_squares(fixed: sitk.Image, moving: sitk.Image, brain: sitk.Image, t
     )
     registration = sitk.ImageRegistrationMethod()
     registration.SetMetricAsMeanSquares()
-    registration.SetMetricSamplingStrategy(registration.RANDOM)
-    registration.SetMetricSamplingPercentage(0.2, seed=1)
-    registration.SetMetricFixedMask(brain)
-    registration.SetInterpolator(sitk.sitkLinear)
     # images lie in [0, 1], so gradients are small: by the default tolerance many pairs would not move at all
-    registration.SetOptimizerAsRegularStepGradientDescent(
-        1.0, 1e-4, 200, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-12
-    )
-    registration.SetOptimizerScalesFromPhysicalShift()
-    registration.SetShrinkFactorsPerLevel([4, 2, 1])
-    registration.SetSmoothingSigmasPerLevel([4, 2, 1])
-    registration.SmoothingSigmasAreSpecifiedInPhysicalUnitsOff()
-    registration.SetInitialTransform(affine, inPlace=True)
-    with itk_threads(threads):
-        registration.Execute(fixed, moving)
-    return affine
+    return descend(registration, affine, fixed, moving, brain, smoothing=(4, 2, 1), threads=threads, tolerance=1e-12)

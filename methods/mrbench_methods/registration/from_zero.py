@@ -58,14 +58,11 @@ class InstanceOptimisation(Method):
         import torch
 
         from mrbench_methods.registration.instance import refine
-        from mrbench_methods.registration.network import STRIDE, FieldNetwork
+        from mrbench_methods.registration.network import FieldNetwork, padded
         from mrbench_methods.registration.training import WINDOW
 
         shape, device = inputs.fixed.shape, self.resources.device
-        fixed, moving = (
-            torch.from_numpy(np.pad(image, [(0, -size % STRIDE) for size in shape]))[None, None].to(device)
-            for image in (inputs.fixed, inputs.moving)
-        )
+        fixed, moving = (padded(image, device) for image in (inputs.fixed, inputs.moving))
         # only its map from v to a displacement is used, which has no weights
         network = FieldNetwork(integration_steps=SQUARINGS if self.diffeomorphic else 0)
         start = torch.zeros(1, 3, *(size // 2 for size in fixed.shape[2:]), device=device)

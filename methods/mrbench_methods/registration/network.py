@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.networks.nets import VoxelMorphUNet
@@ -9,6 +10,11 @@ from torch import nn
 
 STRIDE = 16
 """Image sides must be multiples of this: half resolution, then three poolings."""
+
+
+def padded(image: np.ndarray, device: str) -> torch.Tensor:
+    """A volume ``(z, y, x)`` with zeros behind it up to multiples of `STRIDE`, shape ``(1, 1, z, y, x)``."""
+    return torch.from_numpy(np.pad(image, [(0, -size % STRIDE) for size in image.shape]))[None, None].to(device)
 
 
 def identity_grid(shape: torch.Size | tuple[int, ...], device: torch.device) -> torch.Tensor:

@@ -117,15 +117,11 @@ class VoxelMorph(NetworkMethod):
         import torch
 
         from mrbench_methods.registration.instance import refine
-        from mrbench_methods.registration.network import STRIDE
+        from mrbench_methods.registration.network import padded
         from mrbench_methods.registration.training import WINDOW
 
         shape = inputs.fixed.shape
-        margin = [(0, -size % STRIDE) for size in shape]
-        fixed, moving = (
-            torch.from_numpy(np.pad(image, margin))[None, None].to(self.resources.device)
-            for image in (inputs.fixed, inputs.moving)
-        )
+        fixed, moving = (padded(image, self.resources.device) for image in (inputs.fixed, inputs.moving))
         with torch.no_grad():
             raw = self.network_(moving, fixed)
         if self.instance_steps:
