@@ -10,6 +10,7 @@ import pytest
 from tests.marks import slow
 from tests.settings import setting_of
 
+from mrbench import api
 from mrbench.core import tuned
 from mrbench.core.candidate import Candidate, candidates
 from mrbench.core.errors import MethodSkipped, RequestError
@@ -115,6 +116,25 @@ def test_tuned_means_what_the_manifest_says(
     assert str(candidate.spec).endswith("[axis=z,amount=tuned]")
     same = candidates(setting, [f"{shift}[axis=z,amount={best['amount']}]", f"{shift}[axis=z,amount=tuned]"])
     assert len(same) == 1  # tuning may find the default: one row, and no error
+
+
+def test_another_metric_may_decide_and_every_mean_is_kept(
+    shift: str, dataset: Folder, task: Registration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mrbench.engine.tune.manifest_name", lambda *_: "shift.json")
+    (decisive,) = [metric for metric in task.metrics if metric.name == "hd95_mm"]
+    path = tune(wanted(setting_of(task, dataset, split="validation"), shift), out=tmp_path, limit=1, metric=decisive)
+    manifest = json.loads(path.read_text())
+    assert manifest["metric"] == "hd95_mm" and manifest["command"].endswith("--metric hd95_mm --limit 1")
+    best = min(manifest["tried"], key=lambda entry: entry["hd95_mm"])  # lower is better
+    assert manifest["chosen"] == {"amount": best["amount"]} and {"dice", "sdlogj"} < set(best)
+
+
+@pytest.mark.parametrize("name", ["psnr", "seconds"])
+def test_a_metric_that_the_task_does_not_rank_by_is_refused(name: str) -> None:
+    """`mrbench tune --metric` of another task -> one sentence before anything runs"""
+    with pytest.raises(RequestError, match=f"unknown metric of registration to tune by '{name}'"):
+        api.tune("registration", "demons", metric=name)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import find_method
 from mrbench.core.specification import MethodSpec, built, parse_spec
@@ -149,12 +149,13 @@ def tune(
     dataset: str = "icbm-sim",
     track: str | None = None,
     limit: int | None = None,
+    metric: str | None = None,
     options: Options = OPTIONS,
     out: Path = Path("tuned"),
     progress: Progress = SILENT,
     listen: Callable[[Mapping[str, float], float], None] = lambda parameters, score: None,
 ) -> tuple[MethodSpec, Path]:
-    """Choose the parameters of a classical method on the validation split.
+    """Choose the parameters of a classical method on the validation split, by the task's first metric or by ``metric``.
 
     A candidate that fails, or ends at a limit of ``options``, is the worst; the search goes on.
 
@@ -168,18 +169,23 @@ def tune(
     Raises
     ------
     RequestError
-        If the method has nothing to tune or fails with every candidate, or there are no validation cases.
+        If the method has nothing to tune or fails with every candidate, there are no validation cases, or ``metric``
+        is none that the task ranks by.
     DataError
         If a case cannot be read.
     """
     from mrbench.engine.tune import tune as search
 
     setting = bind(task, dataset, track, "validation")
+    ranking = {one.name: one for one in setting.task.metrics if one.ranked}
+    if metric is not None and metric not in ranking:
+        raise unknown_name(f"metric of {setting.task.name} to tune by", metric, ranking)
+    decisive = ranking[metric] if metric else setting.task.primary
     (candidate,) = resolved(setting, [method])
     if candidate.method.tunable and not candidate.skipped:
         learned_from = setting.dataset.subjects("train") if candidate.method.fitted else ()
         subjects = setting.task.subjects_for(setting, setting.cases(limit))
         prepare(setting.dataset, [*learned_from, *subjects], progress)
-    path = search(candidate, out=out, limit=limit, options=options, report=listen)
+    path = search(candidate, out=out, limit=limit, metric=decisive, options=options, report=listen)
     chosen = json.loads(path.read_text())["chosen"]
     return replace(candidate.spec, parameters={**candidate.spec.parameters, **chosen}), path

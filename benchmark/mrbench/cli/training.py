@@ -199,6 +199,9 @@ def tune(
     track: Track = None,
     dataset: Dataset = "icbm-sim",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N validation cases.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What decides; the task's first metric unless given (`mrbench list metrics`).")
+    ] = None,
     threads: Threads = 1,
     timeout: Timeout = None,
     memory: Memory = None,
@@ -214,11 +217,11 @@ def tune(
     from mrbench.core.registry import find_task
     from mrbench.engine.run import Options
 
-    console, primary = Console(), find_task(task).primary
+    console, decisive = Console(), metric or find_task(task).primary.name
 
     def listen(parameters: Mapping[str, float], score: float) -> None:
         text = ", ".join(f"{name} {value:g}" for name, value in parameters.items())
-        console.print(f"{text}: validation {primary.name} {score:.4f}")
+        console.print(f"{text}: validation {decisive} {score:.4f}")
 
     with progress_bar(console) as listener:
         spec, path = api.tune(
@@ -227,6 +230,7 @@ def tune(
             dataset=dataset,
             track=track,
             limit=limit,
+            metric=metric,
             options=Options(Resources(threads), timeout=timeout, memory=memory),
             out=out,
             progress=listener,

@@ -11,7 +11,7 @@ import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, RequestError
+from mrbench.core.metric import Metric
 from mrbench.core.specification import MethodSpec
 from mrbench.core.tuned import manifest_name
 from mrbench.engine.slot import Options, Slot, completed
@@ -40,13 +41,15 @@ def tune(
     *,
     out: Path,
     limit: int | None = None,
+    metric: Metric | None = None,
     options: Options = OPTIONS,
     report: Report = lambda parameters, score: None,
 ) -> Path:
-    """Search the method's ``tunable`` parameters, best mean primary metric on the validation cases.
+    """Search the method's ``tunable`` parameters, best mean of a metric on the validation cases.
 
     Each parameter is searched along its grid, in turn, until none changes; where the best lies on the edge
-    and is worth it, the grid grows by its own ratio. Every figure is kept in the manifest.
+    and is worth it, the grid grows by its own ratio. The manifest keeps the mean of every metric for every value tried,
+    so that whoever would have chosen by another one sees what it prefers.
 
     Parameters
     ----------
@@ -56,6 +59,8 @@ def tune(
         Folder of the manifest, and of the log where a candidate printed anything.
     limit : int, optional
         Only the first cases.
+    metric : Metric, optional
+        What decides; the task's primary metric unless given.
     options : Options
         Threads and limits of a case.
     report : callable
@@ -80,43 +85,44 @@ def tune(
     cases = setting.cases(limit)
     if not cases:
         raise RequestError(f"{setting.dataset.name} has no validation cases to tune on; add subjects to that split.")
-    started, names, sign = time.monotonic(), list(tunable), setting.task.primary.sign
-    tried: dict[tuple[float, ...], float] = {}
+    metric = metric or setting.task.primary
+    started, names = time.monotonic(), list(tunable)
+    tried: dict[tuple[float, ...], Mapping[str, float]] = {}
     faults: list[str] = []
     logs = inside(out, "logs")
     slot = Slot(setting, options, (), logs)
 
     def score(values: tuple[float, ...]) -> float:
         if values not in tried:
+            tried[values] = {}
             parameters = {**candidate.resolved.parameters, **dict(zip(names, values, strict=True))}
             trial = replace(candidate, resolved=replace(candidate.resolved, parameters=parameters))
             try:
-                tried[values] = _mean(slot, trial, cases)
+                tried[values] = _means(slot, trial, cases, metric)
             except _Failure as failure:
                 faults.append(str(failure))
-                tried[values] = -sign * inf
             else:
-                report(dict(zip(names, values, strict=True)), tried[values])
-        return sign * tried[values]
+                report(dict(zip(names, values, strict=True)), tried[values][metric.name])
+        return metric.sign * tried[values].get(metric.name, -metric.sign * inf)
 
     try:
         best = search(score, list(tunable.values()))
     finally:
         slot.close()
         _remove_empty(logs)
-    if not any(map(isfinite, tried.values())):
+    if not any(tried.values()):
         raise RequestError(f"method '{spec}' fails with every parameter that was tried: {faults[0]}")
     facts = {
         "chosen": dict(zip(names, best, strict=True)),
         "tried": [
-            {**dict(zip(names, values, strict=True)), setting.task.primary.name: v if isfinite(v) else None}
-            for values, v in tried.items()
+            {**dict(zip(names, values, strict=True)), **(means or {metric.name: None})}
+            for values, means in tried.items()
         ],
         "seconds": round(time.monotonic() - started),
     }
     path = inside(out, manifest_name(tunable, spec, setting.dataset.name, setting.track.name))
     with write_atomically(path) as file:
-        file.write(json.dumps(_manifest(candidate, cases, limit) | facts, indent=1).encode() + b"\n")
+        file.write(json.dumps(_manifest(candidate, cases, limit, metric) | facts, indent=1).encode() + b"\n")
     return path
 
 
@@ -124,19 +130,20 @@ class _Failure(Exception):
     """Why a candidate has no score."""
 
 
-def _mean(slot: Slot, trial: Candidate, cases: Sequence[CaseId]) -> float:
-    """Mean primary metric of a candidate; the first case without one ends it."""
-    primary, scores = slot.setting.task.primary.name, []
+def _means(slot: Slot, trial: Candidate, cases: Sequence[CaseId], metric: Metric) -> Mapping[str, float]:
+    """Mean of each metric that all cases have; the first case without a score ends the candidate."""
+    scores = []
     for case in cases:
         done = completed(slot, slot.case(trial, case, "", cached=False))
         if done.outcome.outside:
             raise DataError(f"case {case.id}: {done.outcome.message}")
         if done.scored is None or done.scored.status != "ok":
             raise _Failure(f"{case.id}: {(done.scored or done.outcome).message}")
-        if primary not in done.scored.metrics:
-            raise RequestError(f"{slot.setting.dataset.name} cannot tune: its cases have no {primary}.")
-        scores.append(done.scored.metrics[primary])
-    return float(np.mean(scores))
+        if metric.name not in done.scored.metrics:
+            raise RequestError(f"{slot.setting.dataset.name} cannot tune: its cases have no {metric.name}.")
+        scores.append(done.scored.metrics)
+    means = {name: float(np.mean([score.get(name, nan) for score in scores])) for name in scores[0]}
+    return {name: mean for name, mean in means.items() if isfinite(mean)}
 
 
 def _refuse_grids(spec: MethodSpec, tunable: Mapping[str, Sequence[float]]) -> None:
@@ -147,12 +154,13 @@ def _refuse_grids(spec: MethodSpec, tunable: Mapping[str, Sequence[float]]) -> N
             raise RequestError(f"method '{spec}': the grid of {name} is {grid!r}; give two or more positive numbers.")
 
 
-def _manifest(candidate: Candidate, cases: Sequence[CaseId], limit: int | None) -> dict[str, Any]:
+def _manifest(candidate: Candidate, cases: Sequence[CaseId], limit: int | None, metric: Metric) -> dict[str, Any]:
     """What was tuned, on what."""
     setting = candidate.setting
     task, dataset, track = setting.task, setting.dataset, setting.track
     command = ["mrbench", "tune", "--task", setting.address.task, "--track", track.name]
     command += ["--dataset", dataset.address, "--method", str(candidate.spec)]
+    command += ["--metric", metric.name] if metric.name != task.primary.name else []
     command += ["--limit", str(limit)] if limit else []
     return {
         "method": str(candidate.spec),
@@ -163,7 +171,7 @@ def _manifest(candidate: Candidate, cases: Sequence[CaseId], limit: int | None) 
         "cases": [case.id for case in cases],
         "dataset_fingerprint": dataset.fingerprint,
         "protocol": setting.protocol.hash,
-        "metric": task.primary.name,
+        "metric": metric.name,
         "command": shlex.join(command),
         "date": time.strftime("%Y-%m-%d"),
     }
