@@ -26,7 +26,7 @@ from mrbench.core.binding import bind
 from mrbench.core.case import SPLITS, Case
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import PredictionError, RequestError
-from mrbench.core.method import Method, Resources
+from mrbench.core.method import TRAINED, Method, Resources
 from mrbench.core.random import seed_everything
 from mrbench.core.registry import find_method
 from mrbench.core.specification import built, parse_spec
@@ -99,7 +99,7 @@ def check_is_described(test: MethodUnderTest) -> None:
     """It has a docstring and a kind that tables know."""
     method_class = find_method(parse_spec(test.spec).name, test.setting.task.name)
     assert method_class.__doc__, f"{test.spec} has no docstring; say what it computes."
-    assert method_class.kind in ("classical", "learned"), f"{test.spec} has kind {method_class.kind!r}."
+    assert method_class.kind in ("classical", *TRAINED), f"{test.spec} has kind {method_class.kind!r}."
 
 
 def check_prediction_is_accepted(test: MethodUnderTest) -> None:

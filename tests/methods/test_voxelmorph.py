@@ -13,12 +13,14 @@ from monai.losses import LocalNormalizedCrossCorrelationLoss
 from monai.networks.blocks import DVF2DDF
 from tests.settings import build, setting_of
 
+from mrbench.core.candidate import candidates
 from mrbench.core.digest import sha256_of
 from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
 from mrbench.core.specification import parse_spec
 from mrbench.datasets.folder import Folder
 from mrbench.metrics.deformation import jacobian_determinant, warp
+from mrbench.report.figures import style
 from mrbench.tasks.registration import Registration
 from mrbench.training.fit import fit
 from mrbench.training.loop import Schedule
@@ -261,3 +263,11 @@ def test_steps_from_zero_are_those_from_a_network_that_predicts_no_motion(
     field = task.check(pair, method.predict(pair.inputs))
     assert method.kind == "classical" and np.abs(field).max() > 0.1
     np.testing.assert_allclose(field, learned.predict(pair.inputs), atol=1e-5)
+
+
+def test_what_starts_from_a_network_and_is_optimised_is_called_so(dataset: Folder, task: Registration) -> None:
+    """The kind of a row follows its parameters; `learned` is for a network alone."""
+    specs = ["voxelmorph", "voxelmorph[instance_steps=3]", "instance-optimisation[steps=3]"]
+    kinds = [one.method.kind for one in candidates(setting_of(task, dataset, "inter-subject"), specs)]
+    assert kinds == ["learned", "learned + optimised", "classical"]
+    assert all(style.colour(kind) != style.OTHER for kind in kinds) and len(set(map(style.marker, kinds))) == 3

@@ -14,6 +14,7 @@ from mrbench.api.trainings import trainings
 from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate
 from mrbench.core.errors import RequestError
+from mrbench.core.method import TRAINED
 from mrbench.core.registry import dataset_names, find_dataset, find_task, is_file
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
@@ -199,8 +200,8 @@ def _of_earlier_data(row: pd.Series, representation: str) -> list[str]:
 
 
 def _with_trainings(report: Report) -> Report:
-    """Add what the manifests of its learned methods tell."""
-    learned = report.summary.index[report.summary["kind"] == "learned"]
+    """Add what the manifests of its trained methods tell."""
+    learned = report.summary.index[report.summary["kind"].isin(TRAINED)]
     names = {without_weights(str(name)).partition("[")[0] for name in learned}
     return replace(report, trainings=trainings(report.task, names)) if names else report
 

@@ -16,7 +16,7 @@ from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import Case
 from mrbench.core.errors import RequestError, brief
-from mrbench.core.method import Method
+from mrbench.core.method import TRAINED, Method
 from mrbench.engine.resolver import resolved
 from mrbench.testing import METHOD_CHECKS, MethodUnderTest, check_prediction_is_accepted
 
@@ -124,7 +124,7 @@ def _examined(candidate: Candidate, case: Case[Any, Any], examiner: Examiner) ->
         ("units and axes", "Units, axes and signs are those that the task documents.", units),
         ("time", "How long one case takes.", partial(examiner.examine, "time")),
     ]
-    if candidate.method.kind == "learned":
+    if candidate.method.kind in TRAINED:
         what = "It computes on the device that it is lent, and the same there."
         rest.append(("device", what, partial(examiner.examine, "device")))
     for name, what, judge in rest:

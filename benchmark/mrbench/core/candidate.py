@@ -11,7 +11,7 @@ from mrbench.core.case import CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.digest import content_of, hash_of, sha256_of
 from mrbench.core.errors import DataError, MethodSkipped, RequestError
-from mrbench.core.method import TUNED, Kind, LearnedMethod, Method, is_tuned
+from mrbench.core.method import TRAINED, TUNED, Kind, LearnedMethod, Method, is_tuned
 from mrbench.core.registry import find_method, method_names
 from mrbench.core.source import source_hash
 from mrbench.core.specification import MethodSpec, built, parse_spec
@@ -32,7 +32,7 @@ from mrbench.core.weights import (
 
 @dataclass(frozen=True)
 class Traits:
-    """What a run must know of a method's class, so that the process that reports need not import it."""
+    """What a run must know of a method, so that the process that reports need not import it."""
 
     qualname: str
     kind: Kind
@@ -43,11 +43,11 @@ class Traits:
     """Whether it computes on the device that it is lent."""
 
     @classmethod
-    def of(cls, method: type[Method]) -> Traits:
-        """Those of a class."""
-        on_device = bool(getattr(method, "on_device", method.kind == "learned"))
-        tunable = dict(method.tunable)
-        return cls(method.__qualname__, method.kind, method.fitted, method.fresh_process, tunable, on_device)
+    def of(cls, method: Method) -> Traits:
+        """Those of a method with its parameters."""
+        on_device = bool(getattr(method, "on_device", method.kind in TRAINED))
+        name, tunable = type(method).__qualname__, dict(method.tunable)
+        return cls(name, method.kind, method.fitted, method.fresh_process, tunable, on_device)
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
     except OSError:
         raise RequestError(f"method '{spec}': {path} is not there; check the path.") from None
     skipped = next((reason for reason in reasons if reason), None)
-    return Candidate(setting, spec, resolved, Traits.of(method), source_hash(method), weights, skipped)
+    return Candidate(setting, spec, resolved, Traits.of(instance), source_hash(method), weights, skipped)
 
 
 def _seen(setting: Setting, weights: Path) -> str | None:

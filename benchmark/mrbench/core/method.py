@@ -14,8 +14,12 @@ from mrbench.core.case import Inputs
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.track import Track
 
-Kind = Literal["classical", "learned", "external"]
-"""``external``: predictions that were made elsewhere and are scored from files."""
+Kind = Literal["classical", "learned", "learned + optimised", "external"]
+"""``learned``: a network alone; ``learned + optimised``: one whose output is the start of an optimisation on the case at
+hand; ``external``: predictions that were made elsewhere and are scored from files."""
+
+TRAINED: tuple[Kind, ...] = ("learned", "learned + optimised")
+"""Kinds of method that have weights."""
 
 Examples = TypeVar("Examples")
 """What a task gives its methods to learn from: see its ``training_examples``."""
@@ -47,7 +51,8 @@ class Method(ABC, Generic[Inputs]):
     """
 
     task: ClassVar[str]
-    kind: ClassVar[Kind] = "classical"
+    kind: Kind = "classical"
+    """Of the class; an instance says otherwise where it depends on the parameters."""
     reference: ClassVar[str] = ""
     """Citation, as it should stand in a paper."""
     needs: ClassVar[Mapping[str, str]] = {}
@@ -167,7 +172,7 @@ class LearnedMethod(Method[Inputs], Generic[Inputs, Examples, Recipe]):
     ``weights`` is a name shipped with the method, a path, or ``auto``: those trained for the dataset.
     """
 
-    kind: ClassVar[Kind] = "learned"
+    kind: Kind = "learned"
     takes_weights = True
     weights: str
 

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
+from mrbench.core.method import Kind
+
 SCHEMA = 1
 
 Status = Literal["ok", "error", "timeout", "out-of-memory", "invalid", "skipped"]
@@ -39,7 +41,8 @@ class Row:
     method : str
         ``name[param=value]``.
     kind : str
-        ``classical``, ``learned``, or ``external`` where predictions were made elsewhere and scored from files.
+        ``classical``, ``learned``, ``learned + optimised`` where an optimisation for the case starts from a network, or
+        ``external`` where predictions were made elsewhere and scored from files.
     source : str
         Hash of the method's code.
     weights : str or None
@@ -256,7 +259,7 @@ def _decoder() -> msgspec.json.Decoder[Any]:
     """A reader that checks the type of every field, from the fields of `Row` themselves."""
     amount = Annotated[float, msgspec.Meta(ge=0)]
     types = get_type_hints(Row) | {
-        "kind": Literal["classical", "learned", "external"],
+        "kind": Kind,
         "metrics": dict[str, float | None],
         "details": msgspec.Raw,
         "schema": Literal[SCHEMA],

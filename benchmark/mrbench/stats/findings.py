@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mrbench.core.errors import RequestError
+from mrbench.core.method import TRAINED
 from mrbench.core.metric import Metric
 from mrbench.core.weights import seen_among
 from mrbench.stats.claims import COST, Claim, Test, matching
@@ -250,7 +251,7 @@ def _objection(test: Test, board: Rows, methods: Sequence[str], trainings: Mappi
     """Why a comparison would not be fair; empty where nothing speaks against it."""
     lines, dataset = board.lines.loc[list(methods)], str(board.frame["dataset"].iloc[0])
     known: dict[str, Training] = {}
-    for name, line in lines[lines["kind"] == "learned"].iterrows():
+    for name, line in lines[lines["kind"].isin(TRAINED)].iterrows():
         training = trainings.get(str(line["weights"]))
         if training is None:
             return f"no manifest at hand tells what trained the weights of {name}"
@@ -358,7 +359,7 @@ def _excess(line: Line, test: Test, board: Rows, boards: Mapping[str, Rows]) -> 
     table = table[table["name_first"] == line.first]
     if table.empty:
         return replace(line, reason=f"{line.first} is not on {other.name}")
-    if (gain := table.iloc[0])["kind"] != "learned" or isnan(gain["excess"]):
+    if (gain := table.iloc[0])["kind"] not in TRAINED or isnan(gain["excess"]):
         return replace(line, reason="no classical method on both boards says how much easier the other split is")
     ends = sorted(metric.sign * float(gain[f"excess_{end}"]) for end in ("low", "high"))
     line = replace(

@@ -84,6 +84,8 @@ class VoxelMorph(NetworkMethod):
         self.smooth = smooth
         self.learning_rate = learning_rate
         self.weights = weights
+        if instance_steps:
+            self.kind = "learned + optimised"
 
     def fallback_weights(self, track: Track[Any]) -> str | None:
         """Those of real heads."""

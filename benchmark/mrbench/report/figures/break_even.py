@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mrbench.core.method import TRAINED
 from mrbench.report import escape
 from mrbench.report.figures import style
 
@@ -29,7 +30,7 @@ HOUR = 3600.0
 def applies(report: Report) -> bool:
     """Where a manifest tells how long a network was trained, and a classical method has a time."""
     kinds = set(costs(report)["kind"])
-    return {"learned", "classical"} <= kinds
+    return "classical" in kinds and not kinds.isdisjoint(TRAINED)
 
 
 def draw(report: Report, *, width: float) -> Figure:
@@ -77,17 +78,18 @@ def draw(report: Report, *, width: float) -> Figure:
 def costs(report: Report) -> pd.DataFrame:
     """``kind``, ``training`` (seconds), ``hardware`` of it, and ``seconds`` of a case, where both are known."""
     summary = report.summary
+    trained = summary["kind"].isin(TRAINED)
     known = [report.trainings.get(str(weights)) for weights in summary["weights"]]
     training = [None if one is None else one.seconds for one in known]
     table = pd.DataFrame(
         {
             "kind": summary["kind"],
-            "training": pd.Series(training, index=summary.index, dtype=float).where(summary["kind"] == "learned", 0.0),
+            "training": pd.Series(training, index=summary.index, dtype=float).where(trained, 0.0),
             "hardware": ["" if one is None else one.hardware for one in known],
             "seconds": summary["cpu_seconds_median"].clip(lower=1e-3),
         }
     )
-    return table[table["kind"].isin(["learned", "classical"]) & (summary["n_failed"] == 0)].dropna()
+    return table[table["kind"].isin(["classical", *TRAINED]) & (summary["n_failed"] == 0)].dropna()
 
 
 def pays_after(network: pd.Series, rival: pd.Series) -> float:
@@ -114,5 +116,5 @@ def _folded(name: str, text: str, width: float) -> str:
 
 def _unknown(report: Report, table: pd.DataFrame) -> list[str]:
     summary = report.summary
-    learned = summary.index[(summary["kind"] == "learned") & summary["cpu_seconds_median"].notna()]
+    learned = summary.index[summary["kind"].isin(TRAINED) & summary["cpu_seconds_median"].notna()]
     return [str(name) for name in learned if name not in table.index]

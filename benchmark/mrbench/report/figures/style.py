@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-COLOURS = {"classical": "#0072B2", "learned": "#D55E00", "external": "#009E73"}
-"""Three of Okabe and Ito's, told apart by every kind of colour vision; markers differ, too."""
+COLOURS = {"classical": "#0072B2", "learned": "#D55E00", "learned + optimised": "#CC79A7", "external": "#009E73"}
+"""Four of Okabe and Ito's, told apart by every kind of colour vision; markers differ, too."""
 OTHER = "#555555"
-MARKERS = {"classical": "o", "learned": "s", "external": "^"}
+MARKERS = {"classical": "o", "learned": "s", "learned + optimised": "P", "external": "^"}
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
 
 SMALL, NORMAL = 7.0, 8.0

@@ -66,7 +66,7 @@ function filter() {
   const rows = [...body.rows];
   rows.forEach(row => {
     const name = row.querySelector(".name").textContent.toLowerCase();
-    row.hidden = !(words.every(word => name.includes(word)) && (!kind || row.classList.contains(kind)));
+    row.hidden = !(words.every(word => name.includes(word)) && (!kind || row.dataset.kind === kind));
   });
   const shown = rows.filter(row => !row.hidden).length;
   byId("count").textContent = shown < rows.length ? `${shown} of ${rows.length} methods` : "";
@@ -91,7 +91,7 @@ function showCase() {
   });
   data.methods.forEach((method, place) => {
     const row = lines.insertRow();
-    row.className = data.kinds[place];
+    row.dataset.kind = data.kinds[place];
     named(cell(row, "", "left name"), method);
     const failure = data.failures.find(one => one[0] === method && one[1] === data.cases[at]);
     data.metrics.forEach((metric, column) => {
