@@ -22,9 +22,10 @@ from mrbench.datasets.volumes import VolumeFolder
 from mrbench.io.cfl import write_cfl
 from mrbench.io.dicom import read_series
 from mrbench.io.kspace import read_kspace
+from mrbench.io.label_tables import label_names
 from mrbench.io.nifti import read_volume
 from mrbench.io.predictions.formats import FORMATS, find_format
-from mrbench.io.tables import label_names, read_table
+from mrbench.io.tables import read_table
 
 GRID = Grid((5, 6, 7), (1.0, 1.0, 1.0), np.eye(4))
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrbench.core.errors import DataError
-from mrbench.io.tables import label_names, read_table
+from mrbench.io.tables import read_table
 
 REQUIRED = ("subject", "split")
 
@@ -83,24 +83,3 @@ def test_any_table_is_read_with_safe_ids_or_is_a_sentence(lines: list[list[str]]
             (Path(folder) / subject).touch()
             assert (Path(folder) / subject).parent == Path(folder)
         assert len({subject.casefold() for subject in rows}) == len(rows)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("label,name\n1,a\n1,b\n", "gives the label 1 two names, a and b"),
-        ("label;name\n-1;a\n", "labels are positive"),
-        ("label,name\n0,a\n", "names no structure"),
-        ("number,name\n1,a\n", "needs the columns label and name"),
-        ("label,name\n1.5,a\n", "labels as integers"),
-    ],
-)
-def test_labels_are_named_once(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "labels.csv").write_text(text)
-    with pytest.raises(DataError, match=message):
-        label_names(tmp_path / "labels.csv")
-
-
-def test_labels_of_any_delimiter(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("Name;Label\nhead ;1\n both; 2\nboth;3\nbackground;0\n")
-    assert label_names(tmp_path / "labels.csv") == {1: "head", 2: "both", 3: "both"}

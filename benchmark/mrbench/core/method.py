@@ -15,8 +15,8 @@ from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.track import Track
 
 Kind = Literal["classical", "learned", "learned + optimised", "external"]
-"""``learned``: a network alone; ``learned + optimised``: one whose output is the start of an optimisation on the case at
-hand; ``external``: predictions that were made elsewhere and are scored from files."""
+"""``learned``: a network alone; ``learned + optimised``: one whose output an optimisation for the case starts from;
+``external``: predictions that were made elsewhere and are scored from files."""
 
 TRAINED: tuple[Kind, ...] = ("learned", "learned + optimised")
 """Kinds of method that have weights."""

@@ -15,8 +15,9 @@ from mrbench.datasets.icbm_tumours import ENHANCING, NECROSIS, OEDEMA, IcbmTumou
 from mrbench.datasets.layouts.brats import ENDINGS, read_brats
 from mrbench.datasets.listing import suffix_of
 from mrbench.io.files import content_digest
+from mrbench.io.label_tables import label_names, labels_file
 from mrbench.io.nifti import SUFFIXES
-from mrbench.io.tables import TABLE, label_names
+from mrbench.io.tables import TABLE
 
 NAMES = {
     NECROSIS: (
@@ -26,6 +27,9 @@ NAMES = {
         "ncr",
         "net",
         "ncr/net",
+        "ncr & net",
+        "necrotic and non-enhancing tumor core",
+        "necrotic and non-enhancing tumour core",
         "non-enhancing tumor core",
         "core",
         "non-enhancing tumour",
@@ -33,7 +37,15 @@ NAMES = {
         "necrotic tumor core",
         "netc",
     ),
-    OEDEMA: ("oedema", "edema", "ed", "peritumoral edema", "peritumoural oedema", "snfh"),
+    OEDEMA: (
+        "oedema",
+        "edema",
+        "ed",
+        "peritumoral edema",
+        "peritumoural oedema",
+        "snfh",
+        "surrounding non-enhancing flair hyperintensity",
+    ),
     ENHANCING: ("enhancing tumour", "enhancing tumor", "enhancing", "et", "gd-enhancing tumor", "gd-enhancing tumour"),
 }
 """What a ``labels.csv`` may call the three parts; ``cavity`` and ``background`` are not scored."""
@@ -45,7 +57,7 @@ class BratsFolder(Folder):
     """A BraTS release: one folder a subject, four contrasts and a label map in each; all of them test subjects.
 
     A ``subjects.csv`` with columns ``subject, split, T1, T1c, T2, FLAIR, labels`` says otherwise, and is what training
-    needs. A ``labels.csv`` with columns ``label,name`` says which label is which part (`NAMES`). Without it 1 is the
+    needs. A ``labels.csv`` (`mrbench.io.label_tables`) says which label is which part (`NAMES`). Without it 1 is the
     necrotic core, 2 oedema, and enhancing tumour is label 4 in the releases until 2021 and 3 since: either is read as
     3. Intensities are not clipped: contrast agent fills the brightest voxels, and some releases are of mean 0.
     """
@@ -61,13 +73,13 @@ class BratsFolder(Folder):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        named = self.path / "labels.csv"
-        self._parts = _parts(named) if named.is_file() else None
-        if self._parts is not None:
-            self.notes += (f"labels.csv says which labels are which parts: {_in_words(self._parts)}.",)
+        self._named = labels_file(self.path)
+        self._parts = _parts(self._named) if self._named else {}
+        if self._named:
+            self.notes += (f"{self._named.name} says which labels are which parts: {_in_words(self._parts)}.",)
 
     def content_key(self, subject: str) -> str:
-        named = "" if self._parts is None else content_digest(self.path / "labels.csv")[:8]
+        named = content_digest(self._named)[:8] if self._named else ""
         return super().content_key(subject) + named
 
     def make(self, subject: str) -> Subject:
@@ -80,8 +92,9 @@ class BratsFolder(Folder):
         tumour = super().make(subject)
         assert tumour.labels is not None
         file = self.path / row["labels"]
-        labels = _by_number(file, tumour.labels) if self._parts is None else _by_name(file, tumour.labels, self._parts)
-        return replace(tumour, labels=labels)
+        if self._named is None:
+            return replace(tumour, labels=_by_number(file, tumour.labels))
+        return replace(tumour, labels=_by_name(file, tumour.labels, self._parts, self._named.name))
 
 
 def _by_number(file: Path, labels: np.ndarray) -> np.ndarray:
@@ -98,10 +111,10 @@ def _by_number(file: Path, labels: np.ndarray) -> np.ndarray:
     return np.where(labels == 4, ENHANCING, labels).astype(np.int16)
 
 
-def _by_name(file: Path, labels: np.ndarray, parts: Mapping[int, int]) -> np.ndarray:
+def _by_name(file: Path, labels: np.ndarray, parts: Mapping[int, int], named: str) -> np.ndarray:
     present = set(np.unique(labels).tolist()) - {0}
     if unknown := sorted(present - set(parts)):
-        raise DataError(f"{file} holds the labels {unknown}, which labels.csv does not name; add them there.")
+        raise DataError(f"{file} holds the labels {unknown}, which {named} does not name; add them there.")
     table = np.zeros(max(parts) + 1, np.int16)
     table[list(parts)] = list(parts.values())
     return table[labels]

@@ -22,10 +22,11 @@ from mrbench.datasets.layouts.plain import read_plain
 from mrbench.datasets.layouts.table import paths_of, read_tables
 from mrbench.datasets.layouts.transmorph import read_transmorph
 from mrbench.io.files import cache_root, remembered
+from mrbench.io.label_tables import label_names, labels_file
 from mrbench.io.landmarks import read_landmarks
 from mrbench.io.nifti import Volume
 from mrbench.io.paths import checked_id, inside
-from mrbench.io.tables import TABLE, label_names
+from mrbench.io.tables import TABLE
 from mrbench.io.volume_files import digest_of, is_there, read_image, voxels_digest
 from mrbench.space.grids import grid_difference
 
@@ -45,8 +46,9 @@ class Folder(Dataset):
     Columns: ``subject``; ``split`` (train, validation or test); one column a contrast (``T1``, ``T2``), each
     the path of a NIfTI file relative to the folder; ``labels`` and ``mask`` if there are any (else: what is not
     background, see `mrbench.datasets.intensity`). All volumes share one grid, skull-stripped and affinely aligned. A
-    file ``labels.csv`` with columns ``label,name`` names the structures to score; without it every label is one. A file
-    ``pairs.csv`` with columns ``moving,fixed`` names pairs to register.
+    file ``labels.csv`` names the structures to score, with columns ``label,name`` or as releases and tools spell it
+    (`mrbench.io.label_tables`); without it every label is one. A file ``pairs.csv`` with columns ``moving,fixed`` names
+    pairs to register.
 
     Intensities are divided by the 99.5th percentile inside the mask and clipped to [0, `highest`].
 
@@ -155,8 +157,7 @@ class Folder(Dataset):
     @cached_property
     def structures(self) -> Mapping[str, tuple[int, ...]]:  # type: ignore[override]
         """As ``labels.csv`` names them, labels of one name together; without it, every label that any subject has."""
-        names = self.path / "labels.csv"
-        if names.is_file():
+        if names := labels_file(self.path):
             grouped: dict[str, tuple[int, ...]] = {}
             for label, name in label_names(names).items():
                 grouped[name] = (*grouped.get(name, ()), label)

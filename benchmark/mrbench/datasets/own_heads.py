@@ -16,6 +16,7 @@ from mrbench.datasets.index import understood
 from mrbench.datasets.intensity import without_background
 from mrbench.datasets.layouts.table import PAIRS, paths_of
 from mrbench.io.files import write_atomically
+from mrbench.io.label_tables import labels_file
 from mrbench.io.nifti import Volume
 from mrbench.io.tables import TABLE
 from mrbench.io.volume_files import read_image
@@ -222,8 +223,8 @@ def _write_tables(
     for name, table in tables.items():
         with write_atomically(out / name) as file:
             file.write(table.to_csv(index=False, lineterminator="\n").encode())
-    if (folder / "labels.csv").is_file():
-        shutil.copyfile(folder / "labels.csv", out / "labels.csv")
+    if named := labels_file(folder):
+        shutil.copyfile(named, out / named.name)
 
 
 def quality(heads: Sequence[PreparedHead]) -> pandas.DataFrame:

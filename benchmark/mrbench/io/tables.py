@@ -128,28 +128,3 @@ def table_text(path: Path) -> str:
     if "\0" in text:
         raise DataError(f"{path} holds zero bytes; save it as UTF-8 text.")
     return text
-
-
-def label_names(path: Path) -> dict[int, str]:
-    """Names by label of a ``labels.csv`` with the columns ``label`` and ``name``; 0, the background, is left out.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, a label is no positive integer or stands twice under two names, or none is named.
-    """
-    columns, lines = read_lines(path, ("label", "name"))
-    names: dict[int, str] = {}
-    try:
-        at = columns.index("label"), columns.index("name")
-        pairs = [(int(line[at[0]]), line[at[1]]) for _, line in lines]
-    except (ValueError, IndexError):
-        raise DataError(f"{path} needs the columns label and name, labels as integers.") from None
-    for label, name in pairs:
-        if label < 0:
-            raise DataError(f"{path} names the label {label}; labels are positive, 0 is the background.")
-        if label and names.setdefault(label, name) != name:
-            raise DataError(f"{path} gives the label {label} two names, {names[label]} and {name}; keep one.")
-    if not names:
-        raise DataError(f"{path} names no structure; write one line a label, or delete the file.")
-    return names
