@@ -26,7 +26,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="t
 KILLED = """
 import os, signal, socket, sys
 from mrbench.engine import guard
-from mrbench.engine.server import Request
+from mrbench.engine.request import Request
 counts = [int(count) for count in sys.argv[2:]]
 guard._killed_for_memory = lambda: counts.pop(0)
 lifeline, other = socket.socketpair()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
@@ -15,6 +16,7 @@ from mrbench.core.errors import brief
 from mrbench.core.method import Resources
 from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
+from mrbench.engine.guard import end_copies
 from mrbench.engine.worker import read_array, write_array
 from mrbench.testing import METHOD_CHECKS, MethodUnderTest
 
@@ -75,6 +77,7 @@ class Examiner:
 
 def serve(channel: Connection, inputs: int, prediction: int) -> None:
     """Answer examinations of one method until the channel closes."""
+    process = os.getpid()
     address, case, method = channel.recv()
     setting = bound(address)
     test = MethodUnderTest(method, setting, setting.load(case))
@@ -84,13 +87,18 @@ def serve(channel: Connection, inputs: int, prediction: int) -> None:
             name = channel.recv()
         except (EOFError, OSError):
             return
-        channel.send_bytes(json.dumps(_answer(name, test, prediction)).encode())
+        answer = _answer(name, test, prediction)
+        end_copies(process)
+        channel.send_bytes(json.dumps(answer).encode())
 
 
 def _answer(name: str, test: MethodUnderTest, prediction: int) -> Verdict:
+    process = os.getpid()
     try:
         if name == "predict":
-            return True, _kept(test.returned(test.ready()), prediction)
+            returned = test.returned(test.ready())
+            end_copies(process)  # both would write to one file
+            return True, _kept(returned, prediction)
         return EXAMINATIONS[name](test)
     except AssertionError as fault:
         return False, brief(fault)

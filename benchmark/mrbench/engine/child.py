@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mrbench.engine.guard import Ending
-from mrbench.engine.server import Request, Role, send_request
+from mrbench.engine.request import Request, Role, send_request
 from mrbench.engine.threads import thread_environment
 
 _LONGEST_REPLY = 2**30

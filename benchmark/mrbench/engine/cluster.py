@@ -24,6 +24,7 @@ from mrbench.core.errors import DataError, MrbenchError, RequestError, brief
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Address
 from mrbench.engine.predictions import prediction_path
+from mrbench.engine.recorder import Recorder
 from mrbench.engine.resolver import resolved
 from mrbench.engine.slot import Finished, Options, Slot, advance
 from mrbench.engine.worker import Outcome
@@ -31,8 +32,6 @@ from mrbench.io.files import cache_root, write_atomically
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-
-    from mrbench.engine.run import Recorder
 
 LOCAL = "local:"
 """How an address of processes of this machine starts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from mrbench.core.errors import MrbenchError, brief
 from mrbench.core.registry import find_method, is_foreign
 from mrbench.engine.child import Child, anonymous_file
+from mrbench.engine.guard import end_copies
 
 LONGEST = 60.0
 """Seconds that the imports of others may take, all together: they run side by side."""
@@ -91,6 +93,7 @@ def _answer(child: Child, name: str, deadline: float) -> Description | str:
 
 def serve(channel: Connection, *files: int) -> None:
     """Answer one request."""
+    process = os.getpid()
     name, task = channel.recv()
     reply: tuple[str, tuple[str, ...]]
     try:
@@ -99,4 +102,5 @@ def serve(channel: Connection, *files: int) -> None:
         reply = (str(error), ())
     except BaseException as error:  # whatever the code of a class does when it is asked
         reply = (f"method '{name}' cannot be read: {type(error).__name__}: {brief(error)}.", ())
+    end_copies(process)
     channel.send_bytes(repr(reply).encode(errors="backslashreplace"))

@@ -26,7 +26,7 @@ from typing import NoReturn
 
 import psutil
 
-from mrbench.engine.server import SERVED_BY, Request
+from mrbench.engine.request import SERVED_BY, Request
 from mrbench.io.files import open_regular
 
 PREFIX = "mrbench-"
@@ -66,6 +66,12 @@ def adopt_orphans() -> None:
 def _prctl(option: int, value: int) -> None:
     with suppress(OSError, AttributeError):  # Linux alone
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def end_copies(process: int) -> None:
+    """End this process unless it is that one: a copy that a method forked would answer, and write, a second time."""
+    if os.getpid() != process:
+        os._exit(0)
 
 
 def end_strangers(known: set[int]) -> None:

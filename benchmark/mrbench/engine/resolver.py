@@ -7,6 +7,7 @@ Python literals.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Sequence
 from dataclasses import astuple
 from multiprocessing.connection import Connection, wait
@@ -19,6 +20,7 @@ from mrbench.core.registry import is_foreign, method_names
 from mrbench.core.specification import MethodSpec, parse_spec
 from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
+from mrbench.engine.guard import end_copies
 
 LONGEST_IMPORT = 300.0
 """Seconds that the files of others may take to be imported."""
@@ -70,6 +72,7 @@ def _read(setting: Setting, reply: bytes, names: Sequence[str]) -> list[Candidat
 
 def serve(channel: Connection, *files: int) -> None:
     """Answer one request."""
+    process = os.getpid()
     address, requested, quick, all_weights = channel.recv()
     try:
         resolved = candidates(bound(address), requested, quick=quick, all_weights=all_weights)
@@ -78,6 +81,7 @@ def serve(channel: Connection, *files: int) -> None:
         reply = (str(error), [])
     except Exception as error:  # whatever the code of a class does when it is asked for its parameters
         reply = (f"{', '.join(requested)} cannot be read: {type(error).__name__}: {brief(error)}.", [])
+    end_copies(process)
     channel.send_bytes(repr(reply).encode(errors="backslashreplace"))
 
 

@@ -23,8 +23,8 @@ from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
 from mrbench.engine.guard import Ending
 from mrbench.engine.predictions import Keeping, checked_keeping
+from mrbench.engine.request import Role
 from mrbench.engine.scorer import Load, Loaded, Score, Scored
-from mrbench.engine.server import Role
 from mrbench.engine.shard import Shard
 from mrbench.engine.worker import Job, Outcome
 

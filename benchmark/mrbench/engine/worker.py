@@ -29,6 +29,7 @@ from mrbench.core.registry import find_method, find_task
 from mrbench.core.row import Status
 from mrbench.core.specification import MethodSpec, built
 from mrbench.core.task import Address
+from mrbench.engine.guard import end_copies
 from mrbench.engine.threads import pin_loaded_libraries
 from mrbench.engine.timing import DeviceMemory, PeakMemory, Stopwatch
 
@@ -76,8 +77,7 @@ def serve(channel: Connection, inputs: int, prediction: int) -> None:
         except (EOFError, OSError):
             return
         ready, outcome = _attempt(ready, job, inputs, prediction)
-        if os.getpid() != process:  # the method forked, and this is the copy
-            os._exit(0)
+        end_copies(process)
         channel.send_bytes(json.dumps(asdict(outcome)).encode())
         with suppress(BaseException):
             _end_processes(ready.processes if ready else frozenset())
@@ -123,7 +123,7 @@ def _changed(outcome: Outcome, **changes: object) -> Outcome:
 
 
 def _set_up(job: Job) -> _Ready:
-    started = time.perf_counter()
+    process, started = os.getpid(), time.perf_counter()
     task = find_task(job.setting.task)
     method = built(find_method(job.spec.name, task.name), job.spec)
     method.setup(job.resources)
@@ -136,6 +136,7 @@ def _set_up(job: Job) -> _Ready:
             raise MrbenchError(f"cannot be fitted: {error}") from error
         seed_everything(seed_for("fit", str(job.spec), job.setting.seed))
         method.fit(examples)
+    end_copies(process)
     return _Ready(job.spec, method, time.perf_counter() - started, frozenset(_processes()))
 
 
@@ -143,9 +144,10 @@ def _predict(method: Method, job: Job, inputs: int, prediction: int) -> Outcome:
     shown = read_object(inputs)
     os.ftruncate(inputs, 0)  # the memory is the method's now
     seed_everything(seed_for(job.case.id, str(job.spec), job.setting.seed))
-    loaded = len(sys.modules)
+    process, loaded = os.getpid(), len(sys.modules)
     with PeakMemory() as memory, DeviceMemory(job.resources.device) as lent, Stopwatch() as watch:
         returned = method.predict(shown)
+    end_copies(process)  # both would write to one file
     if len(sys.modules) != loaded:
         pin_loaded_libraries(job.resources.threads)
     outcome = Outcome(
