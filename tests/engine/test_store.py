@@ -309,3 +309,29 @@ def test_details_beyond_those_that_are_kept_are_decoded_when_asked_for(
 
 def test_no_file_is_an_empty_frame(tmp_path: Path) -> None:
     assert RowStore(tmp_path / "rows.jsonl").frame().empty
+
+
+@pytest.mark.slow
+def test_a_large_file_is_read_in_parts_as_it_is_whole(store: RowStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes: doubles across parts, a metric that only the second has, a torn line; then one of them damaged."""
+    for case, more in (("k2", {}), ("k4", {"ssim": 0.25}), ("k5", {"details": {"notes": {"a": "b"}}})):
+        metrics = {"dice": 0.75} | ({"ssim": 0.25} if "ssim" in more else {})
+        store.append(replace(ROW, case=case, metrics=metrics, details=more.get("details", {})))
+    store.path.write_bytes(store.path.read_bytes()[:-9])
+    whole = store.frame()
+    monkeypatch.setattr("mrbench.io.parts.LEAST", store.path.stat().st_size // 2)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    parts: list[tuple[int, int | None]] = []
+    part = RowStore.part
+
+    def noted(own: RowStore, start: int = 0, stop: int | None = None, reader: RowReader | None = None) -> pd.DataFrame:
+        parts.append((start, stop))
+        return part(own, start, stop, reader)
+
+    monkeypatch.setattr(RowStore, "part", noted)
+    pd.testing.assert_frame_equal(store.frame(), whole)
+    assert parts == [(0, parts[0][1])] and 0 < (parts[0][1] or 0) < store.path.stat().st_size
+    lines = store.path.read_text().splitlines(keepends=True)
+    store.path.write_text("".join([*lines[:3], "{broken\n", *lines[4:]]))
+    with pytest.raises(DataError, match="line 4 is not a row"):
+        store.frame()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -14,6 +15,7 @@ from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row, RowReader
 from mrbench.engine.shard import Shard, shards_of
 from mrbench.io.files import open_regular, remove_temporaries, write_atomically
+from mrbench.io.parts import read_parts, serve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,10 +72,19 @@ class RowStore:
         DataError
             If a line other than the last cannot be read.
         """
-        from mrbench.stats.frame import frame, latest
+        from mrbench.stats.frame import joined, latest
 
         reader = RowReader()
-        return latest(frame(chain.from_iterable(store.blocks(reader))) for store in self._writers())
+        return latest(
+            joined(read_parts(store.path, store.part, __name__) or [store.part(reader=reader)])
+            for store in self._writers()
+        )
+
+    def part(self, start: int = 0, stop: int | None = None, reader: RowReader | None = None) -> pd.DataFrame:
+        """The lines of this writer's file from one byte to another, as a frame; older rows too."""
+        from mrbench.stats.frame import frame
+
+        return frame(chain.from_iterable(self.blocks(reader or RowReader(), start, stop)))
 
     def _writers(self) -> list[RowStore]:
         """The stores of the board and of its shards."""
@@ -93,9 +104,9 @@ class RowStore:
         for first, lines in self._content():
             yield from self._one_by_one(first, lines)
 
-    def blocks(self, reader: RowReader) -> Iterator[Sequence[Row]]:
-        """The rows of `lines`, many at a time."""
-        for first, lines in self._content():
+    def blocks(self, reader: RowReader, start: int = 0, stop: int | None = None) -> Iterator[Sequence[Row]]:
+        """The rows of `lines`, many at a time, of those that begin from one byte to another."""
+        for first, lines in self._content(start, stop):
             try:
                 rows = reader(b"".join(lines))
             except ValueError:
@@ -117,7 +128,7 @@ class RowStore:
                     "delete the line, or move the file away and run again."
                 ) from error
 
-    def _content(self) -> Iterator[tuple[int, list[bytes]]]:
+    def _content(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
         """The lines of the file, some megabytes at a time, each time with the number of the first."""
         try:
             file = os.fdopen(open_regular(self.path, os.O_RDONLY), "rb")
@@ -126,10 +137,11 @@ class RowStore:
         except OSError as error:
             raise DataError(f"{self.path} cannot be read ({error.strerror}); check its folder.") from error
         with file:
-            first = 1
-            while lines := file.readlines(_BLOCK):
+            first, left = 1, sys.maxsize if stop is None else stop - start
+            file.seek(start)
+            while left > 0 and (lines := file.readlines(min(_BLOCK, left))):
                 yield first, lines
-                first += len(lines)
+                first, left = first + len(lines), left - sum(map(len, lines))
 
     def repair(self) -> list[Row]:
         """Return `own` rows, and rewrite a file that holds more than them. Only while `locked`."""
@@ -204,3 +216,7 @@ class RowStore:
         """Delete the files of a shard whose rows are elsewhere now. Only while `locked`."""
         for path in (self.path, self.runs, self._lock):
             path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    serve(lambda path, start, stop: RowStore(path).part(start, stop))

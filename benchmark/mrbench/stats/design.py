@@ -143,17 +143,19 @@ class Design:
         """
         n, members, first = self.n_subjects, self.incidence.indices, self.incidence.indptr[:-1]
         sizes = np.diff(self.incidence.indptr)
-        nobody = sizes == 0  # but subjects of every case
         at_once = max(1, _CELLS // max(n, self.n_units))
         for start in range(0, draws, at_once):
             block = min(at_once, draws - start)
             drawn = rng.integers(n, size=(block, n)) + n * np.arange(block)[:, None]
             counts = np.bincount(drawn.ravel(), minlength=block * n).reshape(block, n).astype(np.float32)
-            weights = counts[:, members]
-            if (sizes > 1).any():
-                weights = np.multiply.reduceat(weights, first[~nobody], axis=1)
-            if nobody.any():
-                weights = np.insert(weights, np.flatnonzero(nobody) - np.arange(nobody.sum()), 1, axis=1)
+            weights = np.ones((block, self.n_units), np.float32)
+            for place in range(sizes.max(initial=0)):
+                has = sizes > place
+                factors = counts.take(members[first[has] + place], axis=1)
+                if has.all():
+                    weights *= factors
+                else:
+                    weights[:, has] *= factors
             yield weights[weights.any(axis=1)]
 
     @property

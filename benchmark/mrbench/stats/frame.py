@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from math import nan
-from operator import attrgetter, itemgetter
+from operator import attrgetter, itemgetter, methodcaller
 from typing import Any
 
 import numpy as np
@@ -128,9 +129,9 @@ def frame(rows: Iterable[Row], *, details: bool = True) -> pd.DataFrame:
         parts["prediction"] += columns["prediction"]
         parts["details"] += columns["details"] if details else [empty] * len(chunk)
         parts["megavoxels"].append(_column(columns["details"], "megavoxels"))
-        for name in dict.fromkeys(chain.from_iterable(columns["metrics"])):
+        for name, values in _columns(columns["metrics"]).items():
             blank = [np.full(total, nan)] if total else []
-            metrics.setdefault(name, blank).append(_column(columns["metrics"], name))
+            metrics.setdefault(name, blank).append(values)
         total += len(chunk)
         for name, blocks in metrics.items():
             if missing := total - sum(map(len, blocks)):
@@ -199,17 +200,29 @@ class _Texts:
         self.parts: list[np.ndarray] = []
 
     def add(self, values: Sequence[str | None]) -> None:
-        different = dict.fromkeys(values)
-        for text in different:
+        if values.count(values[0]) == len(values):  # compared without being hashed
+            code = self.codes.setdefault(values[0], len(self.codes) - 1)
+            self.parts.append(np.full(len(values), code, np.int32))
+            return
+        for text in dict.fromkeys(values):
             self.codes.setdefault(text, len(self.codes) - 1)
-        if len(different) == 1:
-            self.parts.append(np.full(len(values), self.codes[values[0]], np.int32))
-        else:
-            self.parts.append(np.fromiter(map(self.codes.__getitem__, values), np.int32, len(values)))
+        self.parts.append(np.fromiter(map(self.codes.__getitem__, values), np.int32, len(values)))
 
     def categorical(self) -> pd.Categorical:
         codes = np.concatenate(self.parts) if self.parts else np.zeros(0, np.int32)
         return pd.Categorical.from_codes(codes, categories=pd.Index(list(self.codes)[1:], dtype="str"))
+
+
+def _columns(mappings: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Each entry that any mapping has."""
+    names = tuple(mappings[0])
+    if list(map(tuple, mappings)).count(names) == len(mappings):
+        with suppress(TypeError):  # one is not known
+            every = np.fromiter(
+                chain.from_iterable(map(methodcaller("values"), mappings)), np.float64, len(mappings) * len(names)
+            )
+            return dict(zip(names, every.reshape(len(mappings), len(names)).T.copy(), strict=True))
+    return {name: _column(mappings, name) for name in dict.fromkeys(chain.from_iterable(mappings))}
 
 
 def _column(mappings: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:

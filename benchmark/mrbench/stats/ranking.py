@@ -83,7 +83,11 @@ class Scored:
         ranks = _ranks(-scored, np.zeros(scored.shape[1]))
         self.case_ranks = _unit_means(np.where(np.isnan(scored), np.nan, ranks), design)
         self.pairs = np.triu_indices(scored.shape[1], 1)
-        self.apart = self.means[:, self.pairs[0]] - self.means[:, self.pairs[1]]
+        apart = self.means[:, self.pairs[0]] - self.means[:, self.pairs[1]]
+        self.known = ~np.isnan(apart)
+        with np.errstate(invalid="ignore"):
+            self.middle = np.where(self.known, apart, 0).sum(axis=0) / self.known.sum(axis=0)
+            self.centred = np.where(self.known, apart - self.middle, 0)
 
     def ranks_by_rule(self, weights: np.ndarray, behind: np.ndarray) -> dict[str, np.ndarray]:
         """Of each rule, the rank of each method in each cohort, shape ``(cohorts, methods)``."""
@@ -93,14 +97,11 @@ class Scored:
 
     def _superiorities(self, weights: np.ndarray) -> np.ndarray:
         """How many other methods are worse by a paired t-test at 5 %, without correction, as challengeR counts them."""
-        known = ~np.isnan(self.apart)
-        n = weights @ known.astype(weights.dtype)
+        n, centred = _counts(weights, self.known), self.centred.astype(weights.dtype)
         with np.errstate(invalid="ignore", divide="ignore"):
-            middle = np.where(known, self.apart, 0).sum(axis=0) / known.sum(axis=0)
-            centred = np.where(known, self.apart - middle, 0).astype(weights.dtype)
             moved = (weights @ centred) / n
             variance = np.maximum((weights @ centred**2) / n - moved**2, 0)
-            t = (moved + middle) / np.sqrt(variance * self.design.inflation / (n - 1))
+            t = (moved + self.middle) / np.sqrt(variance * self.design.inflation / (n - 1))
         better = np.where(n > 1, np.sign(t) * (np.abs(t) > stdtrit(self.design.form.df, 1 - ALPHA / 2)), 0)
         counts = np.zeros((len(weights), self.means.shape[1]))
         for pair, (first, second) in enumerate(zip(*self.pairs, strict=True)):
@@ -120,7 +121,12 @@ def _means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore", divide="ignore"):
         sums = weights @ np.where(known, values, 0).astype(weights.dtype)
-        return sums.astype(float) / (weights @ known.astype(weights.dtype))
+        return sums.astype(float) / _counts(weights, known)
+
+
+def _counts(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Sum of the weights where each column is known."""
+    return weights.sum(axis=1, keepdims=True) if known.all() else weights @ known.astype(weights.dtype)
 
 
 def _ranks(badness: np.ndarray, behind: np.ndarray) -> np.ndarray:
