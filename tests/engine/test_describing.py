@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from typer.testing import CliRunner
 
 from mrbench.api.boards import report_of
 from mrbench.cli import app
-from mrbench.core import registry
 from mrbench.engine.describing import Description, described
 from mrbench.engine.store import RowStore
 
@@ -24,16 +22,14 @@ def theirs(inputs, strength=0.5): return 0
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The module of an installed package of somebody, with the entry point ``registration.theirs``."""
     about = tmp_path / "stranger-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Name: stranger\nVersion: 1\n")
     (about / "entry_points.txt").write_text("[mrbench.methods]\nregistration.theirs = stranger_module:theirs\n")
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    registry._installed.cache_clear()
-    yield tmp_path / "stranger_module.py"
-    registry._installed.cache_clear()
+    return tmp_path / "stranger_module.py"
 
 
 def test_a_plug_in_is_described_and_not_imported_here(plugin: Path) -> None:

@@ -41,7 +41,7 @@ class Request:
     cores : tuple of int
         Cores to stay on; empty: all.
     preload : tuple of str
-        Modules to import before forking, so that later forks have them.
+        Modules to import before forking, so that later forks have them, beside that of the role.
     kernels : tuple of str
         Kinds of kernels to compile before forking, or to load where this machine has compiled them: no case that is
         timed runs beside a compiler, and no scorer loads them again (0.4 s each).

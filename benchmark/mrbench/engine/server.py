@@ -17,11 +17,28 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from mrbench.engine.guard import adopt_orphans, end_strangers, guard, remove_left_behind
-from mrbench.engine.request import receive_request
+from mrbench.engine.request import SERVED_BY, Request, receive_request
 from mrbench.io.files import sweep_cache
 
-HARNESS = ("mrbench.", "numba", "scipy.")
+HARNESS = ("mrbench.", "numba", "scipy.", "threadpoolctl")
 """What may be imported here: the harness and libraries of its own, never a method."""
+
+
+def _prepare(request: Request) -> None:
+    """Load what this fork and later ones need, once; whoever needs what cannot be loaded says what is wrong with it."""
+    for module in (SERVED_BY[request.role], *request.preload):
+        if module.startswith(HARNESS):
+            with suppress(Exception):
+                importlib.import_module(module)
+    path = sys.path[:]
+    with suppress(Exception):
+        if all(map(os.path.isabs, request.path)):  # else they depend on the working directory, which a fork changes
+            sys.path[:] = request.path  # names alone are read there: nothing of a user's is imported
+            importlib.import_module("mrbench.core.registry").installed(request.path)
+    sys.path[:] = path
+    with suppress(Exception):
+        if request.kernels:
+            importlib.import_module("mrbench.metrics.ahead").compile_kernels(*request.kernels)
 
 
 def main() -> NoReturn:
@@ -51,13 +68,7 @@ def main() -> NoReturn:
         except (EOFError, OSError):
             end_strangers(guards)
             os._exit(0)
-        for module in request.preload:
-            if module.startswith(HARNESS):
-                with suppress(Exception):  # whoever needs it says what is wrong with it
-                    importlib.import_module(module)
-        with suppress(Exception):
-            if request.kernels:
-                importlib.import_module("mrbench.metrics.ahead").compile_kernels(*request.kernels)
+        _prepare(request)
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)

@@ -211,12 +211,12 @@ class Slot:
         self._worker = None
 
     def _child(self, role: Role, candidate: Candidate | None = None) -> Child:
-        module = type(self.setting.task).__module__
+        modules = (type(bound).__module__ for bound in (self.setting.task, self.setting.dataset))
         return Child(
             role,
             self.files,
             threads=self.options.resources.threads,
-            preload=(module, "numba"),
+            preload=(*modules, "numba", "threadpoolctl"),
             kernels=() if candidate else self.setting.task.kernels,
             cores=self.cores if candidate or self.options.workers > 1 else (),
             log=self.logs / log_name(candidate.name) if candidate else None,
