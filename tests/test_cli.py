@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mrbench.cli import app
 from mrbench.cli.lists import print_table
 from mrbench.report import escape
 from tests.command import mrbench
@@ -193,6 +195,19 @@ def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Pa
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "interrupted" in out and "identity" in out
+
+
+@pytest.mark.parametrize("command", ["run --task registration", "data fetch icbm-sim", "list tasks"])
+def test_ctrl_c_gets_a_sentence_in_every_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while nothing is computed yet, in any command -> a sentence, and exit code 130"""
+    for name in ("mrbench.api.run", "mrbench.api.fetch", "mrbench.cli.lists.print_table"):
+        monkeypatch.setattr(name, interrupted)
+    ended = CliRunner().invoke(app, command.split())
+    assert ended.exit_code == 130 and "interrupted; what was finished stays" in ended.stderr
+
+
+def interrupted(*given: object, **named: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_list_prints_each_row_on_one_line_of_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,10 @@
-"""A command that has commands: its help says of each what it does, in a whole sentence."""
+"""A command that has commands: its help says of each what it does, in a whole sentence; Ctrl-C gets a sentence, too."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
@@ -14,7 +15,15 @@ WHOLE = 1_000
 
 
 class Group(TyperGroup):
-    """Lists its commands without cutting their sentences to one line."""
+    """Lists its commands without cutting their sentences to one line, and says what Ctrl-C has left."""
+
+    def invoke(self, ctx: Context) -> object:
+        """Run the command that is asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.secho("mrbench: interrupted; what was finished stays. Run the same command to go on.", err=True)
+            raise typer.Exit(130) from None
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write the list of commands."""
