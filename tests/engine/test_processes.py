@@ -19,6 +19,7 @@ from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
 from mrbench.engine.run import Options, run_board
 from mrbench.engine.slot import log_name
+from mrbench.engine.timing import Stopwatch
 from mrbench.tasks.registration import Registration
 
 HEAD = """
@@ -288,6 +289,16 @@ def test_threads_are_pinned_and_what_was_used_is_in_the_row(setting: Setting, tm
     )
     row = run(setting, text, ["counts"], tmp_path)[0]
     assert (row.status, row.message, row.threads, row.threads_used) == ("ok", "", 1, 1)
+
+
+def test_a_moment_is_the_work_of_one_thread() -> None:
+    """a prediction takes microseconds -> it used one thread, whatever the clocks say of so short a time"""
+    used = set()
+    for _ in range(50):
+        with Stopwatch() as watch:
+            pass
+        used.add(watch.threads_used)
+    assert used == {1}
 
 
 def test_logs_have_names_that_every_file_system_takes() -> None:

@@ -48,7 +48,7 @@ class Stopwatch:
         is the time in which the body had less than one core, where somebody on the machine waited for one.
     threads_used : int
         Threads that computed: those of this process whose CPU time rose by a twentieth of the wall time or more, and
-        at least as many as the CPU time needs.
+        at least as many as the CPU time needs. In less than a slice of a core's time nothing can be told, and it is 1.
     contended : bool
         Whether more than `LOST` of the wall time was lost.
     """
@@ -78,7 +78,8 @@ class Stopwatch:
             tuple(now - then for now, then in zip(threads[t], self._threads.get(t, none), strict=True)) for t in threads
         ]
         busy = sum(cpu >= 0.05 * self.seconds for cpu, _ in spent)
-        self.threads_used = max(1, busy, math.ceil(self.cpu_seconds / self.seconds - 0.1))
+        needed = math.ceil(self.cpu_seconds / self.seconds - 0.1)
+        self.threads_used = max(1, busy, needed) if self.seconds > _TICK else 1
         cores = len(os.sched_getaffinity(0))  # its own threads may have waited for each other
         waited = max((delay for _, delay in spent), default=0.0)
         self.lost_seconds = min(waited, max(0.0, self.seconds - self.cpu_seconds / cores))
