@@ -82,7 +82,7 @@ def train(
     )
     data = asked.bound()[0].dataset
     prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
-    with leading(resources.device.split(","), asked.fit) as group:
+    with leading(resources.devices, asked.fit) as group:
         return asked.fit(group, listen)
 
 

@@ -28,8 +28,9 @@ def check_device(device: str, *, several: bool = False, cpus: bool = False) -> N
     import re
 
     from mrbench.core.errors import RequestError, unknown_name
+    from mrbench.core.method import Resources
 
-    names = device.split(",")
+    names = Resources(device=device).devices
     if device == "cpu" or (cpus and several and set(names) == {"cpu"}):
         return
     for name in names:

@@ -98,9 +98,10 @@ def run(
         raise RequestError(f"--device {device}: workers of a cluster offer their GPUs themselves; give --device cuda.")
     if not scheduler:
         check_device(device, several=True)
+    resources = Resources(threads, device)
     options = Options(
-        Resources(threads, device),
-        workers or (api.quick_workers() if quick else device.count(",") + 1),
+        resources,
+        workers or (api.quick_workers() if quick else len(resources.devices)),
         timeout,
         retry,
         memory,

@@ -38,10 +38,15 @@ def is_tuned(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a method may use: number of CPU threads, and ``cpu`` or ``cuda``."""
+    """What a method may use: number of CPU threads, and ``cpu``, ``cuda``, or several devices apart by commas."""
 
     threads: int = 1
     device: str = "cpu"
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Each of the devices, in order."""
+        return tuple(self.device.split(","))
 
 
 class Method(ABC, Generic[Inputs]):

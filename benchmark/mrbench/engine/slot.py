@@ -75,7 +75,7 @@ class Options:
 
     def of_slot(self, number: int) -> Options:
         """The same with the one device of that slot."""
-        devices = self.resources.device.split(",")
+        devices = self.resources.devices
         return replace(self, resources=replace(self.resources, device=devices[number % len(devices)]))
 
 

@@ -29,8 +29,10 @@ from mrbench.metrics.published import (
     transmorph_dice,
     warp_labels_linear,
 )
-from mrbench.metrics.scales import BITS, OVERLAP, SIMILARITY
+from mrbench.metrics.scales import BITS, DISTANCE, OVERLAP, SIMILARITY
 from mrbench.tasks.registration_rules import OUR_RULES, Rules
+
+SPREAD = Scale("", False, (0, inf), 3)
 
 VOXELS = (1.0, 1.0, 1.0)
 """Spacing of a distance in voxels."""
@@ -229,7 +231,7 @@ METRICS: tuple[Metric, ...] = (
         "Mean Dice over the 30 % of structures that overlap least before registration.",
         _of_labels(lambda e: e.dice_of_hardest),
     ),
-    Scale("mm", False, (0, inf), 2).metric(
+    DISTANCE.metric(
         "hd95_mm",
         "HD95",
         "95 % Hausdorff distance, mean over the major structures: larger directed 95th percentile.",
@@ -267,25 +269,25 @@ METRICS: tuple[Metric, ...] = (
         "Non-diffeomorphic volume in percent of the brain (Liu et al., IJCV 2024).",
         lambda e: e.ndv_percent,
     ),
-    Scale("", False, (0, inf), 3).metric(
+    SPREAD.metric(
         "sdlogj",
         "SD log|J|",
         "Standard deviation of the log Jacobian determinant in the brain; floor 1e-9, no shift.",
         lambda e: sd_log_jacobian(e.determinant),
     ),
-    Scale("", False, (0, inf), 3).metric(
+    SPREAD.metric(
         "sdlogj_learn2reg",
         "SD log|J|, Learn2Reg",
         "As Learn2Reg computes it: of |J| + 3, over the volume without its rim; on its tracks.",
         lambda e: learn2reg_sd_log_jacobian(e.prediction) if e.rules.surface_in_voxels else None,
     ),
-    Scale("mm", False, (0, inf), 2).metric(
+    DISTANCE.metric(
         "tre_mm",
         "TRE",
         "Mean distance of landmarks, where there are any; the field as a cubic spline (Learn2Reg).",
         lambda e: e.landmark_error_mm,
     ),
-    Scale("mm", False, (0, inf), 2).metric(
+    DISTANCE.metric(
         "epe_mm",
         "EPE",
         "Mean distance to the true displacement in the brain; simulated cohorts only.",
