@@ -10,8 +10,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
-
 if TYPE_CHECKING:
     __version__: str
     from mrbench.api import (
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     )
     from mrbench.cli.progress import progress_bar
     from mrbench.core.binding import bind
+    from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
 
 _LAZY = {
     **dict.fromkeys(
@@ -51,6 +50,7 @@ _LAZY = {
         ),
         "mrbench.api",
     ),
+    **dict.fromkeys(("FittedMethod", "LearnedMethod", "Method", "method"), "mrbench.core.method"),
     "bind": "mrbench.core.binding",
     "progress_bar": "mrbench.cli.progress",
 }

@@ -7,12 +7,15 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
-from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
 
 from mrbench.core.errors import MrbenchError, brief
 from mrbench.core.registry import find_method, is_foreign
-from mrbench.engine.child import Child, anonymous_file
-from mrbench.engine.guard import end_copies
+
+if TYPE_CHECKING:  # what starts processes is imported where there is code of others
+    from multiprocessing.connection import Connection
+
+    from mrbench.engine.child import Child
 
 LONGEST = 60.0
 """Seconds that the imports of others may take, all together: they run side by side."""
@@ -54,11 +57,7 @@ def described(names: Iterable[str], task: str) -> Mapping[str, Description | str
         If a name is unknown, or a method of this repository cannot be imported.
     """
     names = list(names)
-    children = {}
-    for name in names:
-        if is_foreign(name, task):
-            children[name] = Child("describer", (anonymous_file(), anonymous_file()), threads=1)
-            children[name].send((name, task))
+    children = {name: _asked(name, task) for name in names if is_foreign(name, task)}
     deadline = time.monotonic() + LONGEST
     try:
         return {
@@ -70,6 +69,14 @@ def described(names: Iterable[str], task: str) -> Mapping[str, Description | str
             child.end()
 
 
+def _asked(name: str, task: str) -> Child:
+    from mrbench.engine.child import Child, anonymous_file
+
+    child = Child("describer", (anonymous_file(), anonymous_file()), threads=1)
+    child.send((name, task))
+    return child
+
+
 def _description(name: str, task: str) -> Description:
     method = find_method(name, task)
     parameters = ", ".join(f"{key}={value}" for key, value in method.parameters().items())
@@ -77,6 +84,8 @@ def _description(name: str, task: str) -> Description:
 
 
 def _answer(child: Child, name: str, deadline: float) -> Description | str:
+    from multiprocessing.connection import wait
+
     if not wait([child.channel, child.lifeline], max(0.0, deadline - time.monotonic())):
         return (
             f"importing method '{name}' took longer than {LONGEST:g} s; mend what it does then, or remove its package."
@@ -93,6 +102,8 @@ def _answer(child: Child, name: str, deadline: float) -> Description | str:
 
 def serve(channel: Connection, *files: int) -> None:
     """Answer one request."""
+    from mrbench.engine.guard import end_copies
+
     process = os.getpid()
     name, task = channel.recv()
     reply: tuple[str, tuple[str, ...]]

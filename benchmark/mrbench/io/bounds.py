@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
-import psutil
-
 from mrbench.core.errors import DataError
 
 MOST_BYTES = 2**33
@@ -49,8 +47,14 @@ def check_claim(path: Path, shape: tuple[int, ...], itemsize: int, *, compressed
         raise DataError(f"{path} says that it holds {shape} values, more than the file can; it may be truncated.")
     if claimed > MOST_BYTES:
         raise DataError(f"{path} holds {claimed / 2**30:.0f} GiB, more than {MOST_BYTES >> 30} GiB; cut it into parts.")
-    if claimed > SMALL and COPIES * claimed > (free := psutil.virtual_memory().available):
+    if claimed > SMALL and COPIES * claimed > (free := _free()):
         raise DataError(
             f"{path} holds {claimed / 2**30:.1f} GiB, and reading needs {COPIES} times that, but {free / 2**30:.1f} "
             "GiB of memory are free; end other programs, or cut it into parts."
         )
+
+
+def _free() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available)
