@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import platform
-import shlex
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +18,10 @@ from mrbench.core.metric import Metric
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Setting, Task
 from mrbench.core.track import Track
-from mrbench.core.weights import weights_name
-from mrbench.io.files import sha256_of, write_atomically
-from mrbench.training.ancestry import ancestry_name, ancestry_of
+from mrbench.io.files import write_atomically
 from mrbench.training.group import ALONE, Group
 from mrbench.training.loop import CurvePoint, Report, Schedule, train
+from mrbench.training.manifest import Training
 from mrbench.training.weights import fill, load_weights, save_weights
 
 
@@ -108,9 +103,8 @@ def fit(
     for track in tracks:
         if reason := method.skip_reason(track):
             raise RequestError(f"{spec} cannot be trained for {track.name}: {reason}.")
-    names = [track.name for track in tracks]
-    settings_of = [Setting(task, dataset, track, "validation") for track in tracks]
-    cases = [(setting, case) for setting in settings_of for case in setting.cases(validation_limit)]
+    settings = [Setting(task, dataset, track, "validation") for track in tracks]
+    cases = [(setting, case) for setting in settings for case in setting.cases(validation_limit)]
     if not cases or len(dataset.subjects("train")) < 2:
         raise RequestError(
             f"{dataset.name} cannot train {spec}: it needs two train subjects and a validation case at the least."
@@ -118,116 +112,29 @@ def fit(
     recipe = method.training_recipe(task.training_examples(dataset, tracks), seed=seed)
     if start_from is not None:
         fill(recipe.network, load_weights(start_from), start_from)
-    ancestry = ancestry_of(dataset, start_from)
-    name = f"{method.network}.{weights_name(task, ancestry_name(ancestry), names)}"
-    settings = {
-        "method": str(spec),
-        "seed": seed,
-        "schedule": asdict(schedule),
-        "recipe": dict(recipe.settings),
-        "validation_limit": validation_limit,
-        "start_from": sha256_of(start_from) if start_from else None,
-        "data": [dataset.fingerprint, *names, len(dataset.extra_subjects)],
-    }
-    if group.count > 1:  # absent otherwise: checkpoints of one process remain valid
-        settings["processes"] = group.count
+    training = Training(
+        method, spec, settings, schedule, recipe, seed, start_from, validation_limit, recipe_name, group
+    )
+    state = checkpoints / f"{training.weights}.pt"
     best, progress = train(
         recipe,
         schedule,
-        settings=settings,
+        settings=training.identity,
         validate=_validation(method, cases),
-        checkpoint=checkpoints / f"{name}.pt",
+        checkpoint=state,
         seed=seed,
         loaders=loaders,
         report=report,
         stop=stop,
         group=group,
     )
-    path = out / f"{name}.safetensors"
-    if not group.leads:
-        return path
-    batch = int(recipe.settings.get("batch", 1)) * group.count
-    manifest = {
-        "network": method.network,
-        "task": task.name,
-        "tracks": names,
-        "dataset": dataset.name,
-        "split": "train",
-        "extra_subjects": len(dataset.extra_subjects),
-        "dataset_fingerprint": dataset.fingerprint,
-        "spacing_mm": list(cases[0][0].load(cases[0][1]).spacing),
-        "protocols": [setting.protocol.hash for setting in settings_of],
-        "command": _command(
-            method, spec, settings_of, schedule, seed, start_from, validation_limit, recipe_name, group
-        ),
-        "recipe": recipe_name,
-        "ancestry": ancestry,
-        "seed": seed,
-        "steps": progress.step,
-        "processes": group.count,
-        "effective_batch": batch,
-        "samples_seen": progress.step * batch,
-        "best_step": progress.best_step,
-        "flat": progress.flat,
-        f"validation_{task.primary.name}": task.primary.sign * progress.best_score,
-        "seconds": round(progress.seconds),
-        "learning_rate": schedule.learning_rate,
-        "ema": schedule.ema,
-        "settings": dict(recipe.settings),
-        "parameters": sum(parameter.numel() for parameter in recipe.network.parameters()),
-        "hardware": _hardware(method.resources, group),
-        "torch": torch.__version__,
-        "date": time.strftime("%Y-%m-%d"),
-    }
-    save_weights(path, best, manifest)
-    write_curve(path.with_suffix(".csv"), progress.curve, task.primary)
-    # or the same command, after a change of code, would return these weights
-    (checkpoints / f"{name}.pt").unlink(missing_ok=True)
+    path = out / f"{training.weights}.safetensors"
+    if group.leads:
+        spacing = cases[0][0].load(cases[0][1]).spacing
+        save_weights(path, best, {**training.manifest(progress), "spacing_mm": list(spacing)})
+        write_curve(path.with_suffix(".csv"), progress.curve, task.primary)
+        state.unlink(missing_ok=True)  # or the same command, after a change of code, would return these weights
     return path
-
-
-def _command(
-    method: LearnedMethod,
-    spec: MethodSpec,
-    settings: Sequence[Setting],
-    schedule: Schedule,
-    seed: int,
-    start_from: Path | None,
-    validation_limit: int | None,
-    recipe_name: str | None,
-    group: Group,
-) -> str:
-    """What to type to train the same again."""
-    if recipe_name:
-        return shlex.join(["mrbench", "train", "--recipe", recipe_name])
-    task, dataset = settings[0].task, settings[0].dataset
-    device = ",".join(group.devices) if group.count > 1 else method.resources.device
-    options: dict[str, object] = {
-        "--task": task.name,
-        "--track": "+".join(setting.track.name for setting in settings),
-        "--method": str(spec),
-        "--dataset": dataset.address,
-        "--steps": schedule.steps,
-        "--learning-rate": schedule.learning_rate,
-        "--validate-every": schedule.validate_every,
-        "--seed": seed,
-        "--extra-subjects": len(dataset.extra_subjects) or None,
-        "--start-from": start_from.name if start_from else None,
-        "--validation-limit": validation_limit or None,
-        "--device": device if device != "cpu" else None,
-        "--ema": schedule.ema or None,
-    }
-    words = [str(part) for option in options.items() if option[1] is not None for part in option]
-    return shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
-
-
-def _hardware(resources: Resources, group: Group) -> str:
-    import torch
-
-    each = f"{group.count} x " if group.count > 1 else ""
-    if resources.device != "cpu":
-        return each + torch.cuda.get_device_name(resources.device)
-    return f"{each}{platform.machine()} CPU, {resources.threads} thread{'s' if resources.threads > 1 else ''}"
 
 
 def write_curve(path: Path, curve: Sequence[CurvePoint], primary: Metric) -> None:
