@@ -132,7 +132,7 @@ def test_kill_9_loses_at_most_the_case_in_flight(cohort: Path, mine: Path, tmp_p
 
     The same command then gives the rows that an undisturbed run gives, none twice.
     """
-    method = f"{mine}:slow[seconds=1.0]"
+    method = f"{mine}:slow[seconds=0.3]"
     command = ["run", "--task", "registration", "--dataset", f"folder:{cohort}", "-m", method, "-m", "identity"]
     rows = tmp_path / "mrbench-results/registration/inter-subject/blobs/rows.jsonl"
     process = subprocess.Popen(
@@ -190,7 +190,7 @@ def test_interrupt_shows_the_table_so_far(cohort: Path, mine: Path, tmp_path: Pa
     while not (rows.is_file() and rows.read_text().count("\n") >= 3):
         assert time.monotonic() < deadline, "no rows came"
         time.sleep(0.05)
-    time.sleep(0.5)
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 130

@@ -10,6 +10,7 @@ import pytest
 from mrbench.core.registry import find_method
 from mrbench.core.weights import weights_folder
 from mrbench.report.pictures import load as pictures
+from mrbench_baselines.generation.pca import PCA
 from tests.command import mrbench
 
 SHIPPED = weights_folder(find_method("dcgan", "generation"))  # type: ignore[arg-type]
@@ -57,7 +58,8 @@ def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
+def test_tune_and_train(aligned_heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PCA, "tunable", {"components": (8, 16)})  # each value fits in a process of its own
     done = mrbench(
         "tune",
         "-t",
@@ -86,7 +88,7 @@ def test_tune_and_train(aligned_heads: Path, tmp_path: Path) -> None:
         "--steps",
         "4",
         "--validate-every",
-        "2",
+        "4",
         "--validation-limit",
         "1",
         "--device",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mrbench.report.pictures import load as pictures
+from mrbench_baselines.reconstruction.cg_sense import CgSense
 from tests.command import mrbench
 from tests.kspace_phantom import acquire, write_fastmri
 
@@ -42,7 +43,7 @@ def test_raw_kspace_becomes_a_board(scans: Path, tmp_path: Path) -> None:
         "-m",
         "zero-filled",
         "-m",
-        "l1-wavelet",
+        "l1-wavelet[iterations=10]",
         "-m",
         "grappa",
     ]
@@ -101,7 +102,8 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(scans: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_train_and_tune(scans: Path, tmp_path: Path) -> None:
+def test_train_and_tune(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CgSense, "tunable", {"strength": (0.001, 0.01)})  # each value imports sigpy anew
     data = ["-t", "reconstruction", "-d", f"folder:{scans}"]
     method = "unet[features=4,pools=2]"
     done = mrbench("train", *data, "-k", "multicoil-4x+multicoil-8x", "-m", method, "--steps", "4", cwd=tmp_path)

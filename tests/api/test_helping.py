@@ -127,7 +127,7 @@ def test_the_doctor_on_the_command_line(cohort: Path, tmp_path: Path) -> None:
     ("body", "message"),
     [
         ("__import__('os')._exit(0)", "it ended its process (exit code 0)"),
-        ("__import__('time').sleep(60)", "no end within 5 s"),
+        ("__import__('time').sleep(60)", "no end within 3 s"),
         ("raise type('Odd', (BaseException,), {'__str__': lambda self: 1 / 0})()", "its message cannot be read"),
     ],
 )
@@ -136,7 +136,7 @@ def test_whatever_a_method_does_to_the_doctor_is_a_finding(
 ) -> None:
     """a method exits, hangs or raises under `mrbench doctor` -> a finding that says so"""
     (tmp_path / "mine.py").write_text(f"{FAULTY}\n@method(task='registration')\ndef f(inputs):\n    'x'\n    {body}\n")
-    limit = 5.0 if "sleep" in body else 600.0
+    limit = 3.0 if "sleep" in body else 600.0
     findings = api.doctor(f"{tmp_path}/mine.py:f", task="registration", dataset=f"folder:{cohort}", timeout=limit)
     assert any(message in finding.message for finding in findings if not finding.passed), findings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with cluster(tmp_path_factory.mktemp("cluster"), 1) as folder:
-        yield folder
+def far_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cluster")
+
+
+@pytest.fixture(scope="module")
+def far(far_folder: Path) -> Iterator[Any]:
+    with cluster(far_folder, 1) as address:
+        yield address
 
 
 def run(setting: Setting, folder: Path, names: list[str], **options: object) -> list[Row]:
@@ -48,7 +53,7 @@ def test_workers_that_are_killed_cost_no_row(tmp_path: Path) -> None:
 def test_a_method_that_fails_is_its_row_there_too(far: object, tmp_path: Path) -> None:
     setting = lay_out(tmp_path, 2)
     names = ["raises", "dies", "threshold[seconds=60]", "threshold"]
-    rows = run(setting, tmp_path, names, scheduler=far.scheduler_address, timeout=4.0)
+    rows = run(setting, tmp_path, names, scheduler=far.scheduler_address, timeout=2.5)
     assert [row.status for row in rows] == ["error"] * 4 + ["timeout"] * 2 + ["ok"] * 2
     assert not any(row.outside for row in rows)
     assert not prediction_path(str(rows[-1].prediction)).exists(), "it stays where it was made"
@@ -112,11 +117,16 @@ def test_a_cluster_of_this_machine_needs_no_address(tmp_path: Path) -> None:
     assert [row.status for row in rows] == ["ok"] * 3
 
 
-def test_a_disk_of_a_worker_that_cannot_be_written_stops_with_one_sentence(tmp_path: Path) -> None:
+def test_a_disk_of_a_worker_that_cannot_be_written_stops_with_one_sentence(
+    far: object, far_folder: Path, tmp_path: Path
+) -> None:
     """a worker's disk is full or cannot be written -> one sentence, no rows that stay, and what is done stays"""
-    nowhere = {**os.environ, "MRBENCH_CACHE": "/sys/mrbench"}  # where not even root makes folders
-    with cluster(tmp_path, 1, env=nowhere) as address:
-        setting = lay_out(tmp_path, 2)
-        with pytest.raises(DataError, match=r"cannot write /sys/mrbench.*; free space or choose") as caught:
-            run(setting, tmp_path, ["threshold"], scheduler=address.scheduler_address)
+    cache, setting = far_folder / "cache-0", lay_out(tmp_path, 2)
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.symlink_to("/sys/kernel")  # where not even root makes folders
+    try:
+        with pytest.raises(DataError, match=r"cannot write /sys/kernel/.*; free space or choose") as caught:
+            run(setting, tmp_path, ["threshold"], scheduler=far.scheduler_address)
+    finally:
+        cache.unlink()
     assert "\n" not in str(caught.value) and not (tmp_path / "out" / "rows.jsonl").exists()

@@ -116,7 +116,7 @@ def test_a_log_lies_in_the_folder_of_its_run(setting: Setting, tmp_path: Path, m
 @pytest.mark.slow
 def test_whatever_a_method_does_is_its_row_and_the_next_one_runs(setting: Setting, tmp_path: Path) -> None:
     order = [*WHAT, "good"]
-    rows = run(setting, source(), order, tmp_path, timeout=5.0)
+    rows = run(setting, source(), order, tmp_path, timeout=3.0)
     status = {row.method.rpartition(":")[2]: row.status for row in rows}
     assert len(rows) == len(order) and status.pop("good") == "ok"
     assert set(status.values()) <= {"error", "timeout", "out-of-memory", "invalid"}, status
@@ -185,7 +185,7 @@ def escapes(inputs, mark="", then=""):
 def test_no_process_of_a_case_outlives_it(setting: Setting, tmp_path: Path) -> None:
     ends = {"return": "ok", "raise": "error", "exit": "error", "hang": "timeout"}
     names = [f"escapes[mark={tmp_path / then},then={then}]" for then in ends]
-    rows = run(setting, HEAD + ESCAPES, names, tmp_path, timeout=4.0)
+    rows = run(setting, HEAD + ESCAPES, names, tmp_path, timeout=3.0)
     assert [row.status for row in rows] == list(ends.values())
     for then in ends:
         assert len((tmp_path / then).read_text().split()) == 2 and alive(tmp_path / then) == []
@@ -241,7 +241,7 @@ def test_memory_above_the_limit_is_a_row_and_runs_again_when_it_is_raised(settin
 
 @pytest.mark.slow
 def test_a_timeout_runs_again_when_the_limit_is_raised(setting: Setting, tmp_path: Path) -> None:
-    text = HEAD + "@method(task='registration')\ndef slow(inputs):\n    time.sleep(1.5)\n    return zeros(inputs)\n"
+    text = HEAD + "@method(task='registration')\ndef slow(inputs):\n    time.sleep(0.8)\n    return zeros(inputs)\n"
     first = run(setting, text, ["slow"], tmp_path, timeout=0.5)[0]
     assert first.status == "timeout"
     assert run(setting, text, ["slow"], tmp_path, timeout=0.4)[0].run == first.run
