@@ -133,11 +133,9 @@ def data_table(report: Report) -> pd.DataFrame:
 
 def lines(report: Report) -> list[Line]:
     """The methods of a report, best first."""
-    summary, cells = report.summary, report.leaderboard.cells
-    scores = {metric.name: cells[metric.name].to_dict("index") for metric in report.metrics}
     return [
-        Line(str(method), facts, {name: by_method[method] for name, by_method in scores.items()})
-        for method, facts in summary.to_dict("index").items()
+        Line(str(method), facts, {name: cells[method] for name, cells in report.scores.items()})
+        for method, facts in report.by_method.items()
     ]
 
 

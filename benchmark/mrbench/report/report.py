@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -105,6 +106,16 @@ class Report:
     def predictions(self, cases: Collection[str]) -> Mapping[tuple[str, str], str | None]:
         """From method and case to the name of the prediction that the row scored."""
         return _predictions(self.frame, cases)
+
+    @cached_property
+    def by_method(self) -> Mapping[str, Mapping[str, Any]]:
+        """The line of the summary of each method, best first; every table and format asks for it."""
+        return self.summary.to_dict("index")
+
+    @cached_property
+    def scores(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+        """By metric and method, the cell of the leaderboard."""
+        return {metric.name: self.leaderboard.cells[metric.name].to_dict("index") for metric in self.metrics}
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
