@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ import hypothesis
 import nibabel as nib
 import numpy as np
 import pytest
+import typer.main
+import typer.testing
 from scipy.ndimage import gaussian_filter
 
 from mrbench.core.case import Case
@@ -92,6 +95,16 @@ SHAPE = (32, 40, 36)
 
 
 _NUMBERS = count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_once() -> Iterator[None]:
+    """Typer builds all commands anew in every call, which a user makes once a process."""
+    patch, once = pytest.MonkeyPatch(), cache(typer.main.get_command)
+    patch.setattr(typer.main, "get_command", once)
+    patch.setattr(typer.testing, "_get_command", once)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(autouse=True)
