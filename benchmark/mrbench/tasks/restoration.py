@@ -183,13 +183,12 @@ class Restoration(Task[Given, RestorationReference]):
         """Warn where the volume fits clearly better moved by a voxel, mirrored, or in other units."""
         target = case.reference.volume
         error = nmse(target, prediction)
-        variants = {
-            f"moved by {step:+d} voxel along {name}": np.roll(prediction, step, axis)
+        errors = {  # one variant at a time: each is as large as the volume
+            f"moved by {step:+d} voxel along {name}": nmse(target, np.roll(prediction, step, axis))
             for axis, name in enumerate("zyx")
             for step in (-1, 1)
             if target.shape[axis] > 1
-        } | {f"mirrored along {name}": np.flip(prediction, axis) for axis, name in enumerate("zyx")}
-        errors = {name: nmse(target, variant) for name, variant in variants.items()}
+        } | {f"mirrored along {name}": nmse(target, np.flip(prediction, axis)) for axis, name in enumerate("zyx")}
         best = min(errors, key=errors.__getitem__)
         if errors[best] < 0.6 * error:
             return f"the volume fits better {best}: NMSE {errors[best]:.4f} instead of {error:.4f}."
