@@ -82,8 +82,13 @@ class Elastix(Method):
 
     task = "registration"
     reference = "Klein et al., elastix, IEEE TMI 2010; parameters: elastix model zoo, Par0035"
-    tunable = {"grid_mm": (6.0, 9.0, 13.0)}
-    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"recipe": "par0035"}, {"recipe": "ncc-bending"})
+    tunable = {"grid_mm": (9.0, 13.0, 18.0)}
+    presets: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {},
+        {"grid_mm": "tuned"},
+        {"recipe": "par0035"},
+        {"recipe": "ncc-bending"},
+    )
     quick_presets = ({"iterations": 50},)
 
     def __init__(self, *, recipe: str = "default", grid_mm: float | None = None, iterations: int | None = None) -> None:
