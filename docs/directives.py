@@ -111,7 +111,7 @@ def gallery() -> str:
 
 @directive
 def families(name: str) -> str:
-    """A small table of a board, and what it is of: the best setting of each method, primary score and CPU seconds."""
+    """A small table of a board, and its title: the best setting of each method and kind, primary score, CPU seconds."""
     from mrbench.core.registry import find_task
     from mrbench.core.specification import parse_spec
     from mrbench.engine.store import RowStore
@@ -121,13 +121,13 @@ def families(name: str) -> str:
     rows = RowStore(RESULTS / name / "rows.jsonl").read()
     metric = find_task(rows[0].task).primary
     table = leaderboard(frame(rows), [metric])
-    lines: dict[str, list[str]] = {}
+    lines: dict[tuple[str, str], list[str]] = {}
     for method, line in table.summary.dropna(subset=["rank"]).iterrows():
         mean, low, high = (f"{table.cells.loc[method, metric.name][part]:.{metric.decimals}f}" for part in INTERVAL)
         score = mean if low == "nan" else f"{mean} [{low}, {high}]"
         seconds = line["cpu_seconds_median"]
         cost = "0.00" if seconds < 0.005 else f"{seconds:.2g}"
-        lines.setdefault(parse_spec(str(method)).name, [f"`{method}`", line["kind"], score, cost])
+        lines.setdefault((parse_spec(str(method)).name, line["kind"]), [f"`{method}`", line["kind"], score, cost])
     interval = " [95 % interval]" if any("[" in line[2] for line in lines.values()) else ""
     columns = ["method", "kind", f"{metric.label}, mean{interval}", "CPU seconds"]
     title = board(name).partition("\n")[0].lstrip("# ")
