@@ -39,9 +39,11 @@ def test_slots_take_the_devices_in_turn(dataset: Folder, tmp_path: Path) -> None
     path = tmp_path / "mine.py"
     path.write_text(METHODS)
     setting = setting_of(Registration(), dataset, "inter-subject")
-    wanted = candidates(setting, [f"{path}:Lent", f"{path}:Plain"])
     options = Options(Resources(device="cuda:0,cuda:1"), workers=2)
-    rows = run_board(setting, wanted, folder=tmp_path / "out", limit=3, options=options)
+    rows = []
+    for name in ("Lent", "Plain"):
+        wanted = candidates(setting, [f"{path}:{name}"])
+        rows += run_board(setting, wanted, folder=tmp_path / "out", limit=3, options=options)
     assert [row.status for row in rows] == ["ok"] * 6, rows[0].message
     devices = {name: {row.device for row in rows if row.method.endswith(name)} for name in ("Lent", "Plain")}
     assert devices == {"Lent": {"cuda:0", "cuda:1"}, "Plain": {"cpu"}}

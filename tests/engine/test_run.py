@@ -19,7 +19,7 @@ from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
 from mrbench.engine.predictions import cached_prediction, prediction_path
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.run import Options, Waiting, run_board
 from mrbench.tasks.registration import Registration
 
 FAULTY = """
@@ -338,3 +338,11 @@ def test_prediction_on_disk_is_what_was_scored(setting, methods, tmp_path) -> No
     row = run(setting, methods, ["millimetres"], tmp_path / "out", limit=1)[0]
     field = np.load(prediction_path(str(row.prediction)))
     assert field.shape == (3, 32, 40, 36) and (field == 2).all()
+
+
+def test_slots_share_a_method_only_when_no_other_is_left() -> None:
+    """two slots, three methods -> each method is set up once, until the last of them is done by both"""
+    waiting = Waiting([("a", ["a1", "a2"]), ("b", ["b1"]), ("c", ["c1", "c2", "c3"])])  # type: ignore[list-item]
+    taken = [next(waiting.of(slot))[1] for slot in "xyxyxy"]  # type: ignore[arg-type]
+    assert taken == ["a1", "b1", "a2", "c1", "c2", "c3"]
+    assert next(waiting.of("x"), None) is None  # type: ignore[arg-type]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mrbench.core.candidate import Candidate
@@ -131,17 +132,17 @@ def _refuse_names(setting: Setting, names: Sequence[str], what: str) -> None:
 
 
 def _run_here(recorder: Recorder, work: Sequence[tuple[Candidate, list[CaseId]]]) -> None:
-    """Keep each slot of this machine busy with one case, method after method."""
+    """Keep each slot of this machine busy with one case at a time."""
     logs, cores = inside(recorder.folder, "logs"), Cores()
     recorder.cores = _cores_for(recorder.options, cores)
     slots = [Slot(recorder.setting, recorder.options.of_slot(n), own, logs) for n, own in enumerate(recorder.cores)]
-    waiting = ((candidate, case) for candidate, cases in work for case in cases)
+    waiting = Waiting(work)
     running: dict[Slot, tuple[Running, Wait]] = {}
     names: dict[Slot, tuple[Candidate, CaseId, str]] = {}
     try:
         while True:
             for slot in slots:
-                if slot not in running and (item := recorder.next(waiting)) is not None:
+                if slot not in running and (item := recorder.next(waiting.of(slot))) is not None:
                     candidate, case, key = names[slot] = item
                     generator = slot.case(candidate, case, key, cached=recorder.is_cached(key))
                     running[slot] = generator, next(generator)
@@ -153,6 +154,28 @@ def _run_here(recorder: Recorder, work: Sequence[tuple[Candidate, list[CaseId]]]
         for slot in slots:
             slot.close()
         cores.release()
+
+
+class Waiting:
+    """The cases that no slot has taken: slots share a method only when no other is left, as each sets it up anew."""
+
+    def __init__(self, work: Sequence[tuple[Candidate, list[CaseId]]]) -> None:
+        self._cases = {place: (candidate, deque(cases)) for place, (candidate, cases) in enumerate(work)}
+        self._taken: dict[Slot, int] = {}
+
+    def of(self, slot: Slot) -> Iterator[tuple[Candidate, CaseId]]:
+        """What a slot does next: its own method, the next one that no slot has, or the one with most cases left."""
+        while self._cases:
+            if self._taken.get(slot) not in self._cases:
+                free = [place for place in self._cases if place not in self._taken.values()]
+                most = max(self._cases, key=lambda place: len(self._cases[place][1]))
+                self._taken[slot] = free[0] if free else most
+            place = self._taken[slot]
+            candidate, cases = self._cases[place]
+            case = cases.popleft()
+            if not cases:
+                del self._cases[place]
+            yield candidate, case
 
 
 def _cores_for(options: Options, cores: Cores) -> list[tuple[int, ...]]:
