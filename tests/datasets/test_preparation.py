@@ -50,9 +50,9 @@ def test_processes_are_started_where_they_save_time(
         yield from subjects
 
     monkeypatch.setattr(preparation, "_side_by_side", side_by_side)
-    for limit, expected in ((1e9, []), (0.0, [(everyone[2:], 2)])):
+    for limit, expected in ((1e9, []), (-1e9, [(everyone[2:], 2)])):
         monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / str(limit)))
-        monkeypatch.setattr(preparation, "WORTH_SECONDS", limit)
+        monkeypatch.setattr(preparation, "START_SECONDS", limit)
         handed_over.clear()
         assert len(list(prepared(dataset, everyone))) == 8
         assert handed_over == expected

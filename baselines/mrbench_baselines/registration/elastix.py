@@ -89,7 +89,7 @@ class Elastix(Method):
         {"recipe": "par0035"},
         {"recipe": "ncc-bending"},
     )
-    quick_presets = ({"iterations": 50},)
+    quick_presets = ({"iterations": 30},)
 
     def __init__(self, *, recipe: str = "default", grid_mm: float | None = None, iterations: int | None = None) -> None:
         if recipe not in RECIPES:

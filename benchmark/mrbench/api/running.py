@@ -18,7 +18,7 @@ from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.resolver import resolved
-from mrbench.engine.run import Options, by_method_and_key, cases_of, missing, run_board
+from mrbench.engine.run import Options, by_method_and_key, cases_of, missing, run_board, warming_up
 from mrbench.engine.shard import refuse_overlap
 from mrbench.engine.store import RowStore
 
@@ -92,7 +92,8 @@ def run(
             progress.said(sentence)
         learned_from = setting.dataset.subjects("train") if _any_fitted(wanted) else ()
         if not options.scheduler:  # there each is prepared where it is needed
-            prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
+            with warming_up(setting, options):
+                prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
         try:
             _run(setting, wanted, folder, limit, options, todo, progress)
         except KeyboardInterrupt:

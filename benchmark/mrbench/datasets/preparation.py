@@ -21,11 +21,11 @@ from mrbench.core.registry import import_user_files, user_files
 PR_SET_PDEATHSIG = 1
 """Of <sys/prctl.h>: the signal that a process gets when its parent ends."""
 
+START_SECONDS = 3.0
+"""Of a process of its own, until its first subject begins."""
+
 MOST = 4
 """Processes: each holds a template or a scan at full resolution, about 1 GB."""
-
-WORTH_SECONDS = 10.0
-"""Of preparing that is left: below that, processes of their own take longer to start than they save."""
 
 
 def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None = None) -> Iterator[None]:
@@ -38,8 +38,8 @@ def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None
     subjects : sequence of str
         Those that are missing.
     processes : int, optional
-        Default: one for each core that this process may use, four at the most; and none of their own while what is
-        left takes seconds, at the time of the last subject. The first subject says nothing: it pays for imports.
+        Default: one for each core that this process may use, four at the most; and none of their own while they would
+        save less than they take to start and to load again what the first subject did for all.
 
     Raises
     ------
@@ -47,12 +47,14 @@ def prepared(dataset: Dataset, subjects: Sequence[str], *, processes: int | None
         As of `Dataset.prepare`; the subjects that are ready stay.
     """
     waiting, most = list(subjects), processes or min(MOST, len(os.sched_getaffinity(0)))
-    quick = processes is None
-    while waiting and (most < 2 or quick):
-        first, start = len(waiting) == len(subjects), time.perf_counter()
+    here, first = most < 2 or processes is None, None
+    while waiting and here:
+        start = time.perf_counter()
         for _ in dataset.prepare([waiting.pop(0)]):
             pass
-        quick = quick and (first or (time.perf_counter() - start) * len(waiting) < WORTH_SECONDS)
+        seconds = time.perf_counter() - start
+        here = most < 2 or first is None or seconds * len(waiting) * (1 - 1 / most) < first + START_SECONDS
+        first = first or seconds
         yield
     if waiting:
         yield from _side_by_side(dataset, waiting, min(len(waiting), most))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mrbench.core.candidate import Candidate
@@ -11,7 +12,6 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
-from mrbench.engine.child import start_server
 from mrbench.engine.cluster import run_on_cluster
 from mrbench.engine.recorder import Listener, Recorder
 from mrbench.engine.shard import refuse_overlap
@@ -97,8 +97,6 @@ def run_board(
         if work:
             recorder = Recorder(setting, store, folder, options, listen, kept)
             try:
-                if not options.scheduler:
-                    start_server(options.resources.threads)  # it warms up meanwhile
                 recorder.record(limit)
                 if options.scheduler:
                     run_on_cluster(recorder, work)
@@ -110,6 +108,20 @@ def run_board(
             rows = by_method_and_key(store.read())
     wanted = [(candidate.name, candidate.row_key(case)) for candidate in candidates for case in cases]
     return [rows[key] for key in wanted if key in rows]
+
+
+@contextmanager
+def warming_up(setting: Setting, options: Options) -> Iterator[None]:
+    """Import the harness and compile the kernels of a task in the background, while data are prepared."""
+    if options.scheduler:
+        yield
+        return
+    slot = Slot(setting, options, (), Path())
+    slot.warm_up()
+    try:
+        yield
+    finally:
+        slot.abandon()
 
 
 def cases_of(setting: Setting, limit: int | None, options: Options) -> list[CaseId]:

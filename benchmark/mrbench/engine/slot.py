@@ -121,6 +121,17 @@ class Slot:
         self._worker: Child | None = None
         self.candidate: Candidate | None = None
 
+    def warm_up(self) -> None:
+        """Have the scorer started, for which the server imports the harness and compiles its kernels."""
+        self._scorer = self._child("scorer")
+
+    def abandon(self) -> None:
+        """Close, and wait for nothing."""
+        if self._scorer is not None:
+            self._scorer.abandon()
+        self._scorer = None
+        self.close()
+
     def close(self) -> None:
         """End both processes with all that they started."""
         for child in (self._worker, self._scorer):
