@@ -170,6 +170,25 @@ def methods(task: str) -> str:
 
 
 @directive
+def tunings(task: str) -> str:
+    """What was tuned for the classical rows of a task: value, cases, its metric there and those of the foreground."""
+    from mrbench.core.registry import find_task
+
+    labels = {metric.name: metric.label for metric in find_task(task).metrics}
+    rows = []
+    for path in sorted((ROOT / "baselines").glob("*/*/tuned/*.json")):
+        facts = json.loads(path.read_text())
+        if facts["task"] == task:
+            best = next(one for one in facts["tried"] if facts["chosen"].items() <= one.items())
+            chosen = ", ".join(f"{name} {value:g}" for name, value in facts["chosen"].items())
+            shown = [name for name in labels if name in best and (name == facts["metric"] or "_fg" in name)]
+            scores = ", ".join(f"{labels[name]} {best[name]:.4g}" for name in shown)
+            where = f"{facts['dataset']}, {facts['track']}"
+            rows.append([where, f"`{facts['method']}`", chosen, f"{len(facts['cases'])} of {facts['split']}", scores])
+    return markdown_table(["data, track", "method", "chosen", "cases", "their means"], sorted(rows))
+
+
+@directive
 def contract(task: str) -> str:
     """What a method of the task is given and what it returns, from the docstrings of the task and its inputs."""
     from mrbench.core.registry import find_task
