@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.method import is_tuned
 from mrbench.core.registry import find_method, method_names
 from mrbench.core.source import source_hash
 
@@ -18,7 +19,8 @@ def test_every_method_of_the_design_is_installed() -> None:
         method_class = find_method(name, "registration")
         assert method_class.reference, f"{name} has no citation"
         for settings in method_class.presets:
-            method_class.build(**settings)
+            chosen = {name: method_class.tunable[name][0] if is_tuned(v) else v for name, v in settings.items()}
+            method_class.build(**chosen)
 
 
 def test_unknown_method_gets_a_suggestion() -> None:
