@@ -26,7 +26,7 @@ from mrbench.core.task import Address
 from mrbench.engine.predictions import prediction_path
 from mrbench.engine.recorder import Recorder
 from mrbench.engine.resolver import resolved
-from mrbench.engine.slot import Finished, Options, Slot, advance
+from mrbench.engine.slot import Finished, Options, Slot, completed
 from mrbench.engine.worker import Outcome
 from mrbench.io.files import cache_root, write_atomically
 
@@ -102,15 +102,11 @@ def compute(item: Item) -> Answer:
         slot = _take(item)
         candidate = _candidate(slot, item)
         case = slot.case(candidate, item.case, item.key, cached=item.measured and prediction_path(item.key).is_file())
-        running = {slot: (case, next(case))}
-        done: list[tuple[Slot, Finished]] = []
-        while not done:
-            done = advance(running)
+        finished = completed(slot, case)
     except MrbenchError as error:
         return Answer(Finished(Outcome("error", str(error), outside=True)), stop=str(error))
     with _lock:
         _idle.setdefault((item.address, item.options), []).append(slot)
-    finished = done[0][1]
     kept = item.options.gather and finished.scored is not None and finished.scored.kept
     return Answer(finished, prediction=prediction_path(item.key).read_bytes() if kept else None)
 

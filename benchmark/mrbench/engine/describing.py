@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -86,6 +85,8 @@ def _description(name: str, task: str) -> Description:
 def _answer(child: Child, name: str, deadline: float) -> Description | str:
     from multiprocessing.connection import wait
 
+    from mrbench.engine.literals import read_literals
+
     if not wait([child.channel, child.lifeline], max(0.0, deadline - time.monotonic())):
         return (
             f"importing method '{name}' took longer than {LONGEST:g} s; mend what it does then, or remove its package."
@@ -94,15 +95,15 @@ def _answer(child: Child, name: str, deadline: float) -> Description | str:
     if not isinstance(reply, bytes):
         return f"importing method '{name}' ended the process (exit code {reply.exit_code}); reinstall its package."
     try:
-        refusal, facts = ast.literal_eval(reply.decode())
+        refusal, facts = read_literals(reply)
         return str(refusal) if refusal else Description(*map(str, facts))
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError):
         return f"what method '{name}' says cannot be read; reinstall its package."
 
 
 def serve(channel: Connection, *files: int) -> None:
     """Answer one request."""
-    from mrbench.engine.guard import end_copies
+    from mrbench.engine.literals import send_literals
 
     process = os.getpid()
     name, task = channel.recv()
@@ -113,5 +114,4 @@ def serve(channel: Connection, *files: int) -> None:
         reply = (str(error), ())
     except BaseException as error:  # whatever the code of a class does when it is asked
         reply = (f"method '{name}' cannot be read: {type(error).__name__}: {brief(error)}.", ())
-    end_copies(process)
-    channel.send_bytes(repr(reply).encode(errors="backslashreplace"))
+    send_literals(channel, process, reply)

@@ -6,7 +6,6 @@ Python literals.
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -20,7 +19,7 @@ from mrbench.core.registry import is_foreign, method_names
 from mrbench.core.specification import MethodSpec, parse_spec
 from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
-from mrbench.engine.guard import end_copies
+from mrbench.engine.literals import read_literals, send_literals
 
 LONGEST_IMPORT = 300.0
 """Seconds that the files of others may take to be imported."""
@@ -59,14 +58,14 @@ def resolved(
 
 def _read(setting: Setting, reply: bytes, names: Sequence[str]) -> list[Candidate]:
     try:
-        refusal, entries = ast.literal_eval(reply.decode())
+        refusal, entries = read_literals(reply)
         if refusal:
             raise RequestError(str(refusal))
         return [
             Candidate(setting, MethodSpec(*spec), MethodSpec(*built), Traits(*traits), *facts)
             for spec, built, traits, facts in entries
         ]
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError):
         raise RequestError(f"what {', '.join(names)} is cannot be read; give parameters that are literals.") from None
 
 
@@ -81,8 +80,7 @@ def serve(channel: Connection, *files: int) -> None:
         reply = (str(error), [])
     except Exception as error:  # whatever the code of a class does when it is asked for its parameters
         reply = (f"{', '.join(requested)} cannot be read: {type(error).__name__}: {brief(error)}.", [])
-    end_copies(process)
-    channel.send_bytes(repr(reply).encode(errors="backslashreplace"))
+    send_literals(channel, process, reply)
 
 
 def _facts(candidate: Candidate) -> tuple[Any, ...]:
