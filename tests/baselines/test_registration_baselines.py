@@ -26,7 +26,7 @@ QUICK = [
     slow("elastix[recipe=par0035,iterations=20,grid_mm=12]"),
     slow("elastix[recipe=ncc-bending,iterations=20,grid_mm=12]"),
     slow("demons"),
-    slow("demons[forces=fast-symmetric]"),
+    slow("demons[forces=fast-symmetric,iterations=10]"),
     slow("ants"),
     slow("ants[variant=transmorph]"),
     slow("ants[variant=cc]"),

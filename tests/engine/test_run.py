@@ -326,6 +326,7 @@ def test_wrong_values_of_parameters_are_one_sentence(setting) -> None:
     for text, message in [
         ("elastix[recipe=defalt]", "did you mean 'default'"),
         ("elastix[grid_mm=-1]", "grid_mm is -1"),
+        ("demons[iterations=0]", "iterations is 0"),
         ("demons[forces=thirion]", "unknown forces"),
         ("ants[variant=CC]", "unknown variant"),
         ("voxelmorph[weights=nowhere.safetensors]", "is not there"),

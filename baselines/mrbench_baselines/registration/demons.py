@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mrbench.core.errors import unknown_name
+from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import Method, Resources
 from mrbench.space.alignment import to_sitk
 from mrbench.tasks.registration import RegistrationInputs
@@ -20,8 +20,8 @@ FILTERS = {
     "diffeomorphic": "DiffeomorphicDemonsRegistrationFilter",
     "fast-symmetric": "FastSymmetricForcesDemonsRegistrationFilter",
 }
-LEVELS = ((4, 100), (2, 60), (1, 40))
-"""Shrink factor and iterations of each resolution."""
+COARSE = ((4, 100), (2, 60))
+"""Shrink factor and iterations of the coarse resolutions."""
 
 
 class Demons(Method):
@@ -37,19 +37,31 @@ class Demons(Method):
         SD of the Gaussian that regularises the field (``SetStandardDeviations``).
     step_voxels : float
         Largest update of one iteration (``SetMaximumUpdateStepLength``).
+    iterations : int
+        At full resolution, where nearly all time goes; the coarser ones have 100 and 60.
     """
 
     task = "registration"
     reference = "Vercauteren et al., Diffeomorphic demons, NeuroImage 2009"
     presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({}, {"forces": "fast-symmetric"})
-    quick_presets = ({"forces": "fast-symmetric"},)
+    quick_presets = ({"forces": "fast-symmetric", "iterations": 10},)
 
-    def __init__(self, *, forces: str = "diffeomorphic", smooth_voxels: float = 1.0, step_voxels: float = 2.0) -> None:
+    def __init__(
+        self,
+        *,
+        forces: str = "diffeomorphic",
+        smooth_voxels: float = 1.0,
+        step_voxels: float = 2.0,
+        iterations: int = 40,
+    ) -> None:
         if forces not in FILTERS:
             raise unknown_name("forces of demons", forces, FILTERS)
+        if iterations < 1:
+            raise RequestError(f"demons: iterations is {iterations}; give 1 or more.")
         self.forces = forces
         self.smooth_voxels = smooth_voxels
         self.step_voxels = step_voxels
+        self.iterations = iterations
 
     def setup(self, resources: Resources) -> None:
         super().setup(resources)
@@ -62,7 +74,7 @@ class Demons(Method):
 
         fixed, moving = (to_sitk(a, inputs.spacing, (0.0, 0.0, 0.0)) for a in (inputs.fixed, inputs.moving))
         field = None
-        for shrink, iterations in LEVELS:
+        for shrink, iterations in (*COARSE, (1, self.iterations)):
             coarse_fixed, coarse_moving = (_shrink(image, shrink) for image in (fixed, moving))
             demons = getattr(sitk, FILTERS[self.forces])()
             demons.SetNumberOfIterations(iterations)
