@@ -254,6 +254,7 @@ def update(
     pictures = Pictures({**kept.shots, **fresh.over(kept).shots})
     if fresh or pictures.shots.keys() != before.shots.keys():
         save(path, pictures)
+        return load(path)  # in 8 bit, as every later page draws them
     return pictures
 
 
