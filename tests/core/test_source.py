@@ -119,9 +119,10 @@ def test_a_definition_that_moves_to_another_module_runs_nothing_again(
 
 def test_versions_of_packages_that_are_used_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = hash_of(tmp_path / "a.py", METHOD)
-    newer = {**source._versions(), "numpy": ["numpy 99"]}
-    monkeypatch.setattr(source, "_versions", lambda: newer)
+    monkeypatch.setattr(source, "_named", lambda distribution: f"{distribution.name} 99")
+    source._versioned.cache_clear()
     assert hash_of(tmp_path / "a.py", METHOD) != before
+    source._versioned.cache_clear()
     assert source._versioned("os") == ""
 
 

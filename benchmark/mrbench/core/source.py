@@ -180,18 +180,9 @@ def _followed(top: str) -> bool:
 
 
 @lru_cache
-def _versions() -> dict[str, list[str]]:
-    """Import name to the distributions that install it, with their versions.
-
-    `importlib.metadata.packages_distributions` says the same in two seconds; this reads the names alone.
-    """
-    versions: dict[str, list[str]] = {}
-    for distribution in distributions():
-        record = distribution.read_text("RECORD") or ""
-        tops = {line.partition("/")[0].partition(",")[0].removesuffix(".py") for line in record.splitlines()}
-        for top in tops:
-            versions.setdefault(top, []).append(_named(distribution))
-    return versions
+def _records() -> list[tuple[Distribution, str]]:
+    """Each distribution with the list of its files, a line break before each."""
+    return [(distribution, "\n" + (distribution.read_text("RECORD") or "")) for distribution in distributions()]
 
 
 def _named(distribution: Distribution) -> str:
@@ -202,11 +193,17 @@ def _named(distribution: Distribution) -> str:
     return f"{name or distribution.name} {version or distribution.version}"
 
 
+@lru_cache(maxsize=256)
 def _versioned(package: str) -> str:
-    """A package with the distributions that it comes from; the standard library has none."""
+    """A package with the distributions that it comes from, as `importlib.metadata.packages_distributions` knows them.
+
+    That function parses every line of every distribution, which takes two seconds. The standard library has none.
+    """
     if package in sys.stdlib_module_names:
         return ""
-    return f"{package}: {', '.join(sorted(_versions().get(package, [])))}"
+    starts = [f"\n{package}{end}" for end in ("/", ",", ".py,")]
+    installed = [_named(distribution) for distribution, files in _records() if any(start in files for start in starts)]
+    return f"{package}: {', '.join(sorted(installed))}"
 
 
 def _imports_in(tree: ast.AST, package: str) -> dict[str, tuple[str, str]]:
