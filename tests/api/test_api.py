@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -115,6 +117,33 @@ def test_rows_of_older_code_stay_and_are_named(api_run, monkeypatch: pytest.Monk
     assert {row.method for row in again.rows} == {"identity", "Ours"}
     whole = mrbench.run("registration", dataset=bind_address(board), methods=["identity"], out=folder / "out")
     assert [row.case for row in whole.rows if row.method == "Ours"] and not whole.older
+
+
+@pytest.mark.slow
+def test_a_run_with_nothing_to_do_ranks_nothing(cohort: Path, tmp_path: Path) -> None:
+    """the same command again -> the same table, without pandas; a file of the board touched -> it is written anew"""
+    asked = ["--task", "registration", "--dataset", f"folder:{cohort}", "-m", "identity", "--out", str(tmp_path)]
+    board = mrbench.run("registration", dataset=f"folder:{cohort}", methods=["identity"], out=tmp_path)
+    code = (
+        "import sys, runpy\n"
+        "try: runpy.run_module('mrbench', run_name='__main__')\n"
+        "except SystemExit as left: assert not left.code\n"
+        "heavy = {'torch', 'scipy', 'pandas', 'matplotlib', 'numba'} & set(sys.modules)\n"
+        "if heavy: sys.exit(f'imported {heavy}')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "run", *asked], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert mrbench.table(board.folder, format="terminal").splitlines()[0] in done.stdout
+    assert str(board.page) in done.stdout
+
+    before = board.page.stat().st_mtime_ns
+    (board.folder / "leaderboard.md").write_text("edited")
+    again = mrbench.run("registration", dataset=f"folder:{cohort}", methods=["identity"], out=tmp_path)
+    assert (board.folder / "leaderboard.md").read_text() != "edited" and again.shown == board.shown
+    third = mrbench.run("registration", dataset=f"folder:{cohort}", methods=["identity"], out=tmp_path)
+    assert third.shown == board.shown and third.page == board.page and not third.failed
+    assert third.report.caption == board.report.caption and third.leaderboard.summary.equals(board.leaderboard.summary)
+    assert board.page.stat().st_mtime_ns == before
 
 
 def bind_address(board: mrbench.api.Board) -> str:

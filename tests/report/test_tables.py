@@ -21,8 +21,9 @@ from mrbench.report import escape
 from mrbench.report.columns import grid
 from mrbench.report.render import formats, table
 from mrbench.report.render.latex import PAGES
-from mrbench.report.render.terminal import print_leaderboard
+from mrbench.report.render.terminal import shown
 from mrbench.report.report import Report
+from mrbench.report.shown import print_shown
 from tests.report import boards
 from tests.report.boards import HOSTILE, LONG, MEANS
 
@@ -161,7 +162,7 @@ def test_every_layout_compiles_and_fits_its_page(report: Report, tmp_path: Path)
 @pytest.mark.parametrize("width", [38, 60, 80, 120, 200])
 def test_a_terminal_of_any_width_shows_rank_n_and_the_first_metric_whole(report: Report, width: int) -> None:
     console = Console(width=width, record=True, file=io.StringIO(), force_terminal=True, color_system=None)
-    print_leaderboard(console, report)
+    print_shown(console, shown(report))
     text = console.export_text()
     assert "…" not in text and "Dice ↑" in text and "(1 failed)" in text
     assert all(len(line.rstrip()) <= width for line in text.splitlines())
@@ -179,7 +180,7 @@ def test_a_table_without_intervals_speaks_of_none(report: Report, format: str) -
 
 def test_a_pipe_gets_every_column_whole(report: Report) -> None:
     console = Console(width=80, file=io.StringIO())
-    print_leaderboard(console, report)
+    print_shown(console, shown(report))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert LONG in text and "memory, MiB/Mvox" in text and "not shown" not in text
     assert report.caption.text in text
@@ -188,7 +189,7 @@ def test_a_pipe_gets_every_column_whole(report: Report) -> None:
 def test_cpu_time_stays_where_the_caption_calls_it_fairer() -> None:
     shared = boards.report([replace(row, contended=True) for row in boards.rows(cases=2)])
     console = Console(width=60, record=True, file=io.StringIO(), force_terminal=True, color_system=None)
-    print_leaderboard(console, shared)
+    print_shown(console, shown(shared))
     text = console.export_text()
     assert "CPU time is the fairer" in re.sub(r"\s+", " ", text) and "CPU time, s" in text and "*" in text
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, wraps
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
+from mrbench.api.board import ROWS, Board, runs_of
 from mrbench.api.trainings import trainings
 from mrbench.core.binding import bind
-from mrbench.core.candidate import Candidate
 from mrbench.core.errors import RequestError
 from mrbench.core.method import TRAINED
 from mrbench.core.registry import dataset_names, find_dataset, find_task, is_file
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine.predictions import cached_prediction
-from mrbench.engine.provenance import facts_of, read_runs
+from mrbench.engine.provenance import facts_of
 from mrbench.engine.store import RowStore
 from mrbench.report.board import write_board, write_index
 from mrbench.report.facts import Facts
@@ -28,6 +28,7 @@ from mrbench.report.pictures import FILE as PICTURES
 from mrbench.report.pictures import load as pictures
 from mrbench.report.pictures import update
 from mrbench.report.render import table as table_of
+from mrbench.report.render.terminal import shown as shown_in_terminal
 from mrbench.report.report import Report
 from mrbench.stats.frame import frame, joined, of_one_protocol
 from mrbench.stats.leaderboard import Leaderboard
@@ -36,85 +37,6 @@ from mrbench.stats.matching import without_weights
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-RESULTS = Path("mrbench-results")
-"""Where results go unless told otherwise: a folder that git ignores."""
-
-ROWS = "rows.jsonl"
-
-
-@dataclass(frozen=True)
-class Board:
-    """A table with all that stands behind it.
-
-    Attributes
-    ----------
-    folder : Path
-        Where its rows, tables, figures and page lie.
-    stored : sequence of Row or None
-        Its rows; None: they are read when they are asked for.
-    report : Report or None
-        What its tables, figures and page are made from; None without rows.
-    page : Path or None
-    older : dict of str to int
-        Methods whose rows are of older code or data, and how many; they stand marked until they are run again.
-    interrupted : bool
-    notices : tuple of str
-        What to tell the user beside the table.
-    """
-
-    folder: Path
-    stored: Sequence[Row] | None = field(repr=False)
-    report: Report | None
-    page: Path | None
-    older: Mapping[str, int]
-    interrupted: bool = False
-    notices: tuple[str, ...] = ()
-
-    @cached_property
-    def rows(self) -> list[Row]:
-        """The rows of its last data and protocol."""
-        if self.stored is not None:
-            return list(self.stored)
-        rows = RowStore(self.folder / ROWS).read()
-        return [row for row in rows if (row.protocol, row.fingerprint) == (rows[-1].protocol, rows[-1].fingerprint)]
-
-    @property
-    def failed(self) -> bool:
-        """Whether a row failed."""
-        if self.report is not None:
-            return not self.report.frame["status"].isin(["ok", "skipped"]).all()
-        return any(row.failed for row in self.rows)
-
-    @property
-    def leaderboard(self) -> Leaderboard:
-        """Its ranking, as DataFrames; raises `RequestError` without rows."""
-        if self.report is None:
-            raise RequestError(f"{self.folder} has no rows yet; run the board first.")
-        return self.report.leaderboard
-
-
-def shown_rows(
-    setting: Setting, wanted: Sequence[Candidate], rows: Sequence[Row], limit: int | None
-) -> tuple[list[Row], dict[str, int]]:
-    """The rows of a board that share its protocol and data, and how many of each method are of older code.
-
-    Methods that were not asked for stand as they are stored, and nothing of them is imported.
-    """
-    cases = {case.id: case for case in setting.cases(limit)}
-    known = {candidate.name: candidate for candidate in wanted}
-    shown = [
-        row
-        for row in rows
-        if row.case in cases and (row.protocol, row.fingerprint) == (setting.protocol.hash, setting.dataset.fingerprint)
-    ]
-    older: dict[str, int] = {}
-    for row in shown:
-        if row.method in known and row.key != known[row.method].row_key(cases[row.case]):
-            older[row.method] = older.get(row.method, 0) + 1
-    order = {name: place for place, name in enumerate([*known, *(row.method for row in shown)][::-1])}
-    places = {case: place for place, case in enumerate(cases)}
-    return sorted(shown, key=lambda row: (-order[row.method], places[row.case])), older
 
 
 def publish(
@@ -130,7 +52,24 @@ def publish(
     """Rank rows and write the files of their board."""
     older = older or {}
     if not rows:
-        return Board(folder, rows, None, None, older, interrupted)
+        return Board(folder, rows, older=older, interrupted=interrupted)
+    report = report_from(setting, rows, folder, older)
+    if figures:
+        cases = {case.id: case for case in setting.all_cases}
+        board, keys = report.leaderboard, report.predictions(report.leaderboard.cases)
+        shown = update(
+            folder / PICTURES, board, keys, setting.task, lambda case: setting.load(cases[case]), cached_prediction
+        )
+        report = replace(report, pictures=shown)
+    page = write_board(folder, report, figures=figures, force=force)
+    if page is not None:
+        root = Path(*folder.parts[: len(folder.parts) - len(setting.folder.parts)])
+        write_index(root, sorted([*root.glob(f"*/*/*/{PAGE}"), *root.glob(f"*/*/*/*/{PAGE}")]))
+    return Board(folder, rows, lambda: report, shown_in_terminal(report), page, older, interrupted)
+
+
+def report_from(setting: Setting, rows: list[Row], folder: Path, older: Mapping[str, int]) -> Report:
+    """Rank rows of a setting; the pictures are those that lie in the folder."""
     table, about = frame(rows), facts_of(setting)
     notes = list(about["notes"])
     if older:
@@ -145,19 +84,7 @@ def publish(
         notes=tuple(notes),
         runs=Facts.recorded(table, runs_of(folder)).runs,
     )
-    report = _with_trainings(Report.from_rows(table, setting.task, facts=facts))
-    if figures:
-        cases = {case.id: case for case in setting.all_cases}
-        board, keys = report.leaderboard, report.predictions(report.leaderboard.cases)
-        shown = update(
-            folder / PICTURES, board, keys, setting.task, lambda case: setting.load(cases[case]), cached_prediction
-        )
-        report = replace(report, pictures=shown)
-    page = write_board(folder, report, figures=figures, force=force)
-    if page is not None:
-        root = Path(*folder.parts[: len(folder.parts) - len(setting.folder.parts)])
-        write_index(root, sorted([*root.glob(f"*/*/*/{PAGE}"), *root.glob(f"*/*/*/*/{PAGE}")]))
-    return Board(folder, rows, report, page, older, interrupted)
+    return _with_trainings(Report.from_rows(table, setting.task, facts=facts, pictures=pictures(folder / PICTURES)))
 
 
 def report_of(folder: Path | str) -> Report:
@@ -247,16 +174,6 @@ def leaderboard(board: Path | str | pd.DataFrame) -> Leaderboard:
     return ranked(rows, find_task(str(rows["task"].iloc[0])).metrics)
 
 
-def runs_of(folder: Path) -> Mapping[str, Any]:
-    """The run records of a board; raises `DataError` where run.json is damaged."""
-    return read_runs(folder / "run.json")
-
-
-def recorded_dataset(folder: Path, row: Row) -> str:
-    """What the dataset of a row was asked for as: its name, or the folder that run.json recorded."""
-    return str(runs_of(folder).get(row.run, {}).get("dataset", row.dataset))
-
-
 def bound_again(board: Path) -> tuple[Setting, list[Row]]:
     """The setting and the rows of a board, those of its last protocol.
 
@@ -290,4 +207,4 @@ def rebuild(folder: Path | str) -> Board:
     folder = Path(folder)
     report = report_of(folder)
     page = write_board(folder, report, force=True)
-    return Board(folder, None, report, page, {})
+    return Board(folder, None, lambda: report, shown_in_terminal(report), page)

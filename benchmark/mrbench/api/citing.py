@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mrbench
-from mrbench.api.boards import load, runs_of
+from mrbench.api.board import runs_of
+from mrbench.api.boards import load
 from mrbench.core.command import COMMAND
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_task, is_file, method_names

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mrbench.api.boards import ROWS, leaderboard, load
+from mrbench.api.board import ROWS
+from mrbench.api.boards import leaderboard, load
 from mrbench.api.trainings import trainings
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from mrbench.api.boards import ROWS, runs_of
+from mrbench.api.board import ROWS, runs_of
 from mrbench.api.trainings import trainings
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.registry import find_task, is_file, task_names

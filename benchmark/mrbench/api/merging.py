@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from mrbench.api.boards import ROWS, Board, rebuild
+from mrbench.api.board import ROWS, Board
+from mrbench.api.boards import rebuild
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import is_file
 from mrbench.core.row import Row
@@ -62,7 +63,7 @@ def merge(board: Path | str, others: Sequence[Path | str] = ()) -> Board:
     task = str(runs.get(next(reversed(rows.values())).run, {}).get("task", ""))
     if is_file(task):  # a file of results must not choose what is imported
         notice = f"The rows are merged; {task} is a Python file, so `mrbench run` with it ranks them."
-        return Board(folder, list(rows.values()), None, None, {}, notices=(notice,))
+        return Board(folder, list(rows.values()), notices=(notice,))
     return rebuild(folder)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mrbench.api.boards import RESULTS, ROWS, Board, publish, recorded_dataset, shown_rows
+from mrbench.api import receipt
+from mrbench.api.board import RESULTS, ROWS, Board, recorded_dataset, shown_rows
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
@@ -21,6 +24,9 @@ from mrbench.engine.resolver import resolved
 from mrbench.engine.run import Options, by_method_and_key, cases_of, missing, run_board, warming_up
 from mrbench.engine.shard import refuse_overlap
 from mrbench.engine.store import RowStore
+
+if TYPE_CHECKING:
+    from mrbench.report.report import Report
 
 QUICK_CASES = 5
 """Cases of a quick run: the fewest that have an interval."""
@@ -100,7 +106,7 @@ def run(
             interrupted = True
     if options.shard:
         finished = RowStore(folder / ROWS, options.shard).read_own_file() if folder.is_dir() else []
-        return Board(folder, finished, None, None, {}, interrupted)
+        return Board(folder, finished, interrupted=interrupted)
     return _board(setting, wanted, folder, limit, interrupted=interrupted)
 
 
@@ -150,5 +156,23 @@ def _refuse_another_folder(folder: Path, setting: Setting, rows: Sequence[Row]) 
 def _board(
     setting: Setting, wanted: Sequence[Candidate], folder: Path, limit: int | None, *, interrupted: bool = False
 ) -> Board:
+    """The board, ranked anew and its files written, unless nothing has changed since that was done last."""
     rows, older = shown_rows(setting, wanted, RowStore(folder / ROWS).read(), limit)
-    return publish(setting, rows, folder, older=older, figures=not interrupted, interrupted=interrupted)
+    asked = (limit, [candidate.name for candidate in wanted], older, facts_of(setting))
+    last = receipt.kept(folder, receipt.stamp_of(folder, asked)) if rows and not interrupted else None
+    if last is not None:
+        return Board(
+            folder, rows, partial(_report, setting, rows, folder, older), last.shown, folder / last.page, older
+        )
+    from mrbench.api.boards import publish
+
+    board = publish(setting, rows, folder, older=older, figures=not interrupted, interrupted=interrupted)
+    if board.shown is not None and board.page is not None and not interrupted:
+        receipt.keep(folder, receipt.stamp_of(folder, asked), board.shown, board.page.name)
+    return board
+
+
+def _report(setting: Setting, rows: list[Row], folder: Path, older: Mapping[str, int]) -> Report:
+    from mrbench.api.boards import report_from
+
+    return report_from(setting, rows, folder, older)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mrbench.api.boards import RESULTS, ROWS, Board, bound_again, publish, shown_rows
+from mrbench.api.board import RESULTS, ROWS, Board, shown_rows
+from mrbench.api.boards import bound_again, publish
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind

@@ -35,12 +35,12 @@ def show(console: Console, board: Board) -> None:
     """Print a board's table and where its page is."""
     from rich.markup import escape
 
-    from mrbench.report.render.terminal import print_leaderboard
+    from mrbench.report.shown import print_shown
 
-    if board.report is None:
+    if board.shown is None:
         console.print("no rows yet.")
         return
-    print_leaderboard(console, board.report)
+    print_shown(console, board.shown)
     if board.page is not None:
         console.print(f"page, tables, figures and rows: {escape(str(board.page))}", soft_wrap=True)
 

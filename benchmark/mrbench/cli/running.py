@@ -158,6 +158,6 @@ def merge(
     merged, console = api.merge(board, others or []), Console()
     for notice in merged.notices:
         console.print(escape(notice), soft_wrap=True)
-    if merged.report is not None:
+    if merged.shown is not None:
         show(console, merged)
     raise typer.Exit(code=int(merged.failed))

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mrbench.core.metric import Metric
+from mrbench.report.shown import ALWAYS
 
 if TYPE_CHECKING:
     from mrbench.report.report import Report
-
-ALWAYS = 100
-"""How long a narrow table keeps a column that it never drops."""
 
 
 @dataclass(frozen=True)
