@@ -15,7 +15,8 @@ from mrbench.physics.coils import receive_coils
 from mrbench.physics.fourier import root_sum_of_squares, to_image, to_kspace
 from mrbench.physics.noise import complex_noise
 from mrbench.tasks.reconstruction import ReconstructionInputs
-from mrbench_baselines.reconstruction.compressed_sensing import L1Wavelet
+from mrbench_baselines.reconstruction.bart import BartPics
+from mrbench_baselines.reconstruction.compressed_sensing import L1Wavelet, TotalVariation
 from mrbench_methods.reconstruction.cascade_network import CascadeNetwork
 from mrbench_methods.reconstruction.varnet_network import VarNetwork
 from mrbench_methods.registration.instance import refine
@@ -127,3 +128,15 @@ def test_compressed_sensing_against_sigpy(versus: Versus, image: np.ndarray, mas
     ours, theirs = (float(np.linalg.norm(np.abs(x) * scale - image)) for x in (method.predict(inputs)[0], sigpys()))
     assert ours < 1.01 * theirs
     versus(lambda: method.predict(inputs), sigpys, name="sigpy's maps and solver", repeats=2)
+
+
+@pytest.mark.skipif(bool(BartPics.unavailable_reason()), reason="bart is not installed")
+def test_total_variation_against_bart(versus: Versus, image: np.ndarray, mask: np.ndarray) -> None:
+    """TV of one slice of 8 coils, maps with it, at equal error: each with the strength that serves it best here."""
+    kspace = coil_data(image, mask, COILS)
+    scale = root_sum_of_squares(to_image(kspace)).max()
+    inputs = ReconstructionInputs(kspace[None] / scale, mask[None], (SIDE, CENTRE), False, (1.0, 1.0, 1.0))
+    ours, barts = TotalVariation(strength=0.01), BartPics(regulariser="tv", strength=0.01)
+    errors = [float(np.linalg.norm(np.abs(one.predict(inputs)[0]) * scale - image)) for one in (ours, barts)]
+    assert errors[0] < 1.02 * errors[1]
+    versus(lambda: ours.predict(inputs), lambda: barts.predict(inputs), name="bart ecalib and pics", repeats=3)
