@@ -26,7 +26,7 @@ from mrbench.training.loop import AdversarialRecipe, Schedule, train
 from mrbench.training.weights import load_weights, save_weights
 from mrbench_methods.denoising.autoencoder_network import Autoencoder
 from mrbench_methods.super_resolution.fusion_network import FusionNetwork
-from mrbench_methods.super_resolution.learned import back_projected, pairs
+from mrbench_methods.super_resolution.learned import Pairs, back_projected
 from mrbench_methods.super_resolution.srgan_network import Generator, shuffle
 
 SMALL_SR = {
@@ -229,14 +229,14 @@ def test_sizes_by_hand() -> None:
 def test_a_mirrored_pair_is_degraded_anew() -> None:
     """Flipping low and high resolution alike would move their grids against each other by one fine voxel."""
     volume = phantom()
-    plain, mirrored = pairs(TrainingVolumes([volume], [TRACKS["3d-x2"].settings]), 0)
+    plain, mirrored = Pairs(TrainingVolumes([volume], [TRACKS["3d-x2"].settings]), 0)
     expected = low_resolution(TRACKS["3d-x2"].settings, np.ascontiguousarray(volume[..., ::-1]), rng_for("x", "y"))
     np.testing.assert_allclose(mirrored.low, expected, atol=1e-3)
     assert np.abs(plain.low[..., ::-1].astype(np.float32) - expected).max() > 0.05
 
 
 def test_a_block_lies_where_its_interpolation_does() -> None:
-    pair = pairs(TrainingVolumes([gaussian_filter(phantom((40, 60, 60)), 2)], [TRACKS["3d-x2"].settings]), 0)[0]
+    pair = Pairs(TrainingVolumes([gaussian_filter(phantom((40, 60, 60)), 2)], [TRACKS["3d-x2"].settings]), 0)[0]
     low, start, truth = pair.cut((12, 14, 16), np.random.default_rng(0))
     inside = (slice(4, -4),) * 3
     error = [np.abs(np.roll(start, step, 2) - truth)[inside].mean() for step in (-1, 0, 1)]

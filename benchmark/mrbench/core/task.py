@@ -18,6 +18,7 @@ import numpy as np
 from mrbench.core.case import Case, CaseId, Inputs, Reference
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid, Holds
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
@@ -133,8 +134,8 @@ class Task(ABC, Generic[Inputs, Reference]):
         return next(iter(self.tracks.values()))
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> object:
-        """Return what a learned method of this task trains on: the train split, in the task's own form."""
-        return [dataset.load(subject) for subject in dataset.subjects("train")]
+        """Return what a learned method of this task trains on: the train split, in the task's own form, as needed."""
+        return AsNeeded(dataset.load, dataset.subjects("train")).checked()
 
     def subjects_for(self, setting: Setting, cases: Sequence[CaseId]) -> list[str]:
         """Subjects whose data the cases need: to prepare beforehand, and to key predictions on."""

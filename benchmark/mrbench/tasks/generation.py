@@ -317,9 +317,9 @@ def slices_of(cohort: Cohort, split: str) -> tuple[np.ndarray, tuple[float, floa
         If the split has no subjects, the volumes differ in size, are too small, or have no T1.
     """
     dataset = cohort.dataset
-    slabs: list[np.ndarray] = []
-    spacing = None
-    for name in dataset.subjects(split):
+    names = dataset.subjects(split)
+    images, spacing = np.empty(0), None
+    for number, name in enumerate(names):
         subject = dataset.load(name)
         if "T1" not in subject.images:
             raise DataError(f"subject '{name}' has {' and '.join(subject.images)} but no T1, which generation needs.")
@@ -331,16 +331,18 @@ def slices_of(cohort: Cohort, split: str) -> tuple[np.ndarray, tuple[float, floa
                 f"subject '{name}' has {volume.shape} voxels; generation needs {2 * SLICES} slices of "
                 f"{MS_SSIM_SMALLEST}x{MS_SSIM_SMALLEST} pixels at the least."
             )
-        if slabs and part.shape != slabs[0].shape:
+        if not number:
+            images = np.empty((len(names), *part.shape), part.dtype)
+        if part.shape != images.shape[1:]:
             raise DataError(
-                f"subject '{name}' has slices of {part.shape[1:]} pixels, others {slabs[0].shape[1:]}; "
+                f"subject '{name}' has slices of {part.shape[1:]} pixels, others {images.shape[2:]}; "
                 "resample them to one grid."
             )
-        slabs.append(part)
+        images[number] = part
         spacing = spacing or subject.spacing
     if spacing is None:
         raise DataError(f"{dataset.name} has no subjects in the split '{split}'; generation compares with them.")
-    return np.concatenate(slabs), spacing
+    return images.reshape(-1, *images.shape[2:]), spacing
 
 
 def random_pairs(count: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError, RequestError
+from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
@@ -328,8 +329,11 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
                 f"tracks {names} cannot be trained together on {dataset.name}: they need full k-space, "
                 "and the same number of coils."
             )
-        scans = [dataset.acquisition(subject, coils=chosen[0].coils) for subject in dataset.subjects("train")]
-        return TrainingScans(scans, chosen)
+
+        def scan(subject: str) -> Acquisition:
+            return dataset.acquisition(subject, coils=chosen[0].coils)
+
+        return TrainingScans(AsNeeded(scan, dataset.subjects("train")).checked(), chosen)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError, RequestError
+from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
@@ -98,11 +100,18 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         reference = RegistrationReference(*labels, structures, _true_displacement(moving, fixed), rules, landmarks)
         return Case(case.id, case.subjects, inputs, reference, fixed.spacing)
 
-    def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> list[Subject]:  # type: ignore[override]
-        subjects = [dataset.load(subject) for subject in dataset.subjects("train")]
-        for subject in subjects:
-            _check_pair(subjects[0], subject, dataset)
-        return subjects
+    def training_examples(  # type: ignore[override]
+        self, dataset: Dataset, tracks: Sequence[Track[Any]]
+    ) -> Sequence[Subject]:
+        ids = dataset.subjects("train")
+        first = [replace(dataset.load(name), truth={}) for name in ids[:1]]  # kept: without its fields
+
+        def subject(name: str) -> Subject:
+            loaded = dataset.load(name)
+            _check_pair(first[0], loaded, dataset)
+            return loaded
+
+        return AsNeeded(subject, ids).checked()
 
     def protocol(self, setting: Setting) -> Protocol:
         dataset: Dataset = setting.dataset  # type: ignore[assignment]

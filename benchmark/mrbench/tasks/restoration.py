@@ -15,12 +15,12 @@ import numpy as np
 from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
+from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
-from mrbench.datasets.examples import AsNeeded
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
@@ -173,8 +173,8 @@ class Restoration(Task[Given, RestorationReference]):
         def volume(subject: str) -> np.ndarray:
             return next(iter(dataset.load(subject).images.values()))
 
-        volumes = AsNeeded(volume, dataset.subjects("train"), lambda one: one.nbytes)
-        return TrainingVolumes(volumes.checked(), [track.settings for track in tracks])
+        volumes = AsNeeded(volume, dataset.subjects("train")).checked()
+        return TrainingVolumes(volumes, [track.settings for track in tracks])
 
     def check(self, case: Case, prediction: object) -> np.ndarray:
         return finite_array(prediction, case.reference.volume.shape, what="the volume", axes="(z, y, x)")

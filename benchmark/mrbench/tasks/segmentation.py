@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf, isfinite
@@ -14,6 +14,7 @@ import numpy as np
 from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Scale
 from mrbench.core.protocol import Protocol
@@ -171,21 +172,10 @@ class TumourExample:
 
 
 @dataclass(frozen=True)
-class TumourExamples:
-    """The examples of subjects, each loaded when its turn comes: a train split may be larger than memory."""
-
-    dataset: Dataset
-    ids: Sequence[str]
-
-    def __iter__(self) -> Iterator[TumourExample]:
-        return (example_of(self.dataset.load(subject)) for subject in self.ids)
-
-
-@dataclass(frozen=True)
 class TrainingTumours:
     """The train split, and the tracks trained for."""
 
-    subjects: Iterable[TumourExample]
+    subjects: Sequence[TumourExample]
     tracks: Sequence[str]
 
 
@@ -223,7 +213,9 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
         return Case(case.id, case.subjects, example.inputs, reference, example.inputs.spacing)
 
     def training_examples(self, dataset: Dataset, tracks: Sequence[Track[Any]]) -> TrainingTumours:
-        return TrainingTumours(TumourExamples(dataset, dataset.subjects("train")), [track.name for track in tracks])
+        # not checked, which would hold them: all methods go through them once before anything else
+        examples = AsNeeded(lambda subject: example_of(dataset.load(subject)), dataset.subjects("train"))
+        return TrainingTumours(examples, [track.name for track in tracks])
 
     def protocol(self, setting: Setting) -> Protocol:
         settings: dict[str, Any] = {

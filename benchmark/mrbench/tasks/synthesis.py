@@ -14,6 +14,7 @@ import numpy as np
 from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
+from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
@@ -21,7 +22,6 @@ from mrbench.core.protocol import Protocol
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Subject
-from mrbench.datasets.examples import AsNeeded
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.image import (
     WINDOW,
@@ -224,7 +224,7 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         def scan(subject: str) -> Scan:
             return scan_of(dataset.load(subject), names, tracks[0].name)
 
-        return TrainingScans(AsNeeded(scan, dataset.subjects("train"), _bytes_of).checked(), pairs)
+        return TrainingScans(AsNeeded(scan, dataset.subjects("train")).checked(), pairs)
 
     def protocol(self, setting: Setting) -> Protocol:
         settings = {
@@ -308,10 +308,6 @@ def scan_of(subject: Subject, contrasts: Sequence[str], track: str) -> Scan:
             "so use larger volumes."
         )
     return Scan(subject.id, images, subject.mask, subject.spacing)
-
-
-def _bytes_of(scan: Scan) -> int:
-    return scan.mask.nbytes + sum(image.nbytes for image in scan.images.values())
 
 
 def misalignment(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mrbench.core.errors import MethodSkipped
+from mrbench.core.examples import AsNeeded
 from mrbench.core.track import Track
 from mrbench.physics.espirit import espirit
 from mrbench.physics.fourier import centre_crop, to_image, to_kspace
@@ -137,16 +138,17 @@ class ReconstructionRecipe:
 
         layout = torch.channels_last_3d if method.dynamic else torch.channels_last
         self.network = method.network_.to(memory_format=layout)  # type: ignore[call-overload]
-        self.method, self.examples = method, examples
-        multicoil = examples.scans[0].kspace.shape[1] > 1
-        self.batch = 1 if method.coil_by_coil and multicoil else method.batch
+        self.method, self.tracks, self.scans = method, examples.tracks, AsNeeded.of(examples.scans)
+        # coils and matrix, which scans of one batch must share, and the brightest pixel
+        facts = self.scans.each(lambda scan: (scan.kspace.shape[1:], float(scan.reference.max())))  # type: ignore[union-attr]
+        self.shapes, self.scales = zip(*facts, strict=True)
+        self.batch = 1 if method.coil_by_coil and self.shapes[0][0] > 1 else method.batch
         self.settings: Mapping[str, Any] = {
             "batch": self.batch,
             "augmentation": "flips",
             "precision": "bfloat16 convolutions, float32 elsewhere",
             **({"band_rows": self.band} if method.dynamic else {}),
         }
-        self.scales = [float(scan.reference.max()) for scan in examples.scans]  # type: ignore[union-attr]
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         return self.loss_of(self.draw(rng))
@@ -154,8 +156,8 @@ class ReconstructionRecipe:
     def draw(self, rng: np.random.Generator) -> list[Example]:
         """Return the examples of one batch."""
         draw = self._sequence if self.method.dynamic else self._slice
-        first = int(rng.integers(len(self.examples.scans)))
-        alike = [n for n in range(len(self.examples.scans)) if self._shape(n) == self._shape(first)]
+        first = int(rng.integers(len(self.scans)))
+        alike = [n for n, shape in enumerate(self.shapes) if shape == self.shapes[first]]
         return [draw(number, rng) for number in [first, *rng.choice(alike, self.batch - 1).tolist()]]
 
     def loss_of(self, drawn: Sequence[Example]) -> Tensor:
@@ -172,14 +174,10 @@ class ReconstructionRecipe:
         shown = centre_crop(prediction.float(), target.shape[-2:])
         return self.method.loss(shown, target)
 
-    def _shape(self, number: int) -> tuple[int, ...]:
-        """What scans of one batch must share: coils and matrix."""
-        return self.examples.scans[number].kspace.shape[1:]
-
     def _slice(self, number: int, rng: np.random.Generator) -> Example:
-        scan, scale = self.examples.scans[number], self.scales[number]
+        scan, scale = self.scans[number], self.scales[number]
         assert scan.reference is not None
-        track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
+        track = self.tracks[int(rng.integers(len(self.tracks)))]
         frame = rng.integers(len(scan.kspace))
         mask = draw_mask(track, (1, *scan.kspace.shape[1:]), rng)
         flip = _random_flip(rng)
@@ -188,9 +186,9 @@ class ReconstructionRecipe:
         return kspace, np.ascontiguousarray(mask[0]), extra, flip(scan.reference[frame] / np.float32(scale))
 
     def _sequence(self, number: int, rng: np.random.Generator) -> Example:
-        scan, scale = self.examples.scans[number], self.scales[number]
+        scan, scale = self.scans[number], self.scales[number]
         assert scan.reference is not None
-        track = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
+        track = self.tracks[int(rng.integers(len(self.tracks)))]
         start = rng.integers(scan.kspace.shape[2] - self.band + 1)
         rows = slice(start, start + self.band)
         flip = _random_flip(rng)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from mrbench.core.examples import AsNeeded
+from mrbench.datasets.acquisition import Acquisition
 from mrbench.physics.coils import receive_coils, smooth_phase
 from mrbench.physics.fourier import to_image, to_kspace
 from mrbench.physics.noise import complex_noise
@@ -50,7 +52,8 @@ class RandomPhysicsRecipe:
         import torch
 
         self.network = method.network_.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.method, self.examples = method, examples
+        self.method, self.tracks = method, examples.tracks
+        self.volumes = AsNeeded.of(examples.scans).then(lambda scan, _: _magnitude(scan))
         self.settings: Mapping[str, Any] = {
             "batch": self.batch,
             "band_rows": self.band,
@@ -72,10 +75,9 @@ class RandomPhysicsRecipe:
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return k-space and maps ``(coil, y, x)``, mask and target ``(y, x)`` of a band of a slice."""
         while True:
-            scan = self.examples.scans[int(rng.integers(len(self.examples.scans)))]
-            assert scan.reference is not None
-            sampling = self.examples.tracks[int(rng.integers(len(self.examples.tracks)))]
-            image = object_of(scan.reference[int(rng.integers(len(scan.reference)))], rng)
+            volume = self.volumes[int(rng.integers(len(self.volumes)))]
+            sampling = self.tracks[int(rng.integers(len(self.tracks)))]
+            image = object_of(volume[int(rng.integers(len(volume)))], rng)
             kspace = measured(image, sampling, rng)
             mask = draw_mask(sampling, (1, *kspace.shape), rng)
             calibration = calibration_size(mask)
@@ -90,6 +92,11 @@ class RandomPhysicsRecipe:
         band = to_kspace(to_image(undersampled)[:, rows]).astype(np.complex64)
         cut = np.ascontiguousarray(mask[0, rows])
         return np.where(cut, band, 0), cut, maps, image[rows]
+
+
+def _magnitude(scan: Acquisition) -> np.ndarray:
+    assert scan.reference is not None  # of fully sampled scans
+    return scan.reference
 
 
 def object_of(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mrbench.core.errors import RequestError
+from mrbench.core.examples import AsNeeded
+from mrbench.datasets.dataset import Subject
+from mrbench.tasks.registration import CONTRAST
 from mrbench_methods.registration.losses import LocalCrossCorrelation, overlap, smoothness
 from mrbench_methods.registration.network import STRIDE, FieldNetwork, identity_grid, sample
 from mrbench_methods.training_device import half_convolutions, tensors_for
@@ -26,12 +31,22 @@ STRUCTURES = 24
 """Drawn anew for each pair, of those that both subjects have; the paper has 30 in all."""
 
 
+class Example(NamedTuple):
+    """What a step needs of a subject: tensors ``(1, 1, z, y, x)`` where the network is."""
+
+    image: Tensor
+    labels: Tensor
+    """Without voxels in a training without labels."""
+    present: np.ndarray
+    """Labels that there are."""
+
+
 class VoxelMorphRecipe:
     """Random ordered pairs of subjects; augmentation is a left-right flip and a shared gamma curve."""
 
-    def __init__(self, network: FieldNetwork, images: Sequence[np.ndarray], smooth: float) -> None:
+    def __init__(self, network: FieldNetwork, examples: Sequence[Subject], smooth: float) -> None:
         self.network = network
-        self.images = [image[None, None] for image in tensors_for(network, *images)]
+        self.examples = AsNeeded.of(examples).then(lambda subject, _: self.example(subject))
         self.smooth = smooth
         self.settings = {
             "batch": 1,
@@ -43,9 +58,17 @@ class VoxelMorphRecipe:
             "gradient_norm": GRADIENT_NORM,
         }
 
+    def example(self, subject: Subject) -> Example:
+        """What a step needs of a subject."""
+        return self._example(subject.images[CONTRAST], np.zeros((0, 0, 0), np.int32))
+
+    def _example(self, image: np.ndarray, labels: np.ndarray) -> Example:
+        volume, structures = tensors_for(self.network, image, labels)
+        return Example(volume[None, None], structures[None, None], np.unique(labels[labels > 0]))
+
     def loss(self, rng: np.random.Generator) -> Tensor:
-        pair = Pair(self.images, rng)
-        moving, fixed = (pair.seen(image) ** pair.gamma for image in (self.images[n] for n in pair.numbers))
+        pair = Pair(self.examples, rng)
+        moving, fixed = (pair.seen(one.image) ** pair.gamma for one in pair.examples)
         # oneDNN's bfloat16 weight gradient reads stray memory where a side is 2 voxels, as at the deepest level
         # of small volumes (seen with PyTorch 2.13)
         fits = min(fixed.shape[2:]) >= 4 * STRIDE
@@ -69,21 +92,21 @@ class LabelledRecipe(VoxelMorphRecipe):
     Balakrishnan et al., IEEE TMI 2019, equation 7 (auxiliary data).
     """
 
-    def __init__(
-        self, network: FieldNetwork, images: Sequence[np.ndarray], labels: Sequence[np.ndarray], smooth: float
-    ) -> None:
-        super().__init__(network, images, smooth)
-        self.labels = [label[None, None] for label in tensors_for(network, *(part.astype(np.int32) for part in labels))]
-        self.present = [np.unique(part[part > 0]) for part in labels]
+    def __init__(self, network: FieldNetwork, examples: Sequence[Subject], smooth: float) -> None:
+        super().__init__(network, examples, smooth)
+        self.examples.checked()
         self.settings = {**self.settings, "labels": f"Dice of {STRUCTURES} structures a pair, weight 1"}
 
+    def example(self, subject: Subject) -> Example:
+        if subject.labels is None:
+            raise RequestError("voxelmorph[labels=true] learns from labels, and not every train subject has some.")
+        return self._example(subject.images[CONTRAST], subject.labels.astype(np.int32))
+
     def labels_loss(self, pair: Pair, field: Tensor, grid: Tensor, rng: np.random.Generator) -> Tensor:
-        first, second = pair.numbers
-        shared = np.intersect1d(self.present[first], self.present[second])
+        shared = np.intersect1d(*(one.present for one in pair.examples))
         chosen = rng.choice(shared, min(STRUCTURES, len(shared)), replace=False)
         moving, fixed = (
-            torch.cat([(pair.seen(self.labels[number]) == int(label)).float() for label in chosen], 1)
-            for number in (first, second)
+            torch.cat([(pair.seen(one.labels) == int(label)).float() for label in chosen], 1) for one in pair.examples
         )
         return 1 - overlap(sample(moving, field, grid, "zeros"), fixed)
 
@@ -94,11 +117,10 @@ class Pair:
     Air costs time and teaches nothing: at 2 mm a brain fills six tenths of its grid.
     """
 
-    def __init__(self, images: Sequence[Tensor], rng: np.random.Generator) -> None:
-        first, second = rng.choice(len(images), 2, replace=False)
-        self.numbers = int(first), int(second)
+    def __init__(self, examples: Sequence[Example], rng: np.random.Generator) -> None:
+        self.examples = [examples[number] for number in rng.choice(len(examples), 2, replace=False)]
         self.gamma = float(np.exp(rng.uniform(-1, 1) * np.log(1.25)))
-        self.box = occupied(torch.maximum(images[first], images[second]), rng)
+        self.box = occupied(torch.maximum(*(one.image for one in self.examples)), rng)
         self.flipped = bool(rng.random() < 0.5)
 
     def seen(self, volume: Tensor) -> Tensor:

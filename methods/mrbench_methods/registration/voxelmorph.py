@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mrbench.core.errors import RequestError
 from mrbench.core.track import Track
 from mrbench.datasets.dataset import Subject
-from mrbench.tasks.registration import CONTRAST, RegistrationInputs
+from mrbench.tasks.registration import RegistrationInputs
 from mrbench.tasks.registration_rules import TRACKS
 from mrbench_methods.network import NetworkMethod
 
@@ -145,10 +144,4 @@ class VoxelMorph(NetworkMethod):
         """Return the network with its loss over random ordered pairs of subjects."""
         from mrbench_methods.registration.training import LabelledRecipe, VoxelMorphRecipe
 
-        images = [subject.images[CONTRAST] for subject in examples]
-        if not self.labels:
-            return VoxelMorphRecipe(self.network_, images, self.smooth)
-        labels = [subject.labels for subject in examples if subject.labels is not None]
-        if len(labels) < len(examples):
-            raise RequestError("voxelmorph[labels=true] learns from labels, and not every train subject has some.")
-        return LabelledRecipe(self.network_, images, labels, self.smooth)
+        return (LabelledRecipe if self.labels else VoxelMorphRecipe)(self.network_, examples, self.smooth)

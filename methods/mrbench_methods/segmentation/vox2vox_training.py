@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from mrbench.core.examples import AsNeeded
 from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, SegmentationInputs, TumourExample
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.segmentation.brain import brain_box
@@ -55,14 +56,10 @@ class DiceRecipe:
 
     side = 128
 
-    def __init__(self, network: UNet, examples: Iterable[TumourExample]) -> None:
+    def __init__(self, network: UNet, examples: Sequence[TumourExample]) -> None:
         self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        self.examples: list[TumourExample] = []
-        counts = np.zeros(CLASSES)
-        for example in examples:  # one in memory at a time; of each, its brain stays
-            counts += np.bincount(example.labels.ravel(), minlength=CLASSES)
-            self.examples.append(in_box(example))
-        self.tumours = [np.argwhere(example.labels > 0) for example in self.examples]
+        self.brains = AsNeeded.of(examples).then(lambda example, _: in_box(example))
+        counts = np.sum(self.brains.each(lambda brain: brain.counts), axis=0)
         # a class that nobody has must not weigh more than all others
         weights = np.divide(1, counts, out=np.zeros(CLASSES), where=counts > 0)
         (self.weights,) = tensors_for(network, weights.astype(np.float32))
@@ -95,8 +92,7 @@ class DiceRecipe:
 
     def _block(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Contrasts ``(1, 4, z, y, x)``, brain and labels of a block, turned, scaled and mirrored."""
-        number = int(rng.integers(len(self.examples)))
-        example, tumour = self.examples[number], self.tumours[number]
+        example, tumour, _ = self.brains[int(rng.integers(len(self.brains)))]
         shape = np.array(example.labels.shape)
         size = np.minimum(self.side, [padded(side) for side in shape])
         around = len(tumour) and rng.random() < 0.7
@@ -113,12 +109,22 @@ class DiceRecipe:
         return sampled(images, matrix, offset, size, "bilinear"), mask, labels
 
 
-def in_box(example: TumourExample) -> TumourExample:
+class Brain(NamedTuple):
+    """An example cut to its brain, the voxels of its tumour there, and of the whole, how many voxels a class has."""
+
+    example: TumourExample
+    tumour: np.ndarray
+    counts: np.ndarray
+
+
+def in_box(example: TumourExample) -> Brain:
     """The example cut to its brain."""
     inputs, box = example.inputs, brain_box(example.inputs.mask)
     # copies: views would keep the air in memory
     cut = SegmentationInputs(inputs.images[:, *box].copy(), inputs.mask[box].copy(), inputs.spacing)
-    return TumourExample(cut, example.labels[box].copy())
+    labels = example.labels[box].copy()
+    counts = np.bincount(example.labels.ravel(), minlength=CLASSES)
+    return Brain(TumourExample(cut, labels), np.argwhere(labels > 0), counts)
 
 
 def shaded(image: Tensor, truth: Tensor, rng: np.random.Generator) -> Tensor:
@@ -162,7 +168,7 @@ class AdversarialDiceRecipe(DiceRecipe):
 
     betas = (0.5, 0.999)
 
-    def __init__(self, network: UNet, examples: Iterable[TumourExample], weight: float) -> None:
+    def __init__(self, network: UNet, examples: Sequence[TumourExample], weight: float) -> None:
         super().__init__(network, examples)
         self.adversary = PatchDiscriminator3d(len(CONTRASTS) + CLASSES, base=16)
         self.weight = weight

@@ -12,7 +12,7 @@ from mrbench.physics.resolution import Degradation, upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutionTrack
 from mrbench_methods.slices import across, restore, stacks
-from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pair, back_projected, pairs
+from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pair, Pairs, back_projected
 from mrbench_methods.training_device import half_convolutions, tensors_for
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class MultiScaleFusion(LearnedSuperResolution):
 
     def recipe(self, examples: TrainingVolumes, seed: int) -> FusionRecipe:
         planes = min(self._planes(track.degradation) for track in examples.tracks)
-        return FusionRecipe(self.network_, pairs(examples, seed), self.context, planes)  # type: ignore[arg-type]
+        return FusionRecipe(self.network_, Pairs(examples, seed), self.context, planes)  # type: ignore[arg-type]
 
 
 class FusionRecipe:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from mrbench.core.examples import AsNeeded
 from mrbench.core.random import rng_for
 from mrbench.physics.resolution import Degradation, upsampled
 from mrbench.tasks.restoration import TrainingVolumes
@@ -62,17 +63,29 @@ class Pair:
         return low, self.start[part].astype(np.float32), self.high[part].astype(np.float32)
 
 
-def pairs(examples: TrainingVolumes, seed: int) -> list[Pair]:
-    """Degrade every training volume and its mirror image, for every track.
+class Pairs(Sequence[Pair]):
+    """Every training volume and its mirror image, degraded for every track.
 
     The mirror image is degraded anew: flipping a pair would move the grids of the two against each other.
     """
-    degraded = []
-    for number, volume in enumerate(examples.volumes):
-        for track in examples.tracks:
-            for mirrored in (False, True):
-                degraded.append(_pair(track, volume[..., ::-1] if mirrored else volume, f"{number} {mirrored}", seed))
-    return degraded
+
+    def __init__(self, examples: TrainingVolumes, seed: int) -> None:
+        def degraded(volume: np.ndarray, number: int) -> list[Pair]:
+            return [
+                _pair(track, volume[..., ::-1] if mirrored else volume, f"{number} {mirrored}", seed)
+                for track in examples.tracks
+                for mirrored in (False, True)
+            ]
+
+        self.of_a_volume = 2 * len(examples.tracks)
+        self.by_volume = AsNeeded.of(examples.volumes).then(degraded)
+
+    def __len__(self) -> int:
+        return self.of_a_volume * len(self.by_volume)
+
+    def __getitem__(self, index: int) -> Pair:  # type: ignore[override]
+        volume, number = divmod(index, self.of_a_volume)
+        return self.by_volume[volume][number]
 
 
 def _pair(track: SuperResolutionTrack, volume: np.ndarray, name: str, seed: int) -> Pair:

@@ -12,7 +12,7 @@ from mrbench.core.track import Track
 from mrbench.physics.resolution import upsampled
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutionTrack
-from mrbench_methods.super_resolution.learned import LearnedSuperResolution, pairs
+from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pairs
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +134,7 @@ class SRGAN(LearnedSuperResolution):
     def recipe(self, examples: TrainingVolumes, seed: int) -> GeneratorRecipe:
         from mrbench_methods.super_resolution.srgan_training import GanRecipe, GeneratorRecipe
 
-        degraded = pairs(examples, seed)
+        degraded = Pairs(examples, seed)
         if self.adversarial:
             return GanRecipe(self.network_, degraded, self.dimensions, self.adversarial)  # type: ignore[arg-type]
         return GeneratorRecipe(self.network_, degraded, self.dimensions)  # type: ignore[arg-type]

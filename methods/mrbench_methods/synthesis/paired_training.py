@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from mrbench.core.errors import RequestError
+from mrbench.core.examples import AsNeeded
 from mrbench.tasks.synthesis import TrainingScans
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.synthesis.scans import crop, filled, position_maps
@@ -40,9 +41,11 @@ class PairedRecipe:
             raise RequestError("pix2pix learns one direction: name one --track, and train the other by itself.")
         ((self.source, self.target),) = examples.tracks
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.examples, self.context, self.planes = examples, context, planes
+        self.context, self.planes = context, planes
         self.sides = np.minimum(self.side, np.min([scan.mask.shape for scan in examples.scans], axis=0)).tolist()
-        self.maps = [position_maps(scan.mask, scan.spacing) if position else None for scan in examples.scans]
+        self.scans = AsNeeded.of(examples.scans).then(
+            lambda scan, _: (scan, position_maps(scan.mask, scan.spacing) if position else None)
+        )
         self.settings: Mapping[str, Any] = {
             "batch": self.batch,
             "crop": self.side,
@@ -74,11 +77,11 @@ class PairedRecipe:
         return source[:, middle], synthesised, target[:, middle], mask[:, middle].float()
 
     def _example(self, axis: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        number = int(rng.integers(len(self.examples.scans)))
+        scan, maps = self.scans[int(rng.integers(len(self.scans)))]
         block = crop(
-            self.examples.scans[number],
+            scan,
             (self.source, self.target),
-            maps=self.maps[number],
+            maps=maps,
             axis=axis,
             context=self.context,
             sides=self.sides,
