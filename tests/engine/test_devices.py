@@ -53,13 +53,19 @@ def test_slots_take_the_devices_in_turn(dataset: Folder, tmp_path: Path) -> None
 def test_the_peak_is_that_of_the_body_on_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     peak = {"cuda:1": 3 * 2**20}
-    cuda = SimpleNamespace(reset_peak_memory_stats=asked.append, max_memory_allocated=peak.__getitem__)
+    used = [True]
+    cuda = SimpleNamespace(
+        reset_peak_memory_stats=asked.append, max_memory_allocated=peak.__getitem__, is_initialized=lambda: used[0]
+    )
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     with DeviceMemory("cuda:1") as lent:
         pass
     with DeviceMemory("cpu") as unlent:
         pass
-    assert lent.mib == 3.0 and unlent.mib is None and asked == ["cuda:1"]
+    used[0] = False  # loaded for another method, before this process was forked
+    with DeviceMemory("cuda:1") as unused:
+        pass
+    assert (lent.mib, unlent.mib, unused.mib) == (3.0, None, None) and asked == ["cuda:1"]
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from mrbench.engine.guard import adopt_orphans, end_strangers, guard, remove_left_behind
+from mrbench.engine.lean import import_lean
 from mrbench.engine.request import SERVED_BY, Request, receive_request
 from mrbench.io.files import sweep_cache
 
-HARNESS = ("mrbench.", "numba", "scipy.", "threadpoolctl")
+HARNESS = ("mrbench.", "numba", "scipy.", "threadpoolctl", "nibabel", "torch")
 """What may be imported here: the harness and libraries of its own, never a method."""
 
 
@@ -45,6 +46,7 @@ def main() -> NoReturn:
     """Fork what is asked for until the main process is gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
     adopt_orphans()
+    import_lean()
     remove_left_behind()
     sweep_cache()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -18,7 +19,8 @@ from typing import Any
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, RequestError
-from mrbench.core.method import Resources
+from mrbench.core.method import TRAINED, Resources
+from mrbench.core.registry import is_foreign
 from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
 from mrbench.engine.guard import Ending
@@ -222,7 +224,15 @@ class Slot:
         self._worker = None
 
     def _child(self, role: Role, candidate: Candidate | None = None) -> Child:
-        modules = (type(bound).__module__ for bound in (self.setting.task, self.setting.dataset))
+        modules = [type(bound).__module__ for bound in (self.setting.task, self.setting.dataset)]
+        if "nibabel" in sys.modules:  # this process has read a header of the dataset
+            modules.append("nibabel")
+        if (
+            candidate
+            and candidate.method.kind in TRAINED
+            and not is_foreign(candidate.spec.name, self.setting.task.name)
+        ):
+            modules.append("torch")  # two seconds, which the next network then does not take
         return Child(
             role,
             self.files,

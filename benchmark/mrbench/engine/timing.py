@@ -134,7 +134,7 @@ class DeviceMemory:
     Attributes
     ----------
     mib : float or None
-        None on the CPU, and where nothing has imported PyTorch.
+        None on the CPU, and where nothing has used it by way of PyTorch.
     """
 
     mib: float | None = None
@@ -154,7 +154,8 @@ class DeviceMemory:
             self.mib = torch.cuda.max_memory_allocated(self.device) / 2**20
 
     def _torch(self) -> ModuleType | None:
-        return None if self.device == "cpu" else sys.modules.get("torch")
+        torch = None if self.device == "cpu" else sys.modules.get("torch")
+        return torch if torch is not None and torch.cuda.is_initialized() else None
 
 
 def _reset_peak() -> float | None:

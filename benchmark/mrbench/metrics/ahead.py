@@ -88,6 +88,8 @@ def _fields() -> None:
 
 
 def _sets() -> None:
+    import torch  # noqa: F401  (slice features need it; a process without a network may be forked)
+
     from mrbench.metrics.distribution import MS_SSIM_SMALLEST, pair_ms_ssim
 
     pair_ms_ssim(np.ones((2, MS_SSIM_SMALLEST, MS_SSIM_SMALLEST), np.float32), np.array([1, 0]), data_range=1)
