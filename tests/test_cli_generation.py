@@ -60,6 +60,7 @@ def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_tune_and_train(aligned_heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PCA, "tunable", {"components": (8, 16)})  # each value fits in a process of its own
+    monkeypatch.setattr("mrbench.engine.tune.FARTHEST", 0)
     done = mrbench(
         "tune",
         "-t",

@@ -104,6 +104,7 @@ def test_a_bad_file_is_a_row_and_the_others_go_on(scans: Path, tmp_path: Path) -
 @pytest.mark.slow
 def test_train_and_tune(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CgSense, "tunable", {"strength": (0.001, 0.01)})  # each value imports sigpy anew
+    monkeypatch.setattr("mrbench.engine.tune.FARTHEST", 0)
     data = ["-t", "reconstruction", "-d", f"folder:{scans}"]
     method = "unet[features=4,pools=2]"
     done = mrbench("train", *data, "-k", "multicoil-4x+multicoil-8x", "-m", method, "--steps", "4", cwd=tmp_path)

@@ -14,6 +14,7 @@ from mrbench.core.specification import parse_spec
 from mrbench.metrics.overlap import dice
 from mrbench.space.pieces import largest_piece
 from mrbench.tasks.segmentation import SegmentationInputs, TrainingTumours, TumourExample
+from mrbench_baselines.registration import demons
 from mrbench_baselines.segmentation.regions import filled
 
 SHAPE = (24, 30, 28)
@@ -36,6 +37,12 @@ def person(seed: int, *, enhancing: bool = True) -> TumourExample:
     images = np.stack([np.array([LEVELS[k][c] for k in range(4)])[labels] for c in range(4)])
     images = np.where(mask, images + 0.3 * rng.standard_normal(images.shape), 0).astype(np.float32)
     return TumourExample(SegmentationInputs(images, mask, (1.0, 1.0, 1.0)), labels.astype(np.int16))
+
+
+@pytest.fixture(autouse=True)
+def _short_demons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the atlas: enough iterations for what is made of balls."""
+    monkeypatch.setattr(demons, "LEVELS", tuple((shrink, 15) for shrink, _ in demons.LEVELS))
 
 
 def ready(text: str) -> Method:

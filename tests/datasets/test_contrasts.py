@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
 from pathlib import Path
 
 import nibabel as nib
@@ -12,16 +13,29 @@ from tests.subjects import simulated
 
 from mrbench.core.errors import DataError
 from mrbench.core.registry import find_dataset
+from mrbench.datasets import icbm_sim
 from mrbench.datasets.folder import ContrastFolder
 from mrbench.datasets.icbm_lesions import IcbmLesions
 from mrbench.datasets.icbm_sim import IcbmSim
 from mrbench.datasets.open_ms import brain_of
+from mrbench.simulation.deformation import exponential, random_velocity
 
 
 @pytest.fixture(scope="module")
 def contrasts() -> dict[str, tuple]:
-    """The same two people with and without lesions: one drew some, one did not."""
-    return {name: (simulated(name), simulated(name, IcbmLesions)) for name in ("sim44", "sim45")}
+    """The same two people with and without lesions: one drew some, one did not. Both have one deformation."""
+    deformations: dict[bytes, np.ndarray] = {}
+
+    def once(velocity: np.ndarray) -> np.ndarray:
+        key = velocity.tobytes()
+        if key not in deformations:
+            deformations[key] = exponential(velocity)
+        return deformations[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(icbm_sim, "random_velocity", cache(random_velocity))
+        patch.setattr(icbm_sim, "exponential", once)
+        return {name: (simulated(name), simulated(name, IcbmLesions)) for name in ("sim44", "sim45")}
 
 
 @pytest.mark.slow

@@ -120,6 +120,7 @@ def test_a_grid_of_another_spacing_covers_the_same_field() -> None:
     assert agreement(template_2mm(), template_brain(), TemplateGrid(2.0)) == pytest.approx((1, 1), abs=1e-6)
 
 
+@pytest.mark.usefixtures("few_samples")
 @pytest.mark.slow
 def test_a_brain_is_found_in_its_skull_and_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
     """The template, turned and moved, in a shell of bone and scalp."""

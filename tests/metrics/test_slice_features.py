@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from tests.subjects import simulated
 
 from mrbench.io.files import sha256_of
+from mrbench.metrics.deformation import warp
 from mrbench.metrics.distribution import frechet_distance
 from mrbench.metrics.slice_features import WEIGHTS, slice_features
 from mrbench.metrics.slice_network import FEATURES
+from mrbench.simulation.deformation import exponential, random_velocity
+from mrbench.space.template import template_2mm
 from mrbench.training.ancestry import check_manifest
 from mrbench.training.slice_features import Recipe, Slices, treat
 
@@ -32,8 +34,9 @@ def test_features_of_an_image_do_not_depend_on_the_others() -> None:
 
 @pytest.fixture(scope="module")
 def brains() -> np.ndarray:
-    volumes = [simulated(name).images["T1"] for name in ("sim44", "sim45")]
-    return np.concatenate([volume[35:65] for volume in volumes])
+    """Slices of the template and of a person whom a large deformation makes of it."""
+    other = warp(template_2mm(), exponential(random_velocity("sim45")), order=1)
+    return np.concatenate([volume[35:65] for volume in (template_2mm(), other)])
 
 
 @pytest.mark.slow
