@@ -96,6 +96,7 @@ def test_run_ends_with_a_table_and_files(cohort: Path, mine: Path, tmp_path: Pat
     assert (board / "leaderboard.csv").read_text() == rebuilt and (board / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_failed_rows_are_exit_code_1_and_in_the_table(cohort: Path, mine: Path, tmp_path: Path) -> None:
     """a method fails on its cases -> rows in the table, and exit code 1"""
     done = run("--dataset", f"folder:{cohort}", "-m", "mine.py:broken", "-m", "identity", "--limit", "1", cwd=tmp_path)

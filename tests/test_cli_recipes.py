@@ -28,6 +28,7 @@ def test_recipes_that_are_all_done_say_so(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "all are as their recipes say" in run("train", "--recipes", "--out", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_packs_are_written_and_trained_from(cohort: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packs = tmp_path / "packs"
     said = run("data", "pack", f"folder:{cohort}", "--out", str(packs))

@@ -165,6 +165,7 @@ def test_a_missing_contrast_is_named(brains: Path, tmp_path: Path) -> None:
     assert "'a' has T1 but no T2" in " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.slow
 def test_a_faulty_train_subject_stops_only_what_learns_from_it(brains: Path, tmp_path: Path) -> None:
     """a train subject is faulty -> only methods that learn from it fail"""
     folder = tmp_path / "poor"

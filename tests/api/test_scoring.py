@@ -118,6 +118,7 @@ def test_fields_of_strangers_score_as_the_run_does(run, cohort: Path, tmp_path: 
     assert any(tool.__name__ in note and "Made elsewhere" in note for note in board.report.caption.notes)
 
 
+@pytest.mark.slow
 def test_a_fastmri_file_scores_as_the_run_does(tmp_path: Path) -> None:
     raw, theirs = tmp_path / "scans", tmp_path / "theirs"
     raw.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from tests.marks import slow
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import FittedMethod
@@ -52,7 +53,7 @@ EVERY = (
 )
 
 
-@pytest.mark.parametrize("text", EVERY)
+@pytest.mark.parametrize("text", [slow(text) if text.startswith("patch") else text for text in EVERY])
 def test_contract(text: str) -> None:
     prediction, new = run(text, lambda t1: 1.1 - t1)
     assert prediction.shape == SHAPE and np.issubdtype(prediction.dtype, np.floating) and np.isfinite(prediction).all()

@@ -39,6 +39,7 @@ def test_beats_differ_in_number_and_strength() -> None:
 HEART = Heart(np.zeros(2), 25.0, 35.0, 0.6, width=26.0, angle=np.pi, span=1.4, shortened=0.4)
 
 
+@pytest.mark.slow
 def test_contraction_keeps_the_area_of_the_wall() -> None:
     fine = _grid(6)
     for systole in (0.0, 0.5, 1.0):
@@ -102,6 +103,7 @@ def test_real_heads_keep_their_skull_and_their_people() -> None:
     assert noise.real.std() == pytest.approx(0.01, rel=0.1) and noise.imag.std() == pytest.approx(0.01, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_simulated_kspace(tmp_path: Path) -> None:
     folder = tmp_path / "heads"
     folder.mkdir()

@@ -148,6 +148,7 @@ def test_odd_ways_to_succeed_are_successes(setting: Setting, tmp_path: Path) -> 
     assert max(path.stat().st_size for path in logs) < 11 * 2**20
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_between_two_cases_is_no_end_of_the_board(setting: Setting, tmp_path: Path) -> None:
     text = HEAD + (
         "@method(task='registration')\ndef dies(inputs):\n    threading.Timer(0.05, os._exit, (5,)).start()\n"
@@ -182,6 +183,7 @@ def escapes(inputs, mark="", then=""):
 """
 
 
+@pytest.mark.slow
 def test_no_process_of_a_case_outlives_it(setting: Setting, tmp_path: Path) -> None:
     ends = {"return": "ok", "raise": "error", "exit": "error", "hang": "timeout"}
     names = [f"escapes[mark={tmp_path / then},then={then}]" for then in ends]

@@ -101,6 +101,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 def test_every_fault_is_a_row(setting, methods, tmp_path) -> None:
     *rows, last = run(setting, methods, [*FAULTS, "good"], tmp_path / "out", limit=1, timeout=2.0)
     for row, (name, (status, message)) in zip(rows, FAULTS.items(), strict=True):

@@ -203,6 +203,7 @@ def test_a_method_that_always_fails_is_not_tuned(dataset: Folder, task: Registra
     assert not list(tmp_path.glob("tuned/*.json"))
 
 
+@pytest.mark.slow
 def test_a_method_that_patches_the_harness_changes_no_score_of_its_tuning(
     dataset: Folder, task: Registration, tmp_path: Path
 ) -> None:

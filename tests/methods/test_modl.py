@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tests.kspace_phantom import acquire, case_of
+from tests.marks import slow
 
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.random import rng_for
@@ -72,7 +73,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", [slow(name) if "published" in name else name for name in FORMS])
 @pytest.mark.parametrize("track", ["multicoil-4x", "multicoil-8x-poisson", "singlecoil-4x"])
 def test_exact_steps_fit_the_measurement(name: str, track: str) -> None:
     """Untrained, each form still gives an image near the truth: its last step is a SENSE solution."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.marks import slow
 
 from mrbench.core.method import LearnedMethod
 from mrbench.core.random import rng_for
@@ -28,7 +29,11 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[1])
+@pytest.mark.parametrize(
+    "form",
+    [slow(form) if form[1].startswith(("vox2vox", "varnet")) else form for form in FORMS],
+    ids=lambda form: form[1],
+)
 def test_a_published_form_can_be_made_and_has_a_name_of_its_own(form: tuple[str, str, tuple[str, ...]]) -> None:
     task, text, tracks = form
     spec = parse_spec(text)

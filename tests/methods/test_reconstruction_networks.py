@@ -100,6 +100,7 @@ def test_varnet_modules_do_what_they_are_named_for() -> None:
     assert torch.equal(estimate(changed, acs), maps)
 
 
+@pytest.mark.slow
 def test_networks_ignore_the_units_of_kspace() -> None:
     torch.manual_seed(0)
     case = case_of("multicoil-4x")

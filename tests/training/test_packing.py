@@ -48,6 +48,7 @@ def test_test_subjects_are_in_no_pack(packed: Path, dataset: Folder) -> None:
         dataset.load(tested[0])
 
 
+@pytest.mark.slow
 def test_a_pack_takes_as_many_train_subjects_as_fit(dataset: Folder, tmp_path: Path) -> None:
     whole = pack_path(tmp_path, "whole", "images")
     pack(dataset, whole)

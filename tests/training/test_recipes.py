@@ -122,6 +122,7 @@ def test_recipes_are_trained_in_order_until_all_are_done(two: list[TrainingRecip
     assert two[1].state(out) == "outdated"
 
 
+@pytest.mark.slow
 def test_time_that_is_up_leaves_a_checkpoint(two: list[TrainingRecipe], cohort: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingStopped, match="stopped while preparing blobs"):
         train_recipes(0, out=tmp_path / "w", checkpoints=tmp_path / "c")
