@@ -15,8 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
+from mrbench.core.specification import parse_spec
 from mrbench.engine.store import RowStore
 from tests.cluster import lay_out
 from tests.engine.test_store import ROW
@@ -69,50 +71,61 @@ def measured(cases: int) -> dict[str, Any]:
         }
 
 
-SUBJECTS = '''
-import numpy as np
-from mrbench.datasets.dataset import Dataset, Subject
-
-
-class Many(Dataset):
-    """Noise, of subjects of 4 MiB each."""
-
-    name, title, citation, licence, preparation = "many", "noise", "nobody", "CC0", 1
-    simulated, representation = True, "volumes"
-    splits = {{"train": [f"s{{n}}" for n in range({subjects})], "validation": ["v"], "test": ["t"]}}
-
-    def make(self, subject):
-        image = np.random.default_rng(len(subject)).random((64, 128, 128), np.float32)
-        return Subject(subject, {{"T1": image}}, image >= 0, None, (1.0, 1.0, 1.0))
-'''
-
 HELD_MIB = 64
-"""Of train subjects, in this measurement: 16 of them."""
+"""Of train subjects, in this measurement."""
+
+SHAPE = (16, 96, 96)
+
+TRAININGS = {
+    "registration": ("voxelmorph[width=4]", ("T1",)),
+    "segmentation": ("vox2vox[base=4,bottleneck=1,adversarial=0]", ("T1", "T1c", "T2", "FLAIR")),
+    "super-resolution": ("multi-scale-fusion[features=4,units=1]", ("T1",)),
+    "denoising": ("autoencoder[width=8]", ("T1",)),
+    "reconstruction": ("cascade-cnn[cascades=1,features=4]", ("T1",)),
+    "synthesis": ("pix2pix[base=4,blocks=1,adversarial=0]", ("T1", "T2")),
+    "generation": ("dcgan[base=4]", ("T1",)),
+}
+"""By task: a small network, and the contrasts of a subject."""
 
 TRAINING = """
-import resource, sys
+import json, resource, sys
 from pathlib import Path
-import mrbench
-from mrbench.datasets import examples
+from tests.many import Many, ManyScans
+from mrbench.core import examples
+from mrbench.core.registry import find_method, find_task
+from mrbench.core.specification import parse_spec
+from mrbench.training.fit import fit
 from mrbench.training.loop import Schedule
-folder = Path(sys.argv[1])
-examples.HELD_BYTES = int(sys.argv[2]) * 2**20
-schedule = Schedule(int(sys.argv[3]), 1e-3, validate_every=int(sys.argv[3]))
-mrbench.train("denoising", "autoencoder", schedule=schedule, dataset=f"{folder}/many.py:Many", track="rician-10",
-              out=folder / "weights", checkpoints=folder / "checkpoints")
+name, text, contrasts, shape, subjects, steps, held, folder = json.loads(sys.argv[1])
+examples.HELD_BYTES = held * 2**20
+task, spec = find_task(name), parse_spec(text)
+people = (ManyScans if name == "reconstruction" else Many)(subjects, tuple(shape), tuple(contrasts))
+method = find_method(spec.name, name).build(**spec.parameters)
+fit(method, spec, task, people, [task.default_track(people)], Schedule(steps, 1e-3, steps),
+    out=Path(folder), checkpoints=Path(folder))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
-def training(subjects: int, steps: int = 20) -> dict[str, int]:
-    """Peak memory of a training of so many subjects, which holds `HELD_MIB` of them."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name, "many.py").write_text(SUBJECTS.format(subjects=subjects))
-        command = [sys.executable, "-c", TRAINING, name, str(HELD_MIB), str(steps)]
-        environment = {**os.environ, "MRBENCH_CACHE": f"{name}/cache"}
-        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    peak = int(done.stdout.split()[-1])
-    return {"subjects": subjects, "MiB of subjects": 4 * subjects, "MiB held": HELD_MIB, "peak MiB": peak}
+def training(task: str, subjects: int, steps: int = 10) -> int:
+    """MiB at the peak of a training of so many subjects, which holds `HELD_MIB` of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = json.dumps([task, *TRAININGS[task], SHAPE, subjects, steps, HELD_MIB, folder])
+        command = [sys.executable, "-c", TRAINING, given]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return int(done.stdout.split()[-1])
+
+
+def trainings(few: int, many: int) -> dict[str, Any]:
+    """Peaks of trainings of few and of many subjects, by task."""
+    lines: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "MiB held": HELD_MIB}
+    for task, (text, contrasts) in TRAININGS.items():
+        volumes = 4 * len(contrasts) * int(np.prod(SHAPE)) / 2**20
+        lines[f"{task}, {parse_spec(text).name}"] = {
+            f"MiB of {many} subjects' images": round(many * volumes),
+            **{f"peak MiB, {subjects} subjects": training(task, subjects) for subjects in (few, many)},
+        }
+    return lines
 
 
 READING = """
@@ -147,19 +160,25 @@ def slopes(few: dict[str, Any], many: dict[str, Any]) -> dict[str, float]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, nargs=2, default=(10, 1000))
-    parser.add_argument("--subjects", type=int, nargs=2, default=(10, 200))
+    parser.add_argument("--subjects", type=int, nargs=2, default=(10, 1000))
+    parser.add_argument("--training-only", action="store_true", help="leave the rest of --record as it is")
     parser.add_argument("--record", type=Path)
     given = parser.parse_args()
-    few, many = (measured(cases) for cases in given.cases)
+    command = f"python -m tests.scale --cases {' '.join(map(str, given.cases))}"
+    result = json.loads(given.record.read_text()) if given.training_only else {}
+    if not given.training_only:
+        few, many = (measured(cases) for cases in given.cases)
+        result = {
+            "date": time.strftime("%Y-%m-%d"),
+            "few": few,
+            "many": many,
+            "one case more": slopes(few, many),
+            "reading rows": reading(100_000),
+        }
     result = {
-        "command": f"python -m tests.scale --cases {' '.join(map(str, given.cases))} "
-        f"--subjects {' '.join(map(str, given.subjects))}",
-        "date": time.strftime("%Y-%m-%d"),
-        "few": few,
-        "many": many,
-        "one case more": slopes(few, many),
-        "reading rows": reading(100_000),
-        "training": dict(zip(("few", "many"), map(training, given.subjects), strict=True)),
+        **result,
+        "command": f"{command} --subjects {' '.join(map(str, given.subjects))}",
+        "training": trainings(*given.subjects),
     }
     print(json.dumps(result, indent=1))
     if given.record is not None:
