@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tests.many import CONTRASTS, Many, ManyScans
+from tests.marks import slow
 
 from mrbench.core import examples
 from mrbench.core.method import LearnedMethod
@@ -31,6 +32,10 @@ NETWORKS = {
     "pix2pix[base=4,blocks=1]": ("synthesis", "t1-to-t2"),
     "cyclegan[base=4,blocks=1]": ("synthesis", "t1-to-t2"),
 }
+
+SECONDS = ("vox2vox", "varnet", "modl", "pix2pix", "cyclegan")
+
+EACH = [slow(text) if text.startswith(SECONDS) else text for text in NETWORKS]
 
 SHAPE = (16, 32, 32)
 
@@ -55,7 +60,7 @@ def weights(text: str, folder: Path) -> list[torch.Tensor]:
     return [tensor for player in players for tensor in player.state_dict().values()]
 
 
-@pytest.mark.parametrize("text", NETWORKS)
+@pytest.mark.parametrize("text", EACH)
 def test_what_is_held_changes_no_weight(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = []
     for held in (examples.HELD_BYTES, 1):
@@ -77,7 +82,7 @@ def peak(text: str, subjects: int) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("text", NETWORKS)
+@pytest.mark.parametrize("text", EACH)
 def test_memory_does_not_grow_with_subjects(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A train split that is larger than what may be held -> training takes no more memory than a small one."""
     monkeypatch.setattr(examples, "HELD_BYTES", SUBJECT)
