@@ -121,6 +121,18 @@ def test_spacings_of_oblique_affines_are_equal_and_training_checks_its_subjects(
         task.training_examples(dataset, list(task.tracks.values()))
 
 
+def test_networks_learn_from_the_contrast_that_cases_are_of(task, dataset, monkeypatch) -> None:
+    """T1 where there is one, the only contrast where there is none; no other is held in memory"""
+    from dataclasses import replace
+
+    load = type(dataset).load
+    image = next(iter(load(dataset, "b0").images.values()))
+    for images in ({"FLAIR": image}, {"T1": image, "T2": -image}):
+        monkeypatch.setattr(dataset, "load", lambda s, images=images: replace(load(dataset, s), images=images))
+        example = task.training_examples(dataset, list(task.tracks.values()))[0]
+        assert set(example.images) == {"T1"} and np.array_equal(example.images["T1"], image)
+
+
 def test_picture_shows_the_middle_slice(task: Registration, case: Case) -> None:
     picture = task.picture(case, case.reference.displacement)
     middle = case.inputs.fixed.shape[0] // 2

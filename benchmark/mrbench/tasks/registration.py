@@ -109,7 +109,7 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         def subject(name: str) -> Subject:
             loaded = dataset.load(name)
             _check_pair(first[0], loaded, dataset)
-            return loaded
+            return replace(loaded, images={CONTRAST: loaded.images[_contrast(loaded, dataset.name)]})
 
         return AsNeeded(subject, ids).checked()
 
