@@ -127,7 +127,7 @@ def _pages_without_figures(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 
 @pytest.fixture
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let SimpleITK register by a tenth of the voxels that it would draw: seconds less, and exact enough for the test."""
+    """Let SimpleITK register by a tenth of the voxels that it would draw: seconds less, and exact enough for a test."""
     import SimpleITK as sitk
 
     method = sitk.ImageRegistrationMethod

@@ -38,6 +38,8 @@ class NetworkMethod(LearnedMethod):
 
     network_: torch.nn.Module
 
+    training_only = LearnedMethod.training_only | {"recipe"}
+
     @abstractmethod
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         """Return the network, untrained, for these track settings."""

@@ -57,6 +57,35 @@ def test_code_constants_and_defaults_count(tmp_path: Path, old: str, new: str) -
     assert hash_of(tmp_path / "a.py", METHOD) != hash_of(tmp_path / "b.py", METHOD.replace(old, new))
 
 
+LEARNED = """
+from mrbench.core.method import LearnedMethod
+
+def loss(a): return a
+def warped(a): return a + 1
+
+class Net(LearnedMethod):
+    task = "registration"
+    network = weights_path = ""
+    def predict(self, inputs): return warped(inputs)
+    def training_recipe(self, subjects, *, seed): return loss(subjects)
+"""
+
+
+def test_an_edit_of_the_training_runs_no_learned_method_again(tmp_path: Path) -> None:
+    """the digest of the weights is in the key already; what predicts counts, and so does a recipe of other methods"""
+
+    def hashed(name: str, old: str = "", new: str = "", kind: str = "Learned") -> str:
+        text = LEARNED.replace("LearnedMethod", f"{kind}Method").replace(old, new) if old else LEARNED
+        (tmp_path / f"{name}.py").write_text(text.replace("LearnedMethod", f"{kind}Method"))
+        return source_hash(find_method(f"{tmp_path}/{name}.py:Net", "registration"))
+
+    before = hashed("a")
+    assert hashed("b", "return loss(subjects)", "return loss(subjects) * 2") == before
+    assert hashed("c", "def loss(a): return a", "def loss(a): return -a") == before
+    assert hashed("d", "a + 1", "a + 2") != before
+    assert hashed("e", "return a\n", "return -a\n", "Fitted") != hashed("f", kind="Fitted")
+
+
 PACKAGE = (
     "{how}\n\nfrom mrbench import Method\n\n\nclass Mine(Method):\n    def predict(self, inputs):\n        {use}\n"
 )
@@ -158,7 +187,7 @@ def test_python_versions_agree(version: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("entry", entry_points(group=METHODS), ids=lambda entry: entry.name)
 def test_no_method_depends_on_how_it_is_scored(entry: EntryPoint) -> None:
     """A method that takes its tracks from a task's class would be run again for every edit of a metric's sentence."""
-    reached = source._Reached()
+    reached = source._Reached(entry.load())
     reached.follow(entry.module, entry.attr)
     tasks = {(task.module, task.attr) for task in entry_points(group=TASKS)}
     assert not tasks & set(reached.definitions)

@@ -179,6 +179,8 @@ class LearnedMethod(Method[Inputs], Generic[Inputs, Examples, Recipe]):
 
     kind: Kind = "learned"
     takes_weights = True
+    training_only: ClassVar[frozenset[str]] = frozenset({"training_recipe"})
+    """What a run never calls: an edit there runs nothing again, since the weights tell what came of it."""
     weights: str
 
     def weights_file(self) -> Path:

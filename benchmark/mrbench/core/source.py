@@ -3,7 +3,8 @@
 A definition is a function, class or constant at the top of a module. From the method's class we follow the names that
 its code uses, through imports, into every module outside the standard library and the installed packages. Formatting,
 comments, docstrings, annotations, import lines and the names of modules do not count, so tidying or moving a file runs
-no method again. `mrbench.core` is the contract, not the computation: it is not followed.
+no method again. `mrbench.core` is the contract, not the computation: it is not followed. Nor is what a learned method
+has for its training alone (`LearnedMethod.training_only`): the digest of its weights stands for all that made them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import Distribution, distributions
@@ -38,7 +40,7 @@ def source_hash(method: type) -> str:
     method : type
         A class at the top of a module, or one that a decorator made of a function there.
     """
-    reached = _Reached()
+    reached = _Reached(method)
     reached.follow(method.__module__, method.__qualname__.partition(".")[0])
     facts = sorted(filter(None, reached.definitions.values())) + sorted(map(_versioned, reached.packages))
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
@@ -47,7 +49,9 @@ def source_hash(method: type) -> str:
 class _Reached:
     """The definitions and packages that are reached from a start."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: type) -> None:
+        self.classes = {(base.__module__, base.__qualname__) for base in method.__mro__}
+        self.left_out: frozenset[str] = getattr(method, "training_only", frozenset())
         self.definitions: dict[tuple[str, str], str] = {}
         self.packages: set[str] = set()
 
@@ -61,7 +65,9 @@ class _Reached:
             source = _source(module)
             if source is None:
                 continue
-            nodes = source.definitions.get(name, ()) if name else ()
+            nodes = source.definitions.get(name, []) if name else []
+            if (module, name) in self.classes:
+                nodes = [self._without_training(node) for node in nodes]
             if name and not nodes and name in source.imports:  # handed on by another module
                 waiting += self._imported(source.imports[name], None)
                 continue
@@ -72,6 +78,13 @@ class _Reached:
                     waiting += self._used(source, node)
             for node in nodes:
                 waiting += self._used(source, node)
+
+    def _without_training(self, node: ast.stmt) -> ast.stmt:
+        if not isinstance(node, ast.ClassDef):
+            return node
+        kept = copy(node)
+        kept.body = [part for part in node.body if getattr(part, "name", "") not in self.left_out]
+        return kept
 
     def _used(self, source: _Source, node: ast.AST) -> Iterator[tuple[str, str]]:
         inner = _imports_in(node, source.package)

@@ -34,6 +34,7 @@ class LearnedReconstruction(NetworkMethod):
     dynamic = False
     needs_calibration = False
     needs_maps = False
+    training_only = NetworkMethod.training_only | {"loss"}
 
     def fallback_weights(self, track: Track[Any]) -> str | None:
         """The weights of real heads: one coil or an array, 4x or 8x; 8x for data as acquired."""
