@@ -46,6 +46,8 @@ class Board:
     interrupted : bool
     notices : tuple of str
         What to tell the user beside the table.
+    setting : Setting or None
+        What it is of, where a run has resolved that.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Board:
     older: Mapping[str, int] = field(default_factory=dict)
     interrupted: bool = False
     notices: tuple[str, ...] = ()
+    setting: Setting | None = field(default=None, repr=False)
 
     @cached_property
     def report(self) -> Report | None:

@@ -65,7 +65,7 @@ def publish(
     if page is not None:
         root = Path(*folder.parts[: len(folder.parts) - len(setting.folder.parts)])
         write_index(root, sorted([*root.glob(f"*/*/*/{PAGE}"), *root.glob(f"*/*/*/*/{PAGE}")]))
-    return Board(folder, rows, lambda: report, shown_in_terminal(report), page, older, interrupted)
+    return Board(folder, rows, lambda: report, shown_in_terminal(report), page, older, interrupted, setting=setting)
 
 
 def report_from(setting: Setting, rows: list[Row], folder: Path, older: Mapping[str, int]) -> Report:

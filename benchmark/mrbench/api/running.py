@@ -112,9 +112,9 @@ def run(
 
 def full_run(board: Board) -> tuple[int, float]:
     """How many rows a run without ``quick`` computes, and how many minutes they take at the mean of its rows."""
-    if board.report is None or board.report.facts.all_cases is None:
-        raise RequestError(f"{board.folder} has no rows of this version yet; run the board first.")
-    rows = len(presets(board.report.task)) * board.report.facts.all_cases
+    if board.setting is None or not board.rows:
+        raise RequestError(f"{board.folder} has no rows of this run yet; run the board first.")
+    rows = len(presets(board.setting.task.name)) * len(board.setting.all_cases)
     seconds = [row.seconds for row in board.rows if row.seconds is not None]
     return rows, rows * sum(seconds) / max(1, len(seconds)) / 60
 
@@ -161,9 +161,8 @@ def _board(
     asked = (limit, [candidate.name for candidate in wanted], older, facts_of(setting))
     last = receipt.kept(folder, receipt.stamp_of(folder, asked)) if rows and not interrupted else None
     if last is not None:
-        return Board(
-            folder, rows, partial(_report, setting, rows, folder, older), last.shown, folder / last.page, older
-        )
+        report = partial(_report, setting, rows, folder, older)
+        return Board(folder, rows, report, last.shown, folder / last.page, older, setting=setting)
     from mrbench.api.boards import publish
 
     board = publish(setting, rows, folder, older=older, figures=not interrupted, interrupted=interrupted)
