@@ -42,7 +42,10 @@ def person(seed: int, *, enhancing: bool = True) -> TumourExample:
 @pytest.fixture(autouse=True)
 def _short_demons(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the atlas: enough iterations for what is made of balls."""
-    monkeypatch.setattr(demons, "LEVELS", tuple((shrink, 15) for shrink, _ in demons.LEVELS))
+    monkeypatch.setattr(demons, "COARSE", tuple((shrink, 15) for shrink, _ in demons.COARSE))
+    monkeypatch.setattr(
+        demons.Demons.__init__, "__kwdefaults__", {**demons.Demons.__init__.__kwdefaults__, "iterations": 15}
+    )
 
 
 def ready(text: str) -> Method:
