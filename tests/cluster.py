@@ -25,7 +25,8 @@ from distributed import Nanny, Scheduler, SpecCluster
 from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.task import Setting
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.plan import Options
+from mrbench.engine.run import run_board
 from mrbench.engine.store import RowStore
 from tests.plugins.test_outside_the_repository import DATASET, TASK
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.plan import Options
+from mrbench.engine.run import run_board
 
 REGISTRATION = ("identity", "affine", "demons", "greedy", "convexadam", "voxelmorph")
 

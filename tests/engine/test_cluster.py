@@ -18,8 +18,9 @@ from mrbench.core.errors import DataError, RequestError
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine import cluster as engine
+from mrbench.engine.plan import Options
 from mrbench.engine.predictions import prediction_path
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.run import run_board
 
 pytestmark = [
     pytest.mark.slow,

@@ -14,7 +14,8 @@ from mrbench.core.candidate import candidates
 from mrbench.core.errors import MrbenchError
 from mrbench.core.method import Resources
 from mrbench.datasets.folder import Folder
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.plan import Options
+from mrbench.engine.run import run_board
 from mrbench.engine.timing import DeviceMemory
 from mrbench.tasks.registration import Registration
 

@@ -10,7 +10,8 @@ import pytest
 
 from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
-from mrbench.engine.slot import Options, Slot
+from mrbench.engine.plan import Options
+from mrbench.engine.slot import Slot
 
 PROGRAM = """
 import sys

@@ -17,7 +17,8 @@ from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
 from mrbench.engine import timing
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.plan import Options
+from mrbench.engine.run import run_board
 from mrbench.engine.timing import PeakMemory
 from mrbench.tasks.registration import Registration
 

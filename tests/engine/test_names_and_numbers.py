@@ -13,7 +13,8 @@ from mrbench.core.candidate import candidates
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
 from mrbench.core.task import Setting
-from mrbench.engine.run import Options, missing, run_board
+from mrbench.engine.plan import Options, missing
+from mrbench.engine.run import run_board
 
 CASES = 300
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from mrbench.core.candidate import candidates
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.plan import Options
+from mrbench.engine.run import run_board
 from mrbench.engine.slot import log_name
 from mrbench.engine.timing import Stopwatch
 from mrbench.tasks.registration import Registration
@@ -198,7 +200,8 @@ import sys
 from pathlib import Path
 from mrbench.core.candidate import candidates
 from mrbench.core.binding import bind
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.plan import Options
+from mrbench.engine.run import run_board
 dataset, method, folder = sys.argv[1:]
 setting = bind("registration", dataset)
 run_board(setting, candidates(setting, [method]), folder=Path(folder))
@@ -280,7 +283,10 @@ def test_a_method_reaches_neither_the_scorer_nor_the_answer(setting: Setting, tm
 
 
 @pytest.mark.slow
-def test_threads_are_pinned_and_what_was_used_is_in_the_row(setting: Setting, tmp_path: Path) -> None:
+def test_threads_are_pinned_and_what_was_used_is_in_the_row(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # no core is held by another run on this machine
     text = HEAD + (
         "@method(task='registration')\ndef counts(inputs):\n"
         "    import numba, torch, threadpoolctl, SimpleITK\n"

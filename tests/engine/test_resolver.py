@@ -13,8 +13,9 @@ from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import is_foreign
+from mrbench.engine.plan import Options
 from mrbench.engine.resolver import resolved
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.run import run_board
 
 PATCHES = """
 import mrbench.stats.leaderboard, mrbench.stats.scores, mrbench.report.report

@@ -18,8 +18,9 @@ from mrbench.core.method import Resources
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.datasets.folder import Folder
+from mrbench.engine.plan import Options
 from mrbench.engine.predictions import cached_prediction, prediction_path
-from mrbench.engine.run import Options, Waiting, run_board
+from mrbench.engine.run import Waiting, run_board
 from mrbench.tasks.registration import Registration
 
 FAULTY = """

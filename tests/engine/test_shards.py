@@ -18,8 +18,9 @@ from mrbench.core.candidate import candidates
 from mrbench.core.errors import MrbenchError, RequestError
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
+from mrbench.engine.plan import Options
 from mrbench.engine.provenance import read_runs
-from mrbench.engine.run import Options, run_board
+from mrbench.engine.run import run_board
 from mrbench.engine.shard import Shard
 from mrbench.engine.store import RowStore
 

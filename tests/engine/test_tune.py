@@ -18,8 +18,8 @@ from mrbench.core.specification import parse_spec
 from mrbench.core.task import Setting
 from mrbench.core.tuned import manifest_name, tuned_parameters
 from mrbench.datasets.folder import Folder
+from mrbench.engine.plan import Options
 from mrbench.engine.resolver import resolved
-from mrbench.engine.slot import Options
 from mrbench.engine.tune import search, tune
 from mrbench.tasks.registration import Registration
 

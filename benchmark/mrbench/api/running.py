@@ -19,9 +19,9 @@ from mrbench.core.errors import RequestError
 from mrbench.core.registry import FOLDER
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
+from mrbench.engine.plan import Options, by_method_and_key, cases_of, missing
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.resolver import resolved
-from mrbench.engine.run import Options, by_method_and_key, cases_of, missing, run_board, warming_up
 from mrbench.engine.shard import refuse_overlap
 from mrbench.engine.store import RowStore
 
@@ -97,6 +97,8 @@ def run(
         for sentence in facts_of(setting)["notes"]:
             progress.said(sentence)
         learned_from = setting.dataset.subjects("train") if _any_fitted(wanted) else ()
+        from mrbench.engine.run import warming_up
+
         if not options.scheduler:  # there each is prepared where it is needed
             with warming_up(setting, options):
                 prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
@@ -132,6 +134,8 @@ def _run(
     todo: int,
     progress: Progress,
 ) -> None:
+    from mrbench.engine.run import run_board
+
     done = 0
 
     def listen(candidate: Candidate, case: CaseId, row: Row | None) -> None:

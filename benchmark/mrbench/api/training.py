@@ -15,8 +15,8 @@ from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import find_method
 from mrbench.core.specification import MethodSpec, built, parse_spec
+from mrbench.engine.plan import Options
 from mrbench.engine.resolver import resolved
-from mrbench.engine.run import Options
 
 if TYPE_CHECKING:
     from mrbench.core.task import Setting

@@ -90,8 +90,8 @@ def run(
     from mrbench.cli.results import show
     from mrbench.core.errors import RequestError
     from mrbench.core.method import Resources
+    from mrbench.engine.plan import Options
     from mrbench.engine.predictions import checked_keeping
-    from mrbench.engine.run import Options
     from mrbench.engine.shard import Shard
 
     if scheduler and device not in ("cpu", "cuda"):

@@ -215,7 +215,7 @@ def tune(
     from mrbench.cli.progress import progress_bar
     from mrbench.core.method import Resources
     from mrbench.core.registry import find_task
-    from mrbench.engine.run import Options
+    from mrbench.engine.plan import Options
 
     console, decisive = Console(), metric or find_task(task).primary.name
 

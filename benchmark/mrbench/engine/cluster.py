@@ -23,10 +23,11 @@ from mrbench.core.case import CaseId
 from mrbench.core.errors import DataError, MrbenchError, RequestError, brief
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Address
+from mrbench.engine.plan import Options
 from mrbench.engine.predictions import prediction_path
 from mrbench.engine.recorder import Recorder
 from mrbench.engine.resolver import resolved
-from mrbench.engine.slot import Finished, Options, Slot, completed
+from mrbench.engine.slot import Finished, Slot, completed
 from mrbench.engine.worker import Outcome
 from mrbench.io.files import cache_root, write_atomically
 

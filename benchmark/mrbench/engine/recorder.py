@@ -13,10 +13,11 @@ from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
+from mrbench.engine.plan import Options
 from mrbench.engine.predictions import prediction_path
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.scorer import Scored
-from mrbench.engine.slot import Finished, Options
+from mrbench.engine.slot import Finished
 from mrbench.engine.store import RowStore
 from mrbench.engine.worker import Outcome
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,50 +13,13 @@ from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine.cluster import run_on_cluster
+from mrbench.engine.plan import DEFAULTS, Options, by_method_and_key, cases_of, missing
 from mrbench.engine.recorder import Listener, Recorder
 from mrbench.engine.shard import refuse_overlap
-from mrbench.engine.slot import Options, Running, Slot, Wait, advance
+from mrbench.engine.slot import Running, Slot, Wait, advance
 from mrbench.engine.store import RowStore
 from mrbench.engine.threads import Cores
 from mrbench.io.files import inside
-
-__all__ = ["Options", "by_method_and_key", "missing", "run_board"]
-
-DEFAULTS = Options()
-
-Rows = Mapping[tuple[str, str], Row]
-"""By method and key: two methods may share a key, such as one method under two aliases."""
-
-
-def by_method_and_key(rows: Iterable[Row]) -> Rows:
-    """Rows as `missing` looks them up."""
-    return {(row.method, row.key): row for row in rows}
-
-
-def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Rows, options: Options) -> list[CaseId]:
-    """The cases of a method that have no row yet, or one that should be tried anew.
-
-    That is a row that was skipped for a reason that is gone, failed for a cause outside the method, or ended at a
-    limit below that of ``options``; with ``options.retry`` every failed one.
-    """
-    todo = []
-    for case in cases:
-        row = rows.get((candidate.name, candidate.row_key(case)))
-        if row is None or _again(row, candidate, options):
-            todo.append(case)
-    return todo
-
-
-def _again(row: Row, candidate: Candidate, options: Options) -> bool:
-    if row.status == "skipped":
-        return candidate.skipped is None
-    if row.status == "timeout":
-        raised = options.timeout is not None and options.timeout > (row.seconds or 0.0)
-    elif row.status == "out-of-memory":
-        raised = None not in (options.memory, row.memory_mib) and options.memory * 1024 > row.memory_mib  # type: ignore[operator]
-    else:
-        raised = False
-    return row.failed and (options.retry or row.outside or raised)
 
 
 def run_board(
@@ -122,12 +85,6 @@ def warming_up(setting: Setting, options: Options) -> Iterator[None]:
         yield
     finally:
         slot.abandon()
-
-
-def cases_of(setting: Setting, limit: int | None, options: Options) -> list[CaseId]:
-    """The cases that a run computes: all, the first ones, or those of its shard."""
-    cases = setting.cases(limit)
-    return options.shard.part(cases) if options.shard else cases
 
 
 def _refuse_names(setting: Setting, names: Sequence[str], what: str) -> None:

@@ -11,74 +11,23 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
-from mrbench.core.errors import DataError, RequestError
-from mrbench.core.method import TRAINED, Resources
+from mrbench.core.errors import DataError
+from mrbench.core.method import TRAINED
 from mrbench.core.registry import is_foreign
 from mrbench.core.task import Setting
 from mrbench.engine.child import Child, anonymous_file
 from mrbench.engine.guard import Ending
-from mrbench.engine.predictions import Keeping, checked_keeping
+from mrbench.engine.plan import Options
 from mrbench.engine.request import Role
 from mrbench.engine.scorer import Load, Loaded, Score, Scored
-from mrbench.engine.shard import Shard
 from mrbench.engine.worker import Job, Outcome
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run, which never changes a score.
-
-    Attributes
-    ----------
-    resources : Resources
-        ``device`` may name several, apart by commas: slots take them in turn.
-    workers : int
-        Cases side by side.
-    timeout : float or None
-        Seconds after which the processes of a case are ended.
-    retry : bool
-        Run failed rows again.
-    memory : float or None
-        GiB that the processes of a case may hold together.
-    scoring_timeout : float
-        Seconds that reading a case may take, and scoring it: a file system or a metric that never returns is no end of
-        a board.
-    shard : Shard or None
-        Compute that part of the cases alone.
-    scheduler : str
-        Address of a Dask cluster whose workers compute, ``local:N`` for N processes of this machine, empty for none.
-    gather : bool
-        Fetch predictions from the workers of a cluster.
-    predictions : {"keep", "compress", "drop"}
-        What becomes of a prediction that was scored. One that is dropped is in no picture and no export.
-    """
-
-    resources: Resources = field(default_factory=Resources)
-    workers: int = 1
-    timeout: float | None = None
-    retry: bool = False
-    memory: float | None = None
-    scoring_timeout: float = 1800.0
-    shard: Shard | None = None
-    scheduler: str = ""
-    gather: bool = False
-    predictions: Keeping = "keep"
-
-    def __post_init__(self) -> None:
-        if checked_keeping(self.predictions) == "drop" and self.gather:
-            raise RequestError("--gather fetches predictions that --predictions drop does not keep; leave out one.")
-
-    def of_slot(self, number: int) -> Options:
-        """The same with the one device of that slot."""
-        devices = self.resources.devices
-        return replace(self, resources=replace(self.resources, device=devices[number % len(devices)]))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from mrbench.core.errors import DataError, RequestError
 from mrbench.core.metric import Metric
 from mrbench.core.specification import MethodSpec
 from mrbench.core.tuned import manifest_name
-from mrbench.engine.slot import Options, Slot, completed
+from mrbench.engine.plan import Options
+from mrbench.engine.slot import Slot, completed
 from mrbench.io.files import inside, write_atomically
 
 Report = Callable[[Mapping[str, float], float], None]

@@ -1,0 +1,108 @@
+"""What a run has to compute: its options, its cases, and the rows that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mrbench.core.candidate import Candidate
+from mrbench.core.case import CaseId
+from mrbench.core.errors import RequestError
+from mrbench.core.method import Resources
+from mrbench.core.row import Row
+from mrbench.core.task import Setting
+from mrbench.engine.predictions import Keeping, checked_keeping
+from mrbench.engine.shard import Shard
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, which never changes a score.
+
+    Attributes
+    ----------
+    resources : Resources
+        ``device`` may name several, apart by commas: slots take them in turn.
+    workers : int
+        Cases side by side.
+    timeout : float or None
+        Seconds after which the processes of a case are ended.
+    retry : bool
+        Run failed rows again.
+    memory : float or None
+        GiB that the processes of a case may hold together.
+    scoring_timeout : float
+        Seconds that reading a case may take, and scoring it: a file system or a metric that never returns is no end of
+        a board.
+    shard : Shard or None
+        Compute that part of the cases alone.
+    scheduler : str
+        Address of a Dask cluster whose workers compute, ``local:N`` for N processes of this machine, empty for none.
+    gather : bool
+        Fetch predictions from the workers of a cluster.
+    predictions : {"keep", "compress", "drop"}
+        What becomes of a prediction that was scored. One that is dropped is in no picture and no export.
+    """
+
+    resources: Resources = field(default_factory=Resources)
+    workers: int = 1
+    timeout: float | None = None
+    retry: bool = False
+    memory: float | None = None
+    scoring_timeout: float = 1800.0
+    shard: Shard | None = None
+    scheduler: str = ""
+    gather: bool = False
+    predictions: Keeping = "keep"
+
+    def __post_init__(self) -> None:
+        if checked_keeping(self.predictions) == "drop" and self.gather:
+            raise RequestError("--gather fetches predictions that --predictions drop does not keep; leave out one.")
+
+    def of_slot(self, number: int) -> Options:
+        """The same with the one device of that slot."""
+        devices = self.resources.devices
+        return replace(self, resources=replace(self.resources, device=devices[number % len(devices)]))
+
+
+DEFAULTS = Options()
+
+Rows = Mapping[tuple[str, str], Row]
+"""By method and key: two methods may share a key, such as one method under two aliases."""
+
+
+def by_method_and_key(rows: Iterable[Row]) -> Rows:
+    """Rows as `missing` looks them up."""
+    return {(row.method, row.key): row for row in rows}
+
+
+def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Rows, options: Options) -> list[CaseId]:
+    """The cases of a method that have no row yet, or one that should be tried anew.
+
+    That is a row that was skipped for a reason that is gone, failed for a cause outside the method, or ended at a
+    limit below that of ``options``; with ``options.retry`` every failed one.
+    """
+    todo = []
+    for case in cases:
+        row = rows.get((candidate.name, candidate.row_key(case)))
+        if row is None or _again(row, candidate, options):
+            todo.append(case)
+    return todo
+
+
+def _again(row: Row, candidate: Candidate, options: Options) -> bool:
+    if row.status == "skipped":
+        return candidate.skipped is None
+    if row.status == "timeout":
+        raised = options.timeout is not None and options.timeout > (row.seconds or 0.0)
+    elif row.status == "out-of-memory":
+        raised = None not in (options.memory, row.memory_mib) and options.memory * 1024 > row.memory_mib  # type: ignore[operator]
+    else:
+        raised = False
+    return row.failed and (options.retry or row.outside or raised)
+
+
+def cases_of(setting: Setting, limit: int | None, options: Options) -> list[CaseId]:
+    """The cases that a run computes: all, the first ones, or those of its shard."""
+    cases = setting.cases(limit)
+    return options.shard.part(cases) if options.shard else cases
