@@ -6,6 +6,7 @@ are tried again elsewhere; one that meets `TRIES` deaths is a row that blames no
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
@@ -286,6 +287,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
         "distributed.scheduler.allowed-failures": 0,
         "logging.distributed": "error",
     }
+    gc.collect()  # a client left half made, if it is collected while a loop starts, waits for that loop for ever
     with dask.config.set(quiet):
         if scheduler.startswith(LOCAL):
             count = scheduler.removeprefix(LOCAL)
