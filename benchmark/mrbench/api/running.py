@@ -91,15 +91,15 @@ def run(
     cases = cases_of(setting, limit, options)
     stored = RowStore(folder / ROWS).read()
     _refuse_another_folder(folder, setting, stored)
-    rows = by_method_and_key(stored)
+    known = by_method_and_key(stored)
     interrupted = False
-    if todo := sum(len(missing(candidate, cases, rows, options)) for candidate in wanted):
+    if todo := sum(len(missing(candidate, cases, known, options)) for candidate in wanted):
         for sentence in facts_of(setting)["notes"]:
             progress.said(sentence)
         learned_from = setting.dataset.subjects("train") if _any_fitted(wanted) else ()
-        from mrbench.engine.run import warming_up
-
         if not options.scheduler:  # there each is prepared where it is needed
+            from mrbench.engine.run import warming_up
+
             with warming_up(setting, options):
                 prepare(setting.dataset, [*learned_from, *setting.task.subjects_for(setting, cases)], progress)
         try:
@@ -109,7 +109,8 @@ def run(
     if options.shard:
         finished = RowStore(folder / ROWS, options.shard).read_own_file() if folder.is_dir() else []
         return Board(folder, finished, interrupted=interrupted)
-    return _board(setting, wanted, folder, limit, interrupted=interrupted)
+    rows = RowStore(folder / ROWS).read() if todo else stored
+    return _board(setting, wanted, folder, rows, limit, interrupted=interrupted)
 
 
 def full_run(board: Board) -> tuple[int, float]:
@@ -158,10 +159,16 @@ def _refuse_another_folder(folder: Path, setting: Setting, rows: Sequence[Row]) 
 
 
 def _board(
-    setting: Setting, wanted: Sequence[Candidate], folder: Path, limit: int | None, *, interrupted: bool = False
+    setting: Setting,
+    wanted: Sequence[Candidate],
+    folder: Path,
+    stored: Sequence[Row],
+    limit: int | None,
+    *,
+    interrupted: bool = False,
 ) -> Board:
     """The board, ranked anew and its files written, unless nothing has changed since that was done last."""
-    rows, older = shown_rows(setting, wanted, RowStore(folder / ROWS).read(), limit)
+    rows, older = shown_rows(setting, wanted, stored, limit)
     asked = (limit, [candidate.name for candidate in wanted], older, facts_of(setting))
     last = receipt.kept(folder, receipt.stamp_of(folder, asked)) if rows and not interrupted else None
     if last is not None:
