@@ -21,93 +21,25 @@ if TYPE_CHECKING:
     from mrbench.api.showing import figure, view
     from mrbench.api.training import train, tune
 
-_LAZY = {
-    **dict.fromkeys(
-        (
-            "RESULTS",
-            "ROWS",
-            "Board",
-        ),
-        "mrbench.api.board",
-    ),
-    **dict.fromkeys(
-        (
-            "leaderboard",
-            "load",
-            "rebuild",
-            "report_of",
-            "table",
-        ),
-        "mrbench.api.boards",
-    ),
-    **dict.fromkeys(("cite",), "mrbench.api.citing"),
-    **dict.fromkeys(
-        (
-            "compare",
-            "compare_methods",
-            "transfer_table",
-        ),
-        "mrbench.api.comparing",
-    ),
-    **dict.fromkeys(
-        (
-            "dataset",
-            "fetch",
-            "prepare_dataset",
-            "prepare_heads",
-            "verify",
-        ),
-        "mrbench.api.data",
-    ),
-    **dict.fromkeys(("doctor",), "mrbench.api.checkup"),
-    **dict.fromkeys(
-        (
-            "findings",
-            "write_findings",
-        ),
-        "mrbench.api.judging",
-    ),
-    **dict.fromkeys(("merge",), "mrbench.api.merging"),
-    **dict.fromkeys(("new",), "mrbench.api.plugins"),
-    **dict.fromkeys(
-        (
-            "Progress",
-            "Silent",
-        ),
-        "mrbench.api.progress",
-    ),
-    **dict.fromkeys(
-        (
-            "QUICK_CASES",
-            "full_run",
-            "quick_workers",
-            "run",
-        ),
-        "mrbench.api.running",
-    ),
-    **dict.fromkeys(
-        (
-            "export",
-            "score",
-        ),
-        "mrbench.api.scoring",
-    ),
-    **dict.fromkeys(
-        (
-            "figure",
-            "view",
-        ),
-        "mrbench.api.showing",
-    ),
-    **dict.fromkeys(
-        (
-            "train",
-            "tune",
-        ),
-        "mrbench.api.training",
-    ),
+_NAMES = {
+    "board": ("RESULTS", "ROWS", "Board"),
+    "boards": ("leaderboard", "load", "rebuild", "report_of", "table"),
+    "checkup": ("doctor",),
+    "citing": ("cite",),
+    "comparing": ("compare", "compare_methods", "transfer_table"),
+    "data": ("dataset", "fetch", "prepare_dataset", "prepare_heads", "verify"),
+    "judging": ("findings", "write_findings"),
+    "merging": ("merge",),
+    "plugins": ("new",),
+    "progress": ("Progress", "Silent"),
+    "running": ("QUICK_CASES", "full_run", "quick_workers", "run"),
+    "scoring": ("export", "score"),
+    "showing": ("figure", "view"),
+    "training": ("train", "tune"),
 }
-"""Where each verb lives: a command loads what it needs and no more."""
+"""What each module offers: a command loads what it needs and no more."""
+
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "QUICK_CASES",
@@ -148,6 +80,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(f"mrbench.api.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'mrbench.api' has no attribute '{name}'")
