@@ -114,11 +114,16 @@ def test_instance_steps_against_voxelmorphs(versus: Versus) -> None:
     versus(ours, published, name="VoxelMorph's layers and losses in PyTorch", goal=2, repeats=2)
 
 
-def test_compressed_sensing_against_sigpy(versus: Versus, image: np.ndarray, mask: np.ndarray) -> None:
-    """l1-wavelet of one slice of 8 coils, 30 iterations, maps with it: no larger an error in no more time."""
+def array_case(image: np.ndarray, mask: np.ndarray) -> tuple[ReconstructionInputs, float]:
+    """Of 8 coils, with what multiplies its reconstruction into units of the image."""
     kspace = coil_data(image, mask, COILS)
     scale = root_sum_of_squares(to_image(kspace)).max()
-    inputs = ReconstructionInputs(kspace[None] / scale, mask[None], (SIDE, CENTRE), False, (1.0, 1.0, 1.0))
+    return ReconstructionInputs(kspace[None] / scale, mask[None], (SIDE, CENTRE), False, (1.0, 1.0, 1.0)), float(scale)
+
+
+def test_compressed_sensing_against_sigpy(versus: Versus, image: np.ndarray, mask: np.ndarray) -> None:
+    """l1-wavelet of one slice of 8 coils, 30 iterations, maps with it: no larger an error in no more time."""
+    inputs, scale = array_case(image, mask)
     method, weights = L1Wavelet(iterations=30), mask.astype(np.float32)
 
     def sigpys() -> np.ndarray:
@@ -133,9 +138,7 @@ def test_compressed_sensing_against_sigpy(versus: Versus, image: np.ndarray, mas
 @pytest.mark.skipif(bool(BartPics.unavailable_reason()), reason="bart is not installed")
 def test_total_variation_against_bart(versus: Versus, image: np.ndarray, mask: np.ndarray) -> None:
     """TV of one slice of 8 coils, maps with it, at equal error: each with the strength that serves it best here."""
-    kspace = coil_data(image, mask, COILS)
-    scale = root_sum_of_squares(to_image(kspace)).max()
-    inputs = ReconstructionInputs(kspace[None] / scale, mask[None], (SIDE, CENTRE), False, (1.0, 1.0, 1.0))
+    inputs, scale = array_case(image, mask)
     ours, barts = TotalVariation(strength=0.01), BartPics(regulariser="tv", strength=0.01)
     errors = [float(np.linalg.norm(np.abs(one.predict(inputs)[0]) * scale - image)) for one in (ours, barts)]
     assert errors[0] < 1.02 * errors[1]
