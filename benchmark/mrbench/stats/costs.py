@@ -55,4 +55,5 @@ def _first_text(messages: pd.Series) -> str:
 
 def _distinct(ran: pd.DataFrame, column: str) -> pd.Series:
     """The different values of each method, sorted."""
-    return ran[["method", column]].drop_duplicates().groupby("method", observed=False)[column].agg(sorted)
+    pairs = ran[["method", column]].drop_duplicates().astype({column: object})  # no pandas takes a list for a category
+    return pairs.groupby("method", observed=False)[column].agg(sorted)
