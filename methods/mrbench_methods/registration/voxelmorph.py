@@ -22,7 +22,7 @@ SQUARINGS = 5
 
 
 class VoxelMorph(NetworkMethod):
-    """Unsupervised registration network, trained without labels.
+    """Unsupervised registration network, trained without labels unless ``labels`` says so.
 
     Minimises ``-LNCC(fixed, moving o phi) + smooth * |grad v|^2``, where phi is the displacement itself, or
     in the diffeomorphic form the flow of a stationary velocity. Instance optimisation continues the same
@@ -60,6 +60,8 @@ class VoxelMorph(NetworkMethod):
         {"instance_steps": 40},
         {"diffeomorphic": True},
         {"diffeomorphic": True, "instance_steps": 40},
+        {"labels": True},
+        {"full_resolution": True},
     )
     quick_presets = ({}, {"instance_steps": 10})
 
