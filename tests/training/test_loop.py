@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import os
 import pickle
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +79,33 @@ def test_batches_drawn_ahead_are_the_same(tmp_path: Path) -> None:
         path = tmp_path / f"{loaders}.pt"
         train(recipe, Schedule(12, 0.05), settings={}, validate=lambda: 0.0, checkpoint=path, loaders=loaders)
     assert torch.equal(plain.network.weight, ahead.network.weight) and plain.network.weight.item() != 0
+
+
+def signalled(number: signal.Signals, checkpoint: Path) -> None:
+    """Train with batches drawn ahead, whose process gets the signal after the third step."""
+
+    def report(progress, loss, value) -> None:
+        if progress.step == 3:
+            for worker in multiprocessing.active_children():
+                os.kill(worker.pid, number)
+
+    schedule = Schedule(12, 0.05, checkpoint_seconds=0)
+    train(
+        DrawnLineRecipe(), schedule, settings={}, validate=lambda: 0.0, checkpoint=checkpoint, loaders=1, report=report
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_group_costs_no_batch(number: signal.Signals, tmp_path: Path) -> None:
+    signalled(number, tmp_path / "c.pt")
+    assert torch.load(tmp_path / "c.pt")["progress"]["step"] == 12
+
+
+@pytest.mark.slow  # PyTorch asks every five seconds
+def test_a_loader_that_dies_is_one_sentence_and_leaves_the_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="fewer --loaders"):
+        signalled(signal.SIGKILL, tmp_path / "c.pt")
+    assert torch.load(tmp_path / "c.pt")["progress"]["step"] >= 3
 
 
 def test_training_learns_and_returns_the_best_validated_weights(tmp_path: Path) -> None:

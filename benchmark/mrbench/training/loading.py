@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
+from mrbench.core.errors import RequestError, brief
 from mrbench.core.random import rng_for
 
 if TYPE_CHECKING:
@@ -55,8 +58,35 @@ def drawn_ahead(recipe: DrawingRecipe[Drawn], steps: range, *, seed: int, loader
         num_workers=loaders,
         collate_fn=_as_drawn,
         multiprocessing_context="fork",  # what was prepared is shared, not copied; no worker touches the accelerator
+        worker_init_fn=_leave_signals,
     )
     return iter(loader)
+
+
+@contextmanager
+def naming_dead_loaders() -> Iterator[None]:
+    """Make the death of a process that draws batches one sentence; PyTorch raises it wherever the training stands.
+
+    Raises
+    ------
+    RequestError
+        If one died.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise RequestError(
+            f"a process that drew batches died ({brief(error)}); the same command continues from the last checkpoint; "
+            "if memory ran out, with fewer --loaders."
+        ) from None
+
+
+def _leave_signals(worker: int) -> None:
+    """Terminals and schedulers signal the whole group; the training stops its workers itself, after the checkpoint."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _as_drawn(drawn: Drawn) -> Drawn:

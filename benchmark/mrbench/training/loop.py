@@ -16,7 +16,7 @@ import numpy as np
 from mrbench.core.errors import RequestError, brief
 from mrbench.io.files import write_atomically
 from mrbench.training.group import ALONE, Group
-from mrbench.training.loading import DrawingRecipe, drawn_ahead, step_rng
+from mrbench.training.loading import DrawingRecipe, drawn_ahead, naming_dead_loaders, step_rng
 from mrbench.training.stopping import TrainingStopped
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class Progress:
 Report = Callable[[Progress, float, float | None], None]
 
 
+@naming_dead_loaders()
 def train(
     recipe: Recipe,
     schedule: Schedule,
@@ -184,7 +185,7 @@ def train(
     TrainingStopped
         If ``stop`` said so; the same call continues from the checkpoint.
     RequestError
-        If the loss is not finite, or the checkpoint is of another training.
+        If the loss is not finite, the checkpoint is of another training, or a process that draws batches died.
     """
 
     players = _Players(recipe, schedule.learning_rate, group)
