@@ -17,6 +17,9 @@ from mrbench_methods.training_device import half_convolutions, tensors_for
 RIM = 4
 """Voxels at the edge of a block that do not count: the network misses what lies beside it."""
 
+GRADIENT_NORM = 20.0
+"""Longest gradient in 3-D: without a limit, values reach thousands within 1,000 steps, where images end at 1."""
+
 
 class GeneratorRecipe:
     """Random blocks; mean squared error plus gradient difference."""
@@ -31,6 +34,7 @@ class GeneratorRecipe:
             "augmentation": "left-right mirror image",
             "loss": "MSE + GDL",
             "precision": "bfloat16 convolutions",
+            **({"gradient_norm": GRADIENT_NORM} if dimensions == 3 else {}),
         }
 
     def loss(self, rng: np.random.Generator) -> Tensor:
