@@ -7,7 +7,7 @@ import pytest
 from tests.settings import setting_of
 
 from mrbench.core.case import Case
-from mrbench.core.errors import DataError, PredictionError
+from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.datasets.folder import Folder
 from mrbench.metrics.conventions import CONVENTIONS, OURS
 from mrbench.tasks.registration import Registration
@@ -118,7 +118,7 @@ def test_spacings_of_oblique_affines_are_equal_and_training_checks_its_subjects(
     assert (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
     monkeypatch.setattr(dataset, "load", lambda s: replace(load(dataset, s), spacing=(2.0, 2.0, 2.0 + (s == "b1"))))
     with pytest.raises(DataError, match="'b1' and 'b0' lie on different grids"):
-        task.training_examples(dataset, list(task.tracks.values()))
+        task.training_examples(dataset, [task.tracks["inter-subject"]])
 
 
 def test_networks_learn_from_the_contrast_that_cases_are_of(task, dataset, monkeypatch) -> None:
@@ -129,8 +129,40 @@ def test_networks_learn_from_the_contrast_that_cases_are_of(task, dataset, monke
     image = next(iter(load(dataset, "b0").images.values()))
     for images in ({"FLAIR": image}, {"T1": image, "T2": -image}):
         monkeypatch.setattr(dataset, "load", lambda s, images=images: replace(load(dataset, s), images=images))
-        example = task.training_examples(dataset, list(task.tracks.values()))[0]
+        example = task.training_examples(dataset, [task.tracks["inter-subject"]])[0]
         assert set(example.images) == {"T1"} and np.array_equal(example.images["T1"], image)
+
+
+def test_a_track_may_move_one_contrast_onto_another(task, dataset, monkeypatch) -> None:
+    from dataclasses import replace
+
+    load = type(dataset).load
+    one = {s: load(dataset, s) for s in dataset.subjects("test")}
+    t1 = {s: whole.images["T1"] for s, whole in one.items()}
+    both = {s: replace(whole, images={"T1": t1[s], "T2": 1 - t1[s]}) for s, whole in one.items()}
+    monkeypatch.setattr(dataset, "load", both.__getitem__)
+    setting, plain = (setting_of(task, dataset, name) for name in ("t1-to-t2", "inter-subject"))
+    case = setting.load(setting.cases()[0])
+    assert case.id == "b3_to_b4" and setting.protocol.hash != plain.protocol.hash
+    np.testing.assert_array_equal(case.inputs.moving, both["b3"].images["T1"])
+    np.testing.assert_array_equal(case.inputs.fixed, both["b4"].images["T2"])
+    monkeypatch.setattr(dataset, "load", one.__getitem__)
+    with pytest.raises(DataError, match="subject 'b4' of blobs has no T2; add it, or choose the track inter-subject"):
+        setting_of(task, dataset, "t1-to-t2").cases()
+    with pytest.raises(RequestError, match="networks learn from one contrast; train on inter-subject, not on t1-to-t2"):
+        task.training_examples(dataset, [setting.track])
+
+
+def test_images_of_two_contrasts_have_no_correlation(task: Registration, case: Case) -> None:
+    """Where nobody drew labels, mutual information ranks them."""
+    from dataclasses import replace
+
+    unlabelled = replace(case.reference, fixed_labels=None, moving_labels=None, structures={})
+    crossed = replace(unlabelled, rules=task.tracks["t1-to-t2"].settings)
+    still = np.zeros((3, *case.inputs.fixed.shape), np.float32)
+    one, two = (task.score(replace(case, reference=reference), still).metrics for reference in (unlabelled, crossed))
+    assert one["correlation"] is not None and two.get("correlation") is None
+    assert one["mutual_information_bits"] == two["mutual_information_bits"]
 
 
 def test_picture_shows_the_middle_slice(task: Registration, case: Case) -> None:

@@ -66,12 +66,14 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         return TRACKS[dataset.published if dataset.published in TRACKS else INTER_SUBJECT]
 
     def cases(self, setting: Setting) -> list[CaseId]:
-        atlases = setting.dataset.atlases  # type: ignore[attr-defined]
+        dataset: Dataset = setting.dataset  # type: ignore[assignment]
         pairs = _pairs(setting)
-        cases = [CaseId(name_of(*pair), tuple(one for one in pair if one not in atlases)) for pair in pairs]
+        cases = [CaseId(name_of(*pair), tuple(one for one in pair if one not in dataset.atlases)) for pair in pairs]
         if twice := [name for name, count in Counter(case.id for case in cases).items() if count > 1]:
-            dataset = setting.dataset.name
-            raise DataError(f"two pairs of {dataset} are both called '{twice[0]}'; rename one of their subjects.")
+            raise DataError(f"two pairs of {dataset.name} are both called '{twice[0]}'; rename one of their subjects.")
+        if (rules := _rules(setting.track)).contrasts and pairs:  # one sentence, not as many failures as cases
+            moving, fixed = (dataset.load(subject) for subject in pairs[0])
+            _contrasts(moving, fixed, rules, dataset)
         return cases
 
     def subjects_for(self, setting: Setting, cases: Sequence[CaseId]) -> list[str]:
@@ -81,16 +83,17 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     def load(self, setting: Setting, case: CaseId) -> Case[RegistrationInputs, RegistrationReference]:
         dataset: Dataset = setting.dataset  # type: ignore[assignment]
         moving, fixed = (dataset.load(subject) for subject in self.subjects_for(setting, [case]))
-        _check_pair(fixed, moving, dataset)
-        if dataset.pairs(setting.split) is None:
-            _check_one_contrast(fixed, moving, dataset)
         rules, structures = _rules(setting.track), dict(dataset.structures)
+        moving_contrast, fixed_contrast = _contrasts(moving, fixed, rules, dataset)
+        _check_pair(fixed, moving, dataset)
+        if dataset.pairs(setting.split) is None and rules.contrasts is None:
+            _check_one_contrast(fixed, moving, dataset)
         if structures:
             structures = rules.structures(structures)
             _check_labels(fixed, moving, case, structures, dataset)
         inputs = RegistrationInputs(
-            fixed.images[_contrast(fixed, dataset.name)],
-            moving.images[_contrast(moving, dataset.name)],
+            fixed.images[fixed_contrast],
+            moving.images[moving_contrast],
             fixed.mask,
             moving.mask,
             fixed.spacing,
@@ -103,13 +106,16 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
     def training_examples(  # type: ignore[override]
         self, dataset: Dataset, tracks: Sequence[Track[Any]]
     ) -> Sequence[Subject]:
+        if other := next((track for track in tracks if _rules(track).contrasts), None):
+            raise RequestError(f"networks learn from one contrast; train on {INTER_SUBJECT}, not on {other.name}.")
         ids = dataset.subjects("train")
         first = [replace(dataset.load(name), truth={}) for name in ids[:1]]  # kept: without its fields
 
         def subject(name: str) -> Subject:
             loaded = dataset.load(name)
+            image = loaded.images[_contrast(loaded, dataset.name)]
             _check_pair(first[0], loaded, dataset)
-            return replace(loaded, images={CONTRAST: loaded.images[_contrast(loaded, dataset.name)]})
+            return replace(loaded, images={CONTRAST: image})
 
         return AsNeeded(subject, ids).checked()
 
@@ -136,6 +142,8 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
                 "family": rules.family,
                 "equal_to": rules.source,
             }
+        if rules.contrasts:
+            settings["contrast"] = " onto ".join(rules.contrasts)
         return Protocol(f"registration/{setting.track.name}", version=1, settings=settings)
 
     def check(self, case: Case, prediction: object) -> np.ndarray:
@@ -245,6 +253,17 @@ def _pairs(setting: Setting) -> tuple[tuple[str, str], ...]:
     return pairs
 
 
+def _contrasts(moving: Subject, fixed: Subject, rules: Rules, dataset: Dataset) -> tuple[str, str]:
+    """Contrasts of both that the rules name, or else T1 or the only image of each."""
+    if rules.contrasts is None:
+        return _contrast(moving, dataset.name), _contrast(fixed, dataset.name)
+    for subject, wanted in zip((moving, fixed), rules.contrasts, strict=True):
+        if wanted not in subject.images:
+            todo = f"add it, or choose the track {INTER_SUBJECT}"
+            raise DataError(f"subject '{subject.id}' of {dataset.name} has no {wanted}; {todo}.")
+    return rules.contrasts
+
+
 def _contrast(subject: Subject, dataset: str) -> str:
     """T1, or the only image that there is."""
     if CONTRAST in subject.images or len(subject.images) != 1:
@@ -277,9 +296,7 @@ def _check_labels(
 
 
 def _check_pair(fixed: Subject, moving: Subject, dataset: Dataset) -> None:
-    """Refuse subjects that cannot be registered: one without the contrast, on another grid, or not aligned."""
-    for subject in (fixed, moving):
-        _contrast(subject, dataset.name)
+    """Refuse subjects that cannot be registered: on another grid, or not aligned."""
     todo = PREPARE.format(address=dataset.address)
     if apart := moving.apart_from(fixed):
         raise DataError(f"'{moving.id}' and '{fixed.id}' lie on different grids, {apart}; {todo}.")

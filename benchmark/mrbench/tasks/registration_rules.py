@@ -24,6 +24,8 @@ class Rules:
         Structures whose Dice is the mean of that of their labels (TransMorph's left and right).
     pairs : tuple of (moving, fixed)
         Beginnings or ends of subject ids; empty: the dataset's pairs, or its ring.
+    contrasts : (moving, fixed), optional
+        None: T1 of both, or the only image that there is.
     source : str
         The evaluator that scores are equal to.
     """
@@ -32,6 +34,7 @@ class Rules:
     labels: tuple[int, ...] = ()
     groups: tuple[tuple[str, tuple[int, ...]], ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
+    contrasts: tuple[str, str] | None = None
     source: str = ""
 
     @property
@@ -112,6 +115,11 @@ _L2R = "evaluation.py of MDL-UzL/L2R at 8847509"
 
 TRACKS: Mapping[str, Track[object]] = tracks_by_name(
     Track[object](INTER_SUBJECT, "each brain of the split onto the next, T1 to T1", {"pairs": "ring"}),
+    Track[object](
+        "t1-to-t2",
+        "T1 of each brain of the split onto T2 of the next: other ground for what learned, or compares, T1 alone",
+        Rules(contrasts=("T1", "T2")),
+    ),
     Track[object](
         "oasis-l2r",
         "Learn2Reg 2021 OASIS: 19 validation pairs, 35 labels, its evaluator's scores beside ours",

@@ -103,8 +103,10 @@ class RegistrationEvaluation(Evaluation[RegistrationInputs, RegistrationReferenc
         return warp(self.inputs.moving, self.prediction, order=1)
 
     @property
-    def correlation(self) -> float:
-        """Of fixed and warped image in the fixed mask; 0 where one of them is constant there."""
+    def correlation(self) -> float | None:
+        """Of fixed and warped image in the fixed mask; 0 where one of them is constant there, None of two contrasts."""
+        if self.rules.contrasts:
+            return None
         fixed, warped = (image[self.inputs.fixed_mask] for image in (self.inputs.fixed, self.warped_image))
         return float(np.corrcoef(fixed, warped)[0, 1]) if fixed.std() and warped.std() else 0.0
 
@@ -246,7 +248,7 @@ METRICS: tuple[Metric, ...] = (
     SIMILARITY.metric(
         "correlation",
         "correlation, mask",
-        "Of the fixed and the warped image in the fixed mask, where there are no labels; folds can raise it.",
+        "Of fixed and warped image in the fixed mask: one contrast, no labels; folds can raise it.",
         _without_labels(lambda e: e.correlation),
     ),
     BITS.metric(
