@@ -7,17 +7,22 @@ import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from mrbench.api.board import ROWS, runs_of
 from mrbench.api.trainings import trainings
 from mrbench.core.errors import RequestError, unknown_name
-from mrbench.core.registry import find_task, is_file, task_names
+from mrbench.core.registry import find_dataset, find_task, is_file, task_names
+from mrbench.core.task import Task
 from mrbench.engine.store import RowStore
 from mrbench.io.files import write_atomically
 from mrbench.report.facts import Facts
 from mrbench.report.findings import as_json, as_markdown
 from mrbench.stats.claims import Claim, parse_claims
-from mrbench.stats.findings import Finding, Rows, judge
+from mrbench.stats.evidence import Rows
+from mrbench.stats.findings import Finding, judge
 from mrbench.stats.frame import of_one_protocol
 
 
@@ -94,7 +99,18 @@ def _rows(path: Path, tasks: set[str]) -> Rows | None:
     if task not in tasks or is_file(task):
         return None
     limited = Facts.recorded(rows, runs_of(path.parent)).limited
-    return Rows(rows, {metric.name: metric for metric in find_task(task).metrics}, limited)
+    kind = find_task(task)
+    held_out = _held_out(kind, rows) if kind.draws else frozenset()
+    return Rows(rows, {metric.name: metric for metric in kind.metrics}, limited, kind.draws, held_out)
+
+
+def _held_out(task: Task[Any, Any], rows: pd.DataFrame) -> frozenset[str]:
+    """Subjects that the draws of a board are compared with; none of a dataset that is not installed here."""
+    first = rows.iloc[0]
+    try:
+        return frozenset(find_dataset(str(first["dataset"]), task.representation).subjects(str(first["split"])))
+    except RequestError:
+        return frozenset()
 
 
 def _distinct(boards: Sequence[Rows]) -> list[Rows]:

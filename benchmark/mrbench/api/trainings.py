@@ -46,7 +46,6 @@ def training_of(manifest: Mapping[str, Any], manifests: Mapping[str, Mapping[str
     chain = manifest.get("ancestry", [])
     ancestors = tuple(link["start"] for link in chain if link["start"] != SCRATCH)
     history = [manifest, *(manifests.get(sha) for sha in ancestors)]
-    extra = int(manifest.get("extra_subjects") or 0)
     return Training(
         manifest["dataset"],
         tuple(manifest["tracks"]),
@@ -54,8 +53,7 @@ def training_of(manifest: Mapping[str, Any], manifests: Mapping[str, Mapping[str
         manifest["sha256"],
         ancestors,
         {name: frozenset(subjects) for name, subjects in subjects_seen(chain).items()},
-        extra,
-        (len(chain[0]["train"]) if chain else 0) + extra,
+        len(chain[0]["train"]) if chain else 0,
         flat=bool(manifest.get("flat")),
         hardware=str(manifest.get("hardware", "")),
         **{name: _total(history, key) for name, key in _AMOUNTS.items()},

@@ -95,6 +95,8 @@ class Task(ABC, Generic[Inputs, Reference]):
     """Whether each track asks for something else, so that weights of one have nothing to say on another."""
     weights_by_track: bool = True
     """Whether weights belong to a track; False where tracks differ in how they are scored alone."""
+    draws: bool = False
+    """Whether a case is a draw from a model and no subject, so that intervals are over draws."""
     kernels: tuple[str, ...] = ()
     """Kinds of kernels that scoring uses (`mrbench.metrics.compile_kernels`): compiled before a case is timed."""
     breakdown: str | None = None

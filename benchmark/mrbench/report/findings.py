@@ -16,9 +16,12 @@ INTRODUCTION = """# What the field claims, and what the rows say
 
 Made by `mrbench findings` from the rows in `results/`; nothing here is written by hand. Each claim is data: which
 rows, which metric, which margin, and what would refute it. *Supported*: the 95 % interval over subjects of the
-difference lies above the margin; *refuted*: it lies below; else *not separable*; *in part*: boards differ, or a test
-was not made. *Refused*: the comparison would not be fair, because of unequal budgets, shared ancestors, other data,
-or weights that have seen subjects of the board."""
+difference lies above the margin; *refuted*: it lies below; else *not separable*; *in part*: boards or tests differ, a
+test was not made, or its cases are draws from one model. *Refused*: the comparison would not be fair, because of
+unequal budgets, shared ancestors, other data, or weights that have seen subjects of the board. Where several methods
+could stand on a side, the best is taken, and the bound of the interval that such a choice favours is widened."""
+
+ENDS = ("lower", "upper")
 
 SIMULATED = "on simulated data alone"
 
@@ -26,7 +29,7 @@ SIMULATED = "on simulated data alone"
 def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """Findings as JSON values: what is not known is null."""
     return {
-        "schema": 1,
+        "schema": 2,
         "findings": [
             {
                 "verdict": finding.verdict,
@@ -81,8 +84,10 @@ def _counts(findings: Sequence[Finding]) -> str:
 
 
 def verdict_of(finding: Finding) -> str:
-    """The verdict, and whether nothing but simulated data stands behind it."""
-    return f"{finding.verdict}, {SIMULATED}" if finding.simulated else finding.verdict
+    """The verdict, on how many boards if not on all that are there, and whether they are of simulated data alone."""
+    decided, there = finding.boards
+    parts = [finding.verdict, f"on {decided} of {there} boards" if 0 < decided < there else ""]
+    return ", ".join(filter(None, [*parts, SIMULATED if finding.simulated else ""]))
 
 
 def _claim(finding: Finding, metrics: Mapping[str, Metric]) -> str:
@@ -121,8 +126,13 @@ def sentence(line: Line, test: Test, metrics: Mapping[str, Metric]) -> str:
     if not isnan(line.low):
         form = signed if line.second or test.than_split else form
         about += f" [{line.low:{form}}, {line.high:{form}}]"
-    if line.level != LEVEL:
-        about += f" ({100 * line.level:.1f} % interval)"
+    if line.levels != (LEVEL, LEVEL):
+        bounds = [
+            f"{end} bound of a {100 * level:.1f} %"
+            for end, level in zip(ENDS, line.levels, strict=True)
+            if level != LEVEL
+        ]
+        about += f" ({' and '.join(bounds)} interval)"
     if line.second:
         about += f", better on {line.wins} of {line.n}"
     notes = [*(["simulated"] if line.simulated else []), _asked(test), *line.notes]

@@ -31,7 +31,8 @@ class Test:
     first : tuple of str
         Methods; of several that have rows the best one is taken, and its interval is widened for the choice.
     second : tuple of str
-        Methods; the best of them by the same rows is the one to beat, which can only make the claim harder.
+        Methods; the best of them by the same rows is the one to beat. That makes the claim harder to support; what
+        would refute it is widened for the choice.
     margin : float
         By how much first must be ahead, in the metric's unit; of CPU time, how many times as fast it must be.
     within : float or None

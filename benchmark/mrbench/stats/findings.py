@@ -3,80 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from math import isnan, nan
+from dataclasses import dataclass, replace
+from math import isinf, isnan, nan
 
 import numpy as np
 import pandas as pd
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import TRAINED
-from mrbench.core.metric import Metric
-from mrbench.core.weights import seen_among
 from mrbench.stats.claims import COST, Claim, Test, matching
-from mrbench.stats.design import Design
+from mrbench.stats.evidence import Rows
+from mrbench.stats.fairness import AT_HOME, may_not_stand, unequal
 from mrbench.stats.intervals import LEVEL, interval, patterns
-from mrbench.stats.scores import grid, scores
 from mrbench.stats.side_by_side import side_by_side
 from mrbench.stats.training import Training
 
 SUPPORTED, REFUTED, OPEN = "supported", "refuted", "not separable"
 ABSENT, REFUSED, PART = "not tested here", "refused", "in part"
 VERDICTS = (SUPPORTED, REFUTED, PART, OPEN, REFUSED, ABSENT)
+DECIDED = (SUPPORTED, REFUTED, PART, OPEN)
 
-SAMPLES, SECONDS = 1.05, 1.25
-"""Up to which ratio two trainings count as alike."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of one board.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        From `stats.frame`, of one board, data and protocol.
-    metrics : mapping of str to Metric
-    limited : bool
-        Whether only the first cases were run.
-    """
-
-    frame: pd.DataFrame = field(repr=False)
-    metrics: Mapping[str, Metric]
-    limited: bool = False
-
-    @property
-    def name(self) -> str:
-        """``task/track/dataset``, and the split where it is not the test split."""
-        first = self.frame.iloc[0]
-        parts = [str(first[key]) for key in ("task", "track", "dataset")]
-        return "/".join(parts if first["split"] == "test" else [*parts, str(first["split"])])
-
-    @cached_property
-    def ran(self) -> pd.DataFrame:
-        """Without the skipped rows."""
-        ran = self.frame[self.frame["status"] != "skipped"]
-        return ran.assign(**{name: ran[name].cat.remove_unused_categories() for name in ("case", "method")})
-
-    @cached_property
-    def lines(self) -> pd.DataFrame:
-        """The first row of each method, by its name."""
-        return self.ran.drop_duplicates("method").set_index("method")
-
-    def values(self, metric: str) -> pd.DataFrame:
-        """Cases by methods; of CPU time, its logarithm where a method did not fail."""
-        place = grid(self.ran)
-        if metric != COST:
-            return scores(self.ran, place, self.metrics[metric])
-        table = np.full(place.scored.shape, np.nan)
-        table[place.at] = np.log(self.ran[COST].clip(lower=1e-3))
-        return pd.DataFrame(np.where(place.scored, table, np.nan), index=place.cases, columns=place.methods)
-
-    def design(self, cases: Iterable[str]) -> Design:
-        """Who is in each case."""
-        first = self.ran.drop_duplicates("case").set_index("case")["subjects"]
-        return Design([first[case] for case in cases])
+DRAWN = "over draws of one training, not over subjects"
 
 
 @dataclass(frozen=True)
@@ -94,8 +41,9 @@ class Line:
     difference, low, high : float
         By how much first is better, in the metric's unit (of CPU time, how many times as fast), with its interval over
         subjects; where nothing is compared, the mean of first.
-    level : float
-        Of the interval: 0.95, more where ``first`` was chosen among several.
+    levels : tuple of float
+        Of the intervals whose lower and upper bound are shown: 0.95; more below where ``first``, and above where
+        ``second`` was chosen among several.
     wins, n : int
         On how many of how many subjects, or sets of them, first was better.
     notes : tuple of str
@@ -113,7 +61,7 @@ class Line:
     difference: float = nan
     low: float = nan
     high: float = nan
-    level: float = LEVEL
+    levels: tuple[float, float] = (LEVEL, LEVEL)
     wins: int = 0
     n: int = 0
     notes: tuple[str, ...] = ()
@@ -131,8 +79,14 @@ class Finding:
     @property
     def simulated(self) -> bool:
         """Whether there is a verdict, and nothing but simulated data speaks."""
-        decided = [line for lines in self.lines for line in lines if line.verdict in (SUPPORTED, REFUTED, OPEN)]
+        decided = [line for lines in self.lines for line in lines if line.verdict in DECIDED]
         return bool(decided) and all(line.simulated for line in decided)
+
+    @property
+    def boards(self) -> tuple[int, int]:
+        """On how many boards it was decided, of how many that it asks for and that are there."""
+        lines = [line for lines in self.lines for line in lines if "*" not in line.board]
+        return len({line.board for line in lines if line.verdict in DECIDED}), len({line.board for line in lines})
 
 
 def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[str, Training]) -> tuple[Finding, ...]:
@@ -156,8 +110,11 @@ def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[st
     -----
     A test is *supported* where the 95 % interval over subjects of the difference lies above its margin, *refuted* where
     it lies below, else *not separable*. Each is one comparison that was written down beforehand, so nothing is
-    corrected over claims. Under 5 subjects there is no interval and no verdict. A comparison is *refused* where weights
-    have seen a subject of the board, tell no history, share an ancestor, or had another budget or other data.
+    corrected over claims; of several methods that a side names, the best of those that may stand and have most cases
+    is taken, and the bound that such a choice favours is widened (Bonferroni). Under 5 subjects there is no interval
+    and no verdict. Rows are *refused* where weights have seen a subject of the board or tell no history, where the
+    rows of a method were not all made alike, and where two trainings share an ancestor, or had another budget or other
+    data. Where cases are draws from a model, what they show is shown *in part*.
     """
     by_name = {board.name: board for board in boards}
     findings = []
@@ -168,22 +125,25 @@ def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[st
 
 
 def _over_boards(lines: Sequence[Line]) -> str:
-    verdicts = {line.verdict for line in lines} & {SUPPORTED, REFUTED, OPEN}
-    if not verdicts:
+    """The verdict of one test on several boards; where they differ, in part."""
+    decided = {line.verdict for line in lines} & set(DECIDED)
+    if not decided:
         return REFUSED if any(line.verdict == REFUSED for line in lines) else ABSENT
-    if len(verdicts) == 1:
-        return verdicts.pop()
-    return PART if verdicts >= {SUPPORTED, REFUTED} else OPEN
+    if len(decided) == 1:
+        return decided.pop()
+    return REFUTED if decided == {REFUTED, OPEN} else PART
 
 
 def _together(verdicts: Sequence[str]) -> str:
     """The verdict of several tests that must all hold; one that is not told leaves the rest in part."""
-    decided = set(verdicts) - {REFUSED, ABSENT}
+    decided = set(verdicts) & set(DECIDED)
     if not decided:
         return REFUSED if REFUSED in verdicts else ABSENT
+    if REFUTED in decided:
+        return REFUTED
     if decided == {SUPPORTED}:
         return SUPPORTED if decided == set(verdicts) else PART
-    return next(one for one in (REFUTED, PART, OPEN) if one in decided)
+    return OPEN if decided == {OPEN} else PART
 
 
 def _lines(test: Test, claim: Claim, boards: Mapping[str, Rows], trainings: Mapping[str, Training]) -> Iterable[Line]:
@@ -204,7 +164,7 @@ def _line(
     test: Test, claim: Claim, board: Rows, boards: Mapping[str, Rows], trainings: Mapping[str, Training]
 ) -> Line | None:
     """None of a board that is home to the weights, where strangers are asked for."""
-    blank = Line(board.name, ABSENT, metric=test.metric, simulated=bool(board.frame["simulated"].iloc[0]))
+    blank = Line(board.name, ABSENT, metric=test.metric, simulated=board.simulated)
     if test.metric != COST and test.metric not in board.metrics:
         raise RequestError(
             f"claim {claim.id} asks for {test.metric}, which is no metric of {board.name}; "
@@ -212,103 +172,49 @@ def _line(
         )
     if test.metric != COST and test.metric not in board.frame:
         return replace(blank, reason=f"its rows have no {test.metric}")
+    other = boards.get(f"{board.name}/{test.than_split}") if test.than_split else None
     values = board.values(test.metric)
-    values = values[[name for name in values if values[name].notna().any()]]
     sides = [matching(names, values) for names in (test.first, test.second) if names]
     if test.second:
         sides[1] = [name for name in sides[1] if name not in sides[0]]
-    for names, side in zip((test.first, test.second), sides, strict=False):
+    faults = {name: may_not_stand(name, test, board, trainings, other) for side in sides for name in side}
+    sign = -1 if test.metric == COST else board.metrics[test.metric].sign
+    for number, (names, side) in enumerate(zip((test.first, test.second), sides, strict=False)):
         if not side:
             return replace(blank, reason=f"it has no row of {' or '.join(names)}")
-    sign = -1 if test.metric == COST else board.metrics[test.metric].sign
-    chosen = [(sign * values[side].mean()).idxmax() for side in sides]
-    first, second = str(chosen[0]), str(chosen[1]) if len(chosen) > 1 else ""
-    line = replace(blank, first=first, second=second, notes=_notes(board, [first, second], sides))
-    training = trainings.get(str(board.lines.at[first, "weights"]))
-    dataset = str(board.frame["dataset"].iloc[0])
-    if test.strangers and training is not None and training.is_home(dataset):
-        return None
-    if fault := _objection(test, board, [first, *filter(None, [second])], trainings):
+        ranked = sorted(side, key=lambda name: -sign * values[name].mean())
+        if not (sound := [name for name in ranked if not faults[name]]):
+            told = [name for name in ranked if faults[name] != AT_HOME]
+            return replace(blank, verdict=REFUSED, first=told[0], reason=faults[told[0]]) if told else None
+        most = max(values[name].count() for name in sound)
+        sides[number] = [name for name in sound if values[name].count() == most]
+    first, second = sides[0][0], sides[1][0] if test.second else ""
+    line = replace(blank, first=first, second=second, notes=_notes(board, values, sides, faults))
+    if second and (fault := unequal(first, second, test, board, trainings)):
         return replace(line, verdict=REFUSED, reason=fault)
+    choices = (len(sides[0]), len(sides[-1]))
     if test.than_split:
-        return _excess(line, test, board, boards)
-    return _measured(line, test, values, board, sign, choices=len(sides[0]))
+        return _excess(line, test, board, other, choices[0])
+    return _measured(line, test, values, board, sign, choices)
 
 
-def _notes(board: Rows, methods: Sequence[str], sides: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    rows = board.ran[board.ran["method"].isin(methods)]
-    failed = rows[rows["status"] != "ok"]["method"].astype(str).value_counts()
+def _notes(
+    board: Rows, values: pd.DataFrame, sides: Sequence[Sequence[str]], faults: Mapping[str, str]
+) -> tuple[str, ...]:
     notes = ["only the first cases"] if board.limited else []
-    notes += [f"{name} failed on {count}" for name, count in sorted(failed.items())]
-    words = ("the best of {}, and the interval widened for that", "the best of {}")
-    for name, side, text in zip(methods, sides, words, strict=False):
-        if len(side) > 1:
-            notes.append(f"{name} is {text.format(len(side))}")
+    notes += [DRAWN] if board.draws else []
+    for name, *others in sides:
+        if count := int(board.failed[name].sum()):
+            notes.append(f"{name} failed on {count}")
+        if values[name].count() < len(values):
+            notes.append(f"{name} has {values[name].count()} of {len(values)} cases")
+        if others:
+            notes.append(f"{name} is the best of {1 + len(others)}, and the interval widened for that")
+    notes += [f"left out: {fault}" for fault in faults.values() if fault and fault != AT_HOME]
     return tuple(notes)
 
 
-def _objection(test: Test, board: Rows, methods: Sequence[str], trainings: Mapping[str, Training]) -> str:
-    """Why a comparison would not be fair; empty where nothing speaks against it."""
-    lines, dataset = board.lines.loc[list(methods)], str(board.frame["dataset"].iloc[0])
-    known: dict[str, Training] = {}
-    for name, line in lines[lines["kind"].isin(TRAINED)].iterrows():
-        training = trainings.get(str(line["weights"]))
-        if training is None:
-            return f"no manifest at hand tells what trained the weights of {name}"
-        known[str(name)] = training
-        if leaked := seen_among(training.seen, dataset, _subjects(board)):
-            return f"{name} has been trained on {_some(leaked)} of this board"
-        if test.strangers and training.knows(dataset):
-            return f"{name} descends from weights trained on subjects of {dataset}"
-    if test.metric == COST and any(len(set(lines[name])) > 1 for name in ("device", "threads")):
-        return f"{' and '.join(methods)} ran on different devices or numbers of threads"
-    if len(known) == 2:
-        (one, first), (other, second) = known.items()
-        if first.weights != second.weights:
-            return _unequal(test, one, first, other, second)
-    return ""
-
-
-def _subjects(board: Rows) -> set[str]:
-    return {subject for who in board.ran["subjects"] for subject in who}
-
-
-def _some(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")
-
-
-def _unequal(test: Test, one: str, first: Training, other: str, second: Training) -> str:
-    """In what two trainings differ that must be alike."""
-    if first.related(second):
-        return f"the weights of {one} and {other} share an ancestor, so they are no two trainings"
-    if test.same_data and (first.seen, first.extra_subjects) != (second.seen, second.extra_subjects):
-        return f"{one} and {other} were trained on other data ({_data(first)}; {_data(second)})"
-    if test.budget == "flat" and first.flat and second.flat:
-        return ""
-    if test.budget == "seconds":
-        if first.hardware != second.hardware:
-            return f"{one} and {other} were trained on other hardware ({first.hardware}; {second.hardware})"
-        return _apart(one, other, "seconds", first.seconds, second.seconds, SECONDS)
-    key = "samples" if first.samples is not None and second.samples is not None else "steps"
-    return _apart(one, other, key, getattr(first, key), getattr(second, key), SAMPLES)
-
-
-def _data(training: Training) -> str:
-    parts = [f"{len(subjects)} of {name}" for name, subjects in training.seen.items()]
-    return " + ".join(parts + ([f"{training.extra_subjects} more"] if training.extra_subjects else []))
-
-
-def _apart(one: str, other: str, what: str, first: float | None, second: float | None, most: float) -> str:
-    if first is None or second is None:
-        silent = one if first is None else other
-        return f"nobody knows the budget of {silent}: an ancestor of its weights is not at hand, or tells no {what}"
-    if max(first, second) > most * min(first, second):
-        return f"unequal budgets: {first:,.0f} {what} of {one}, {second:,.0f} of {other}"
-    return ""
-
-
-def _measured(line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: int, *, choices: int) -> Line:
+def _measured(line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: int, choices: tuple[int, int]) -> Line:
     both = values[[line.first, *filter(None, [line.second])]].dropna()
     if both.empty:
         return replace(line, reason=f"{line.first} and {line.second} share no case")
@@ -326,9 +232,31 @@ def _measured(line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: i
     )
     if not design.enough:
         return replace(line, reason=f"{_count(design.n_subjects)} are too few for an interval")
-    level = 1 - (1 - LEVEL) / choices
-    low, high = (float(back(bound[0])) for bound in interval(design.moments(units), level=level))
-    return replace(line, low=low, high=high, level=level, verdict=_verdict(test, low, high))
+    levels = (_widened(choices[0]), _widened(choices[1]))
+    moments = design.moments(units)
+    low, high = (float(back(interval(moments, level=level)[end][0])) for end, level in enumerate(levels))
+    return _told(replace(line, low=low, high=high, levels=levels, verdict=_verdict(test, low, high)), board)
+
+
+def _widened(choices: int) -> float:
+    """Level of an interval whose method was chosen among several."""
+    return 1 - (1 - LEVEL) / choices
+
+
+def _told(line: Line, board: Rows) -> Line:
+    """Take back what the numbers of a line cannot show."""
+    if line.metric == COST or isinf(board.metrics[line.metric].worst):  # a failure counts for no worse than others
+        failed = [board.failed[name] for name in (line.first, line.second) if name]
+        alone = [failed[0] & ~failed[1], failed[1] & ~failed[0]] if len(failed) > 1 else [failed[0], failed[0]]
+        winner = {SUPPORTED: 0, REFUTED: 1}.get(line.verdict)
+        if winner is not None and alone[winner].any():
+            name = line.second if winner and line.second else line.first
+            return replace(
+                line, verdict=OPEN, reason=f"{name} is ahead where it did not fail, and nothing more is known"
+            )
+    if board.draws and line.verdict == SUPPORTED:
+        return replace(line, verdict=PART)
+    return line
 
 
 def _count(subjects: int) -> str:
@@ -349,13 +277,12 @@ def _verdict(test: Test, low: float, high: float) -> str:
     return SUPPORTED if inside else REFUTED if outside else OPEN
 
 
-def _excess(line: Line, test: Test, board: Rows, boards: Mapping[str, Rows]) -> Line:
+def _excess(line: Line, test: Test, board: Rows, other: Rows | None, choices: int) -> Line:
     """How much more first gains on the other split than classical methods do."""
-    other = boards.get(f"{board.name}/{test.than_split}")
     if other is None:
         return replace(line, reason=f"there is no board {board.name}/{test.than_split}")
-    metric = board.metrics[test.metric]
-    table = side_by_side(board.frame, other.frame, metric).table
+    metric, level = board.metrics[test.metric], _widened(choices)
+    table = side_by_side(board.frame, other.frame, metric, level=level).table
     table = table[table["name_first"] == line.first]
     if table.empty:
         return replace(line, reason=f"{line.first} is not on {other.name}")
@@ -366,6 +293,7 @@ def _excess(line: Line, test: Test, board: Rows, boards: Mapping[str, Rows]) -> 
         line,
         means=(float(gain["mean_first"]), float(gain["mean_second"])),
         difference=metric.sign * float(gain["excess"]),
+        levels=(level, level),
         n=int(gain["n_cases_second"]),
     )
     if isnan(ends[0]):

@@ -15,7 +15,7 @@ from mrbench.stats.costs import costs
 from mrbench.stats.design import Design
 from mrbench.stats.intervals import mean_intervals
 from mrbench.stats.ranking import Ranking, ranking
-from mrbench.stats.scores import grid, scores
+from mrbench.stats.scores import counted, grid, scores
 
 SAME = ("protocol", "dataset", "fingerprint", "split", "task", "track")
 """What all rows of a table share."""
@@ -110,10 +110,7 @@ def leaderboard(rows: pd.DataFrame, metrics: Sequence[Metric]) -> Leaderboard:
         If the rows are of different protocols, datasets or splits: such numbers share no table.
     """
     _refuse_mixtures(rows)
-    ran = rows[rows["status"] != "skipped"]
-    if not ran["outside"].all():  # a cause outside the methods is charged to none of them
-        ran = ran[~ran["outside"]]
-    ran = ran.assign(**{name: ran[name].cat.remove_unused_categories() for name in ("case", "method")})
+    ran = counted(rows)
     place = grid(ran)
     first_rows = ran.drop_duplicates("case")
     who = dict(zip(first_rows["case"], first_rows["subjects"], strict=True))

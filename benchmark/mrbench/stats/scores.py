@@ -29,6 +29,18 @@ class Grid:
     failed: np.ndarray
 
 
+def counted(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that means and tests rest on, their case and method naming no others.
+
+    Skipped rows are left out, and failures whose cause lies outside the methods, unless there is nothing else: they are
+    charged to none of them.
+    """
+    ran = rows[rows["status"] != "skipped"]
+    if not ran["outside"].all():
+        ran = ran[~ran["outside"]]
+    return ran.assign(**{name: ran[name].cat.remove_unused_categories() for name in ("case", "method")})
+
+
 def grid(ran: pd.DataFrame) -> Grid:
     """Place each row of a board, without the skipped ones, by its case and method; both name no others."""
     cases, methods = ran["case"].cat, ran["method"].cat

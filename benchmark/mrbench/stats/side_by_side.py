@@ -11,7 +11,7 @@ import pandas as pd
 from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
 from mrbench.stats.design import Design, Moments
-from mrbench.stats.intervals import interval, patterns
+from mrbench.stats.intervals import LEVEL, interval, patterns
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
 from mrbench.stats.matching import match
 
@@ -52,7 +52,7 @@ class SideBySide:
         return self.table.loc[self.table["kind"] == "classical", "difference"]
 
 
-def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> SideBySide:
+def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric, *, level: float = LEVEL) -> SideBySide:
     """Compare the methods that have scores on both boards.
 
     Parameters
@@ -61,6 +61,8 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> S
         From `stats.frame`, each of one board, data and protocol.
     metric : Metric
         What is compared.
+    level : float
+        Of the intervals of differences and excess.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric) -> S
         for column in ("mean", "low", "high"):
             table[f"{column}_{side}"] = board.cells.loc[methods, (metric.name, column)].to_numpy()
     same = _same_subjects(first, second, boards)
-    table = table.join(_differences(boards, names, table["kind"] == "classical", metric, same))
+    table = table.join(_differences(boards, names, table["kind"] == "classical", metric, same, level))
     weights = [scored[side].loc[names[side], "weights"].fillna("").to_numpy() for side in (0, 1)]
     table["other_weights"] = weights[0] != weights[1]
     tau = kendalltau(table["mean_first"], table["mean_second"]).statistic if len(table) > 1 else nan
@@ -108,7 +110,7 @@ def _same_subjects(first: pd.DataFrame, second: pd.DataFrame, boards: list[Leade
 
 
 def _differences(
-    boards: list[Leaderboard], names: list[list[str]], classical: pd.Series, metric: Metric, same: bool
+    boards: list[Leaderboard], names: list[list[str]], classical: pd.Series, metric: Metric, same: bool, level: float
 ) -> pd.DataFrame:
     """Difference and excess of each method with their intervals."""
     values = [board.values[metric.name][methods].to_numpy() for board, methods in zip(boards, names, strict=True)]
@@ -121,11 +123,11 @@ def _differences(
     else:
         beyond = [np.full_like(table, nan) for table in values]
     columns = ("difference", "difference_low", "difference_high", "excess", "excess_low", "excess_high")
-    numbers = np.column_stack([_moved(boards, table, same) for table in (values, beyond)])
+    numbers = np.column_stack([_moved(boards, table, same, level) for table in (values, beyond)])
     return pd.DataFrame(numbers, index=classical.index, columns=columns)
 
 
-def _moved(boards: list[Leaderboard], values: list[np.ndarray], same: bool) -> np.ndarray:
+def _moved(boards: list[Leaderboard], values: list[np.ndarray], same: bool, level: float) -> np.ndarray:
     """Mean of the second less the first, low and high of each column."""
     first, second = values
     means = [_column_means(table) for table in (first, second)]
@@ -138,7 +140,7 @@ def _moved(boards: list[Leaderboard], values: list[np.ndarray], same: bool) -> n
             parts = [_moments(board, values) for board, values in zip(boards, pair, strict=True)]
             moments = None if parts[0] is None or parts[1] is None else parts[1] - parts[0]
         if moments is not None:
-            table[column, 1:] = np.ravel(interval(moments))
+            table[column, 1:] = np.ravel(interval(moments, level=level))
     return table
 
 

@@ -25,10 +25,8 @@ class Training:
         sha256 of the weights that they descend from, newest first.
     seen : mapping of str to frozenset of str
         Subjects that trained or validated them or an ancestor, by dataset.
-    extra_subjects : int
-        Simulated subjects that trained beside those.
     train_subjects : int
-        Subjects of the last training, the extra ones included.
+        Subjects of the last training.
     steps, samples, seconds : float or None
         Of the whole history; None where a manifest does not say, or that of an ancestor is not at hand.
     flat : bool
@@ -42,7 +40,6 @@ class Training:
     weights: str = ""
     ancestors: tuple[str, ...] = ()
     seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    extra_subjects: int = 0
     train_subjects: int = 0
     steps: float | None = None
     samples: float | None = None

@@ -175,6 +175,7 @@ class Generation(Task[GenerationInputs, GenerationReference]):
 
     name = "generation"
     tracks = TRACKS
+    draws = True
     kernels = ("sets",)
     metrics = METRICS
     spread = "nearest_ncc"
