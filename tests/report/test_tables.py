@@ -194,6 +194,16 @@ def test_cpu_time_stays_where_the_caption_calls_it_fairer() -> None:
     assert "CPU time is the fairer" in re.sub(r"\s+", " ", text) and "CPU time, s" in text and "*" in text
 
 
+@pytest.mark.parametrize("changed", ["source", "weights"])
+def test_rows_of_several_versions_are_no_single_method(changed: str) -> None:
+    """As after an upgrade and a run of the first cases alone."""
+    first, *rest = boards.rows(cases=6)
+    note = "Rows of several versions of code or weights, so of no single method"
+    assert note not in boards.report([first, *rest]).caption.text
+    mixed = boards.report([replace(first, **{changed: "another"}), *(replace(row, **{changed: "one"}) for row in rest)])
+    assert f"{note}: {first.method}." in mixed.caption.text
+
+
 def test_a_cost_that_no_row_knows_has_no_column() -> None:
     rows = [replace(row, memory_mib=None) for row in boards.rows(cases=2)]
     names = [column.name for column in grid(boards.report(rows)).columns]

@@ -103,6 +103,9 @@ def _limits(board: Leaderboard) -> list[str]:
     summary = board.summary
     fewer = summary.index[summary["rank"].isna()]
     said = [f"On fewer cases, so not comparable with the rest: {', '.join(fewer)}."] if len(fewer) else []
+    mixed = summary.index[summary["mixed"]]
+    if len(mixed):
+        said.append(f"Rows of several versions of code or weights, so of no single method: {', '.join(mixed)}.")
     if board.unread:
         case, reason = next(iter(board.unread.items()))
         more = f" and {len(board.unread) - 1} more" if len(board.unread) > 1 else ""

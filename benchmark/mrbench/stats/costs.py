@@ -21,8 +21,9 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
     -------
     DataFrame, index ``method``
         ``kind``, ``n_cases``, ``n_failed``, ``seconds_median``, ``seconds_iqr``, ``cpu_seconds_median``, ``contended``
-        (on any case), ``device`` and ``threads`` (all of them), ``message`` (the first one), ``weights``, and the
-        medians of cost by the size of the case, ``cpu_seconds_per_megavoxel`` and ``memory_mib_per_megavoxel``.
+        (on any case), ``device`` and ``threads`` (all of them), ``message`` (the first one), ``weights``, ``mixed``
+        (whether rows are of several versions of code or weights), and the medians of cost by the size of the case,
+        ``cpu_seconds_per_megavoxel`` and ``memory_mib_per_megavoxel``.
     """
     every = ran.groupby("method", observed=False)
     scored = ran[ran["status"] == "ok"]
@@ -42,6 +43,7 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
             "threads": _distinct(ran, "threads").map(tuple),
             "message": every["message"].agg(_first_text).astype("str"),
             "weights": every["weights"].first().astype("str"),
+            "mixed": (every[["source", "weights"]].nunique() > 1).any(axis=1),
             "cpu_seconds_per_megavoxel": ok["cpu_seconds_per_megavoxel"].median(),
             "memory_mib_per_megavoxel": ok["memory_mib_per_megavoxel"].median(),
         }
