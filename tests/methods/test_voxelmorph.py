@@ -141,7 +141,7 @@ def train(cohort: Path, folder: Path, method: str, steps: int, schedule: Schedul
         spec,
         Registration(),
         Folder(cohort),
-        list(Registration.tracks.values()),
+        [Registration.tracks["inter-subject"]],
         schedule or Schedule(steps, 1e-3, validate_every=10),
         out=folder,
         checkpoints=folder,
