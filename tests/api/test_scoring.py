@@ -324,3 +324,18 @@ def test_names_of_methods_stay_in_the_folder(run, tmp_path: Path, monkeypatch: p
     (tmp_path / "board/run.json").write_text((ran.folder / "run.json").read_text())
     mrbench.export(tmp_path / "board", tmp_path / "a/b/out")
     assert not list(tmp_path.glob("evil*")) and [p.name for p in (tmp_path / "a/b/out").iterdir()] == ["_.._evil"]
+
+
+def test_a_run_does_not_write_over_scored_predictions(run, cohort: Path, tmp_path: Path) -> None:
+    """They were deleted, or with --limit averaged with the method's own, without a word."""
+    folder, _, fields = run
+    (tmp_path / "files").mkdir()
+    still(tmp_path / "files", fields)
+    board = score(run, tmp_path / "files", cohort, out=tmp_path / "out", name="Ours")
+    before = (board.folder / "rows.jsonl").read_bytes()
+    method = f"Ours={folder}/mine.py:shift"
+    with pytest.raises(
+        RequestError, match="scored as 'Ours'; give the method another name, -m Other=Ours, or run into"
+    ):
+        mrbench.run("registration", dataset=f"folder:{cohort}", methods=[method], limit=1, out=tmp_path / "out")
+    assert before == (board.folder / "rows.jsonl").read_bytes()

@@ -213,3 +213,17 @@ def test_training_volumes_are_whole_and_know_their_tracks(tmp_path: Path) -> Non
     )
     assert len(examples.volumes) == 1 and [track.level for track in examples.tracks] == [0.05, 0.2]
     np.testing.assert_allclose(examples.volumes[0], phantom(), atol=1e-6)
+
+
+@pytest.mark.parametrize(("task", "track"), [(TASKS[0], "3d-x2"), (TASKS[1], "rician-10")])
+def test_a_prediction_lies_where_its_subject_lies(task, track: str, tmp_path: Path) -> None:
+    """On a grid without an affine, a file from elsewhere was scored, and an export lay at the origin."""
+    import nibabel as nib
+
+    turned = np.array([[2, 0.2, 0, -60], [-0.2, 2, 0, -80], [0, 0, 2, -70], [0, 0, 0, 1.0]])
+    nib.Nifti1Image(phantom().T, turned).to_filename(tmp_path / "one.nii.gz")
+    setting = setting_of(task, VolumeFolder(tmp_path), track)
+    (case,) = (setting.load(case) for case in setting.cases())
+    grid = task.grid(setting, case)
+    assert grid.shape == case.reference.volume.shape  # of odd sides, the last row is cut
+    np.testing.assert_allclose(grid.affine, turned, atol=1e-5)

@@ -11,6 +11,7 @@ from mrbench.api.board import runs_of
 from mrbench.api.boards import load
 from mrbench.core.command import COMMAND
 from mrbench.core.errors import RequestError
+from mrbench.core.method import EXTERNAL
 from mrbench.core.registry import find_task, is_file, method_names
 from mrbench.core.specification import parse_spec
 from mrbench.engine.describing import described
@@ -70,7 +71,7 @@ def _references(methods: Sequence[tuple[str, str]], task: str) -> dict[str, str 
     names = {
         spec: name
         for spec, kind in methods
-        if not (kind == "external" or is_file(spec) or COMMAND in spec) and (name := _name(spec)) in known
+        if not (kind == EXTERNAL or is_file(spec) or COMMAND in spec) and (name := _name(spec)) in known
     }
     said = described(dict.fromkeys(names.values()), task)
     texts = {name: None if isinstance(one, str) else one.reference for name, one in said.items()}

@@ -16,6 +16,7 @@ from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate, presets
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
+from mrbench.core.method import EXTERNAL
 from mrbench.core.registry import FOLDER
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
@@ -91,6 +92,7 @@ def run(
     cases = cases_of(setting, limit, options)
     stored = RowStore(folder / ROWS).read()
     _refuse_another_folder(folder, setting, stored)
+    _refuse_names_of_predictions(folder, stored, wanted)
     known = by_method_and_key(stored)
     interrupted = False
     if todo := sum(len(missing(candidate, cases, known, options)) for candidate in wanted):
@@ -156,6 +158,16 @@ def _refuse_another_folder(folder: Path, setting: Setting, rows: Sequence[Row]) 
         other = recorded_dataset(folder, row)
         if other.startswith(f"{FOLDER}:") and other != setting.dataset.address:
             raise RequestError(f"{folder} holds rows of {other}; give another --out, or rename one of the two folders.")
+
+
+def _refuse_names_of_predictions(folder: Path, rows: Sequence[Row], wanted: Sequence[Candidate]) -> None:
+    """Rows of predictions from elsewhere cannot be made again: a method of their name would write over them."""
+    taken = {row.method for row in rows if row.kind == EXTERNAL}
+    for name in (candidate.name for candidate in wanted if candidate.name in taken):
+        raise RequestError(
+            f"{folder} has rows of predictions that were scored as '{name}'; give the method another name, "
+            f"-m Other={name}, or run into another --out."
+        )
 
 
 def _board(

@@ -19,6 +19,7 @@ from mrbench.core.binding import bind
 from mrbench.core.case import Case, CaseId
 from mrbench.core.digest import hash_of
 from mrbench.core.errors import DataError, PredictionError, RequestError, unknown_name
+from mrbench.core.method import EXTERNAL
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine.predictions import cached_prediction, keep, prediction_path
@@ -34,9 +35,6 @@ from mrbench.io.tables import read_lines
 
 TIMES = "times.csv"
 """In a folder of predictions: seconds of each case, columns ``case`` and ``seconds``."""
-
-KIND = "external"
-"""Of rows whose predictions were made elsewhere."""
 
 
 def score(
@@ -132,7 +130,7 @@ def score(
 
 
 def _refuse_a_method_of_that_name(rows: Sequence[Row], label: str, board: Path) -> None:
-    if any(row.method == label and row.kind != KIND for row in rows):
+    if any(row.method == label and row.kind != EXTERNAL for row in rows):
         raise RequestError(
             f"{board} has rows of a method '{label}' that was run; give these predictions another --name."
         )
@@ -193,7 +191,7 @@ class _Work:
             key=hash_of(key, label, setting.split, setting.protocol.hash),
             **setting.row_facts(case),
             method=label,
-            kind=KIND,
+            kind=EXTERNAL,
             source=content[:12],
             weights=None,
             status="invalid",

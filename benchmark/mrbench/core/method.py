@@ -21,6 +21,8 @@ Kind = Literal["classical", "learned", "learned + optimised", "external"]
 TRAINED: tuple[Kind, ...] = ("learned", "learned + optimised")
 """Kinds of method that have weights."""
 
+EXTERNAL: Kind = "external"
+
 Examples = TypeVar("Examples")
 """What a task gives its methods to learn from: see its ``training_examples``."""
 

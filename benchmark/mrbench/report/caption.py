@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mrbench.core.method import EXTERNAL
 from mrbench.core.row import distinct
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ NOTHING_BOLD = "Nothing is bold: fewer than {} subjects cannot tell so many meth
 
 def _times(board: Leaderboard) -> list[str]:
     summary = board.summary
-    outside = summary.index[summary["kind"] == "external"]
+    outside = summary.index[summary["kind"] == EXTERNAL]
     threads = sorted({number for numbers in summary["threads"] for number in numbers if number})
     said = [f"Time: median of predict alone on {' or '.join(map(str, threads))} thread(s)."] if threads else []
     if len(outside):

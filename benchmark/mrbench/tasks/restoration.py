@@ -21,6 +21,7 @@ from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
+from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
 from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
@@ -205,7 +206,7 @@ class Restoration(Task[Given, RestorationReference]):
         return read_prediction(path, self.holds, Grid(inputs.image.shape, inputs.spacing))
 
     def grid(self, setting: Setting, case: Case[Given, RestorationReference]) -> Grid:
-        return Grid(case.reference.volume.shape, case.spacing)
+        return subject_grid(setting.dataset, case.subjects[0], case.reference.volume.shape, case.spacing)
 
     def evaluate(self, case: Case[Given, RestorationReference], prediction: np.ndarray) -> RestorationEvaluation:
         return RestorationEvaluation(case, prediction)
