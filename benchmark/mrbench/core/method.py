@@ -22,6 +22,7 @@ TRAINED: tuple[Kind, ...] = ("learned", "learned + optimised")
 """Kinds of method that have weights."""
 
 EXTERNAL: Kind = "external"
+"""Of rows whose predictions were made elsewhere."""
 
 Examples = TypeVar("Examples")
 """What a task gives its methods to learn from: see its ``training_examples``."""

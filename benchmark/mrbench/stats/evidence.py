@@ -12,7 +12,7 @@ import pandas as pd
 from mrbench.core.metric import Metric
 from mrbench.stats.claims import COST
 from mrbench.stats.design import Design
-from mrbench.stats.scores import counted, grid, scores
+from mrbench.stats.scores import Grid, counted, grid, scores
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,18 @@ class Rows:
         return self.held_out or frozenset(subject for who in self.ran["subjects"] for subject in who)
 
     @cached_property
+    def place(self) -> Grid:
+        """Where each of them stands, by its case and method."""
+        return grid(self.ran)
+
+    @cached_property
     def failed(self) -> pd.DataFrame:
         """Cases by methods: where one of them failed."""
-        place = grid(self.ran)
-        return pd.DataFrame(place.failed, index=place.cases, columns=place.methods)
+        return pd.DataFrame(self.place.failed, index=self.place.cases, columns=self.place.methods)
 
     def values(self, metric: str) -> pd.DataFrame:
         """Cases by methods that have any; of CPU time, its logarithm where a method did not fail."""
-        place = grid(self.ran)
+        place = self.place
         if metric == COST:
             table = np.full(place.scored.shape, np.nan)
             table[place.at] = np.log(self.ran[COST].clip(lower=1e-3))

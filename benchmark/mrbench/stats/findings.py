@@ -246,14 +246,13 @@ def _widened(choices: int) -> float:
 def _told(line: Line, board: Rows) -> Line:
     """Take back what the numbers of a line cannot show."""
     if line.metric == COST or isinf(board.metrics[line.metric].worst):  # a failure counts for no worse than others
-        failed = [board.failed[name] for name in (line.first, line.second) if name]
-        alone = [failed[0] & ~failed[1], failed[1] & ~failed[0]] if len(failed) > 1 else [failed[0], failed[0]]
-        winner = {SUPPORTED: 0, REFUTED: 1}.get(line.verdict)
-        if winner is not None and alone[winner].any():
-            name = line.second if winner and line.second else line.first
-            return replace(
-                line, verdict=OPEN, reason=f"{name} is ahead where it did not fail, and nothing more is known"
-            )
+        ahead, behind = line.first, line.second
+        if line.verdict == REFUTED and behind:
+            ahead, behind = behind, ahead
+        alone = board.failed[ahead] & ~board.failed[behind] if behind else board.failed[ahead]
+        if line.verdict in (SUPPORTED, REFUTED) and alone.any():
+            reason = f"{ahead} is ahead where it did not fail, and nothing more is known"
+            return replace(line, verdict=OPEN, reason=reason)
     if board.draws and line.verdict == SUPPORTED:
         return replace(line, verdict=PART)
     return line
