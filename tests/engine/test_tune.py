@@ -118,6 +118,30 @@ def test_tuned_means_what_the_manifest_says(
     assert len(same) == 1  # tuning may find the default: one row, and no error
 
 
+def test_a_manifest_of_ones_own_is_named_by_its_file(
+    shift: str, dataset: Folder, task: Registration, tmp_path: Path
+) -> None:
+    """`mrbench tune` writes where the user is, not beside a method that is installed"""
+    own = tmp_path / "elsewhere"
+    path = tune(wanted(setting_of(task, dataset, split="validation"), f"{shift}[axis=z]"), out=own)
+    setting, named = setting_of(task, dataset, "inter-subject"), f"{shift}[axis=%s,amount='tuned:{path}']"
+    (candidate,) = candidates(setting, [named % "z"])
+    assert candidate.skipped is None
+    assert candidate.resolved.parameters["amount"] == json.loads(path.read_text())["chosen"]["amount"]
+    with pytest.raises(RequestError, match=r"tells what was tuned of .*axis=z\]'; tune this method itself"):
+        candidates(setting, [named % "y"])
+    with pytest.raises(RequestError, match=r"there is no nowhere\.json"):
+        candidates(setting, [f"{shift}[amount='tuned:nowhere.json']"])
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"split": "test"}))
+    with pytest.raises(RequestError, match="was tuned on the test split"):
+        candidates(setting, [named % "z"])
+    for text in ("{}", "[]", '{"method": 3, "split": "validation"}', "\xff"):
+        path.write_text(text)
+        with pytest.raises(RequestError, match=r"is no manifest of `mrbench tune`"):
+            candidates(setting, [named % "z"])
+
+
 def test_another_metric_may_decide_and_every_mean_is_kept(
     shift: str, dataset: Folder, task: Registration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Method, is_tuned
 from mrbench.core.registry import is_file, module_file
-from mrbench.core.specification import MethodSpec
+from mrbench.core.specification import MethodSpec, parse_spec
 
 FOLDER = "tuned"
 
@@ -32,14 +32,16 @@ def tuned_folder(method: type[Method]) -> Path:
 def tuned_parameters(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> Mapping[str, Any]:
     """Return the parameters found on the validation split, where the spec asks for any.
 
-    Each is that of the data set and track, or of those that the value names: ``tuned:ixi-hh-2mm.multicoil-4x``.
+    Each is that of the data set and track, or of those that the value names: ``tuned:ixi-hh-2mm.multicoil-4x``; or it
+    stands in a manifest of one's own: ``tuned:PATH.json``.
 
     Raises
     ------
     MethodSkipped
         If this method was not tuned for the data set and track.
     RequestError
-        If a parameter is asked to be tuned that cannot be, or a value names data that it was not tuned on.
+        If a parameter is asked to be tuned that cannot be, or a value names data that it was not tuned on, or a file
+        that is no manifest of this method.
     """
     asked = {key: value for key, value in spec.parameters.items() if is_tuned(value)}
     if fixed := [key for key in asked if key not in method.tunable]:
@@ -56,18 +58,42 @@ def has_tuned(method: type[Method], spec: MethodSpec, dataset: str, track: str) 
 
 def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: tuple[str, str]) -> object:
     lender = value.partition(":")[2]
+    if lender.endswith(".json"):
+        return _told(_of_method(Path(lender), method, spec), key)
     dataset, dot, track = lender.partition(".") if lender else (home[0], ".", home[1])
     path = tuned_folder(method) / manifest_name(method.tunable, spec, dataset, track)
-    if not dot or not path.is_file():
-        if not lender:
-            raise MethodSkipped(f"not tuned for {dataset}, {track}: give {key} a number, such as `mrbench tune` finds")
-        start = manifest_name(method.tunable, spec, "", "").removesuffix("...json")
-        files = sorted(tuned_folder(method).glob(f"{start}.*.json"))
-        lenders = [file.name.removeprefix(f"{start}.").removesuffix(".json") for file in files]
-        raise RequestError(
-            f"method '{spec}': {key} was not tuned on '{lender}'; choose tuned:DATASET.TRACK of "
-            f"{', '.join(lenders) or 'none'}."
+    if dot and path.is_file():
+        return _told(path, key)
+    if not lender:
+        raise MethodSkipped(
+            f"not tuned for {dataset}, {track}: give {key} a number, or tuned:FILE with the manifest of `mrbench tune`"
         )
+    start = manifest_name(method.tunable, spec, "", "").removesuffix("...json")
+    files = sorted(tuned_folder(method).glob(f"{start}.*.json"))
+    lenders = [file.name.removeprefix(f"{start}.").removesuffix(".json") for file in files]
+    raise RequestError(
+        f"method '{spec}': {key} was not tuned on '{lender}'; choose tuned:DATASET.TRACK of "
+        f"{', '.join(lenders) or 'none'}."
+    )
+
+
+def _of_method(path: Path, method: type[Method], spec: MethodSpec) -> Path:
+    """The manifest that a user names, unless it is of another method, of other fixed parameters or of a test split."""
+    if not path.is_file():
+        raise RequestError(f"method '{spec}': there is no {path}; give a manifest that `mrbench tune` has written.")
+    try:
+        manifest = json.loads(path.read_bytes())
+        tuned, split = parse_spec(manifest["method"]), manifest["split"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise RequestError(f"{path} is no manifest of `mrbench tune`; tune the method again.") from None
+    if manifest_name(method.tunable, tuned, "", "") != manifest_name(method.tunable, spec, "", ""):
+        raise RequestError(f"method '{spec}': {path} tells what was tuned of '{tuned}'; tune this method itself.")
+    if split == "test":
+        raise RequestError(f"method '{spec}': {path} was tuned on the test split; tune on validation.")
+    return path
+
+
+def _told(path: Path, key: str) -> object:
     try:
         chosen = json.loads(path.read_bytes())["chosen"][key]
         if isinstance(chosen, bool) or not math.isfinite(chosen):
