@@ -160,7 +160,15 @@ def test_a_missing_contrast_is_named(brains: Path, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "a.nii.gz").write_bytes((brains / "p0_T1.nii.gz").read_bytes())
     (folder / "subjects.csv").write_text("subject,split,T1\na,test,a.nii.gz\n")
-    done = mrbench("run", "-t", "synthesis", "-d", f"folder:{folder}", "-m", "identity", "--out", "out", cwd=tmp_path)
+    request = ("run", "-t", "synthesis", "-d", f"folder:{folder}", "-m", "identity", "--out", "out")
+    done = mrbench(*request, cwd=tmp_path)  # no method is to blame: nothing runs, and no empty board stays
+    assert done.returncode == 2 and not (tmp_path / "out").exists()
+    assert "no test subject of poor has both T1 and T2, which t1-to-t2 needs (found: T1)" in done.stderr
+    for contrast in ("T1", "T2"):
+        (folder / f"b_{contrast}.nii.gz").write_bytes((brains / f"p1_{contrast}.nii.gz").read_bytes())
+    table = "subject,split,T1,T2\na,test,a.nii.gz,\nb,test,b_T1.nii.gz,b_T2.nii.gz\n"
+    (folder / "subjects.csv").write_text(table)
+    done = mrbench(*request, cwd=tmp_path)  # the other subject still runs
     assert done.returncode == 1
     assert "'a' has T1 but no T2" in " ".join((done.stdout + done.stderr).split())
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.settings import setting_of
 
+from mrbench.core.binding import bind
 from mrbench.core.candidate import candidates
 from mrbench.core.digest import sha256_of
 from mrbench.core.errors import RequestError
@@ -319,9 +320,9 @@ def test_same_method_twice_is_refused(setting) -> None:
         candidates(setting, ["identity", "identity"])
 
 
-def test_two_names_of_one_method_are_refused(setting) -> None:
+def test_two_names_of_one_method_are_refused() -> None:
     with pytest.raises(RequestError, match="twice"):
-        candidates(setting, ["voxelmorph", "voxelmorph[weights=blobs]"])
+        candidates(bind("registration", "icbm-sim"), ["voxelmorph", "voxelmorph[weights=icbm-sim]"])
 
 
 def test_wrong_values_of_parameters_are_one_sentence(setting) -> None:
@@ -332,6 +333,7 @@ def test_wrong_values_of_parameters_are_one_sentence(setting) -> None:
         ("demons[forces=thirion]", "unknown forces"),
         ("ants[variant=CC]", "unknown variant"),
         ("voxelmorph[weights=nowhere.safetensors]", "is not there"),
+        ("voxelmorph[weights=icbm-simm]", "unknown weights of voxelmorph 'icbm-simm': did you mean 'icbm-sim'"),
     ]:
         with pytest.raises(RequestError, match=message):
             candidates(setting, [text])

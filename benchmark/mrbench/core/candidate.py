@@ -10,7 +10,7 @@ from pathlib import Path
 from mrbench.core.case import CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.digest import content_of, hash_of, sha256_of
-from mrbench.core.errors import DataError, MethodSkipped, RequestError
+from mrbench.core.errors import DataError, MethodSkipped, RequestError, unknown_name
 from mrbench.core.method import TRAINED, TUNED, Kind, LearnedMethod, Method, is_tuned
 from mrbench.core.registry import find_method, method_names
 from mrbench.core.source import source_hash
@@ -222,11 +222,18 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
             check_weights(path, weights, instance.network, setting.task)
         reasons.append(_seen(setting, path) if path else None)
     except MethodSkipped as reason:
+        if not default and _names_weights(spec):
+            known = shipped_weights(weights_folder(method), instance.network)  # type: ignore[attr-defined]
+            raise unknown_name(f"weights of {spec.name}", spec.parameters["weights"], known) from None
         reasons.append(str(reason))
     except OSError:
         raise RequestError(f"method '{spec}': {path} is not there; check the path.") from None
     skipped = next((reason for reason in reasons if reason), None)
     return Candidate(setting, spec, resolved, Traits.of(instance), source_hash(method), weights, skipped)
+
+
+def _names_weights(spec: MethodSpec) -> bool:
+    return spec.parameters.get("weights", "auto") != "auto"
 
 
 def _seen(setting: Setting, weights: Path) -> str | None:
@@ -242,7 +249,7 @@ def _seen(setting: Setting, weights: Path) -> str | None:
 
 def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:
     """Replace ``weights=auto`` of a learned method by the name of those trained for the dataset and track."""
-    if not method.takes_weights or spec.parameters.get("weights", "auto") != "auto":
+    if not method.takes_weights or _names_weights(spec):
         return spec
     name = weights_name(setting.task, setting.dataset.name, [setting.track.name])
     return replace(spec, parameters={**spec.parameters, "weights": name})
@@ -290,7 +297,7 @@ def _other_weights(candidate: Candidate) -> list[MethodSpec]:
     """A learned method with each set of weights that it ships, of this track where tracks are apart."""
     setting, spec = candidate.setting, candidate.spec
     method = find_method(spec.name, setting.task.name)
-    if not issubclass(method, LearnedMethod) or spec.parameters.get("weights", "auto") != "auto":
+    if not issubclass(method, LearnedMethod) or _names_weights(spec):
         return []
     network = built(method, candidate.resolved).network  # type: ignore[attr-defined]
     names = shipped_weights(weights_folder(method), network)

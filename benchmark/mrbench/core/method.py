@@ -35,7 +35,7 @@ TUNED = "tuned"
 
 
 def is_tuned(value: object) -> bool:
-    """Whether a parameter's value is what `mrbench tune` found: ``tuned``, ``tuned:DATASET.TRACK``, ``tuned:FILE.json``."""
+    """Whether a value is what `mrbench tune` found: ``tuned``, ``tuned:DATASET.TRACK``, or ``tuned:FILE.json``."""
     return isinstance(value, str) and value.partition(":")[0] == TUNED
 
 

@@ -100,6 +100,10 @@ class Dataset(ABC):
         """Pairs to register, ``(moving, fixed)``, where the data name them; None: whatever pairs a task chooses."""
         return None
 
+    def contrasts(self, subject: str) -> tuple[str, ...] | None:
+        """Names of a subject's images where they are known without loading it; None: load it to know."""
+        return None
+
     @cached_property
     def subject_notes(self) -> dict[str, str]:
         """What was noted of the subjects that were loaded so far."""

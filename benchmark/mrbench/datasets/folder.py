@@ -172,9 +172,11 @@ class Folder(Dataset):
                 next(iter(super().prepare([subject])), None)
             yield subject
 
+    def contrasts(self, subject: str) -> tuple[str, ...]:
+        return tuple(column for column in paths_of(self._table[subject]) if column not in NO_IMAGES)
+
     def make(self, subject: str) -> Subject:
-        row = self._table[subject]
-        contrasts = [column for column in paths_of(row) if column not in NO_IMAGES]
+        row, contrasts = self._table[subject], self.contrasts(subject)
         if not contrasts:
             raise DataError(f"{self.path}: subject '{subject}' has no image; add a column such as T1.")
         volumes = {contrast: self._volume(row, contrast) for contrast in contrasts}

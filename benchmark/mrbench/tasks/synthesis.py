@@ -21,6 +21,7 @@ from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
+from mrbench.datasets.dataset import Dataset as SubjectDataset
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.grid import subject_grid
 from mrbench.metrics.image import (
@@ -209,7 +210,17 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
     metrics = METRICS
 
     def cases(self, setting: Setting) -> list[CaseId]:
-        return [CaseId(subject, (subject,)) for subject in setting.dataset.subjects(setting.split)]
+        subjects, wanted = setting.dataset.subjects(setting.split), setting.track.settings
+        if isinstance(setting.dataset, SubjectDataset) and subjects:
+            held = [setting.dataset.contrasts(subject) for subject in subjects]
+            if all(names is not None and not set(wanted) <= set(names) for names in held):
+                found = sorted({name for names in held for name in names or ()})
+                raise DataError(
+                    f"no {setting.split} subject of {setting.dataset.name} has both {' and '.join(wanted)}, which "
+                    f"{setting.track.name} needs (found: {', '.join(found) or 'none'}); add them, or name the columns "
+                    "so in subjects.csv."
+                )
+        return [CaseId(subject, (subject,)) for subject in subjects]
 
     def load(self, setting: Setting, case: CaseId) -> Case[SynthesisInputs, SynthesisReference]:
         source, target = setting.track.settings
