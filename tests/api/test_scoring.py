@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -145,13 +146,15 @@ def test_a_fastmri_file_scores_as_the_run_does(tmp_path: Path) -> None:
     for row in run.rows:
         assert own[row.case].metrics == pytest.approx(row.metrics, rel=1e-4)
     written = mrbench.export(run.folder, tmp_path / "files", format="fastmri")
-    assert written == {"zero-filled": len(run.rows), "Theirs": len(run.rows)}
+    assert dict(written["method"].value_counts()) == {"zero-filled": len(run.rows), "Theirs": len(run.rows)}
+    assert not written["left_out"].any() and all(Path(path).is_file() for path in written["path"])
 
 
 @pytest.mark.parametrize("form", ["learn2reg", "itk", "npy"])
 def test_what_is_exported_scores_the_same(run, cohort: Path, tmp_path: Path, form: str) -> None:
     _, ran, _ = run
-    assert mrbench.export(ran.folder, tmp_path, format=form, methods=["Run"]) == {"Run": 3}
+    written = mrbench.export(ran.folder, tmp_path, format=form, methods=["Run"])
+    assert list(written["method"]) == ["Run"] * 3 and not written["left_out"].any()
     board = score(run, tmp_path / "Run", cohort, name=f"Again {form}", out=tmp_path / "out")
     for row, again in zip(ran.rows, board.rows, strict=True):
         assert again.metrics == pytest.approx(row.metrics, rel=1e-5, abs=1e-6)
@@ -309,9 +312,34 @@ def test_export_refuses_what_is_not_there(run, tmp_path: Path, monkeypatch: pyte
         mrbench.export(ran.folder, tmp_path, format="fsl")
     with pytest.raises(RequestError, match="no rows"):
         mrbench.export(tmp_path, tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match="give another --out"):
+        mrbench.export(ran.folder, tmp_path / "file")
     monkeypatch.setenv("MRBENCH_CACHE", str(tmp_path / "other"))
-    with pytest.raises(RequestError, match="in the cache of this machine"):
+    with pytest.raises(RequestError, match="not in the cache of this machine: `mrbench run` with --repredict"):
         mrbench.export(ran.folder, tmp_path)
+
+
+def test_what_is_left_out_is_named(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed row, a prediction that was pruned, a case that one method lacks; names that are alike as folders."""
+    _, ran, _ = run
+    rows = [replace(row, method=name) for name in ("a[b=1]", "a(b=1)") for row in ran.rows if row.method == "Run"]
+    rows[0] = replace(rows[0], status="error", message="no convergence")
+    rows[1] = replace(rows[1], prediction="0" * 64)
+    store = RowStore(tmp_path / "board/rows.jsonl")
+    (tmp_path / "board").mkdir()
+    for row in rows[:-1]:
+        store.append(row)
+    (tmp_path / "board/run.json").write_text((ran.folder / "run.json").read_text())
+    table = mrbench.export(tmp_path / "board", tmp_path / "out")
+    reasons = {(line.method, line.case): line.left_out for line in table.itertuples() if line.left_out}
+    assert reasons == {
+        ("a[b=1]", rows[0].case): "error: no convergence",
+        ("a[b=1]", rows[1].case): "not in the cache of this machine",
+        ("a(b=1)", rows[-1].case): "it has no row",
+    }
+    assert len(table) == 6 and len(set(table["path"])) == 4
+    assert all(Path(path).is_file() for path in table["path"] if path)
 
 
 def test_names_of_methods_stay_in_the_folder(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from mrbench.api.citing import cite
     from mrbench.api.comparing import compare, compare_methods, transfer_table
     from mrbench.api.data import dataset, fetch, prepare_dataset, prepare_heads, verify
+    from mrbench.api.exporting import export
     from mrbench.api.judging import findings, write_findings
     from mrbench.api.merging import merge
     from mrbench.api.plugins import new
     from mrbench.api.progress import Progress, Silent
     from mrbench.api.running import QUICK_CASES, full_run, quick_workers, run
-    from mrbench.api.scoring import export, score
+    from mrbench.api.scoring import score
     from mrbench.api.showing import figure, view
     from mrbench.api.training import train, tune
 
@@ -28,12 +29,13 @@ _NAMES = {
     "citing": ("cite",),
     "comparing": ("compare", "compare_methods", "transfer_table"),
     "data": ("dataset", "fetch", "prepare_dataset", "prepare_heads", "verify"),
+    "exporting": ("export",),
     "judging": ("findings", "write_findings"),
     "merging": ("merge",),
     "plugins": ("new",),
     "progress": ("Progress", "Silent"),
     "running": ("QUICK_CASES", "full_run", "quick_workers", "run"),
-    "scoring": ("export", "score"),
+    "scoring": ("score",),
     "showing": ("figure", "view"),
     "training": ("train", "tune"),
 }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mrbench.api.board import RESULTS, ROWS, Board, shown_rows
-from mrbench.api.boards import bound_again, publish
+from mrbench.api.boards import publish
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
@@ -22,14 +22,13 @@ from mrbench.core.errors import DataError, PredictionError, RequestError, unknow
 from mrbench.core.method import EXTERNAL
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
-from mrbench.engine.predictions import cached_prediction, keep, prediction_path
+from mrbench.engine.predictions import keep
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.store import RowStore
 from mrbench.io.files import content_digest
-from mrbench.io.paths import inside
 from mrbench.io.predictions.conventions import Reading, reading_of
 from mrbench.io.predictions.fields import StoredField
-from mrbench.io.predictions.formats import Format, find_format, format_of, formats_of
+from mrbench.io.predictions.formats import Format, find_format, format_of
 from mrbench.io.predictions.matching import files_below, match
 from mrbench.io.tables import read_lines
 
@@ -237,74 +236,3 @@ class _Work:
             reading,
             content,
         )
-
-
-def export(
-    board: Path | str, out: Path | str, *, format: str | None = None, methods: Sequence[str] = ()
-) -> dict[str, int]:
-    """Write the predictions of a board as files named by case, a folder for each method.
-
-    Parameters
-    ----------
-    board : Path
-        Folder of a board; the predictions come from the cache of the machine that ran it.
-    out : Path
-        Folder of results.
-    format : str, optional
-        ``nifti``, ``fastmri``, ``learn2reg``, ``itk`` or ``npy``, as the task allows; default: the first of these.
-    methods : sequence of str
-        Names as on the board; default: all.
-
-    Returns
-    -------
-    dict
-        Method to the number of files that were written.
-
-    Raises
-    ------
-    RequestError
-        If the folder is no board, or a method or a format is unknown, or no prediction is in the cache.
-    """
-    setting, rows = bound_again(Path(board))
-    form = _writer(format, setting.task.holds)
-    names = list(dict.fromkeys(row.method for row in rows))
-    if unknown := [method for method in methods if method not in names]:
-        raise unknown_name("method on the board", unknown[0], names)
-    wanted = [row for row in rows if row.status == "ok" and (not methods or row.method in methods)]
-    cached = [row for row in wanted if row.prediction and prediction_path(row.prediction).is_file()]
-    if not cached:
-        raise RequestError(f"no prediction of {board} is in the cache of this machine; run the board here first.")
-    written = dict.fromkeys((row.method for row in wanted), 0)
-    cases = {case.id: case for case in setting.all_cases}
-    for row in sorted(cached, key=lambda row: row.case):
-        loaded = setting.load(cases[row.case])
-        path = inside(Path(out), _safe(row.method), _file_name(form, cases[row.case]))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        array = cached_prediction(str(row.prediction))
-        if array is None:
-            raise DataError(f"the cached prediction of {row.case} by {row.method} is damaged; run the board again.")
-        grid = setting.task.grid(setting, loaded)
-        assert form.write is not None
-        form.write(path, array[0] if setting.task.holds == "image" and array.ndim == 4 else array, grid)
-        written[row.method] += 1
-    return written
-
-
-def _writer(name: str | None, holds: str) -> Format:
-    writers = {key: form for key, form in formats_of(holds).items() if form.write is not None}
-    if name is None:
-        return next(iter(writers.values()))
-    if name not in writers:
-        raise unknown_name("format to write", name, writers)
-    return writers[name]
-
-
-def _file_name(form: Format, case: CaseId) -> str:
-    if form.name == "learn2reg":
-        moving, fixed = case.subjects
-        return f"disp_{fixed}_{moving}{form.ending}"
-    return f"{case.id}{form.ending}"
-
-
-def _safe(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text).lstrip(".") or "_"

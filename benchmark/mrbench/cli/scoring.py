@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mrbench.cli.options import Board as Folder
 from mrbench.cli.options import Dataset, Out, Split, Task, Track
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add_to(app: typer.Typer) -> None:
@@ -83,13 +86,26 @@ def export(
         list[str] | None, typer.Option("--method", "-m", help="Name as on the board; repeat. Default: all.")
     ] = None,
 ) -> None:
-    """Write the predictions of a board as files named by case; runs no method."""
+    """Write the predictions of a board as files named by case; runs no method. What is left out is named."""
     from rich.console import Console
     from rich.markup import escape
 
     from mrbench import api
+    from mrbench.api.exporting import NOT_AT_HAND
 
     console = Console()
-    for name, count in api.export(folder, out, format=format, methods=method or []).items():
-        missing = "" if count else ", none is in the cache of this machine"
-        console.print(f"{escape(name)}: {count} files{missing}", soft_wrap=True)
+    table = api.export(folder, out, format=format, methods=method or [])
+    for name, lines in table.groupby("method", sort=False):
+        left = lines[lines["left_out"] != ""]
+        text = f"{name}: {len(lines) - len(left)} of {len(lines)} files"
+        console.print(escape("; left out: ".join([text, *_by_reason(left)])), soft_wrap=True)
+    if (table["left_out"] == NOT_AT_HAND).any():
+        console.print(
+            "What a run made is made again by the same run with --repredict; what was scored, by scoring it again."
+        )
+    raise typer.Exit(code=int((table["left_out"] != "").any()))
+
+
+def _by_reason(left: pd.DataFrame) -> list[str]:
+    """``case, case (why)`` for each reason."""
+    return [f"{', '.join(lines['case'])} ({why})" for why, lines in left.groupby("left_out", sort=False)]
