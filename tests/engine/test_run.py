@@ -351,3 +351,53 @@ def test_slots_share_a_method_only_when_no_other_is_left() -> None:
     taken = [next(waiting.of(slot))[1] for slot in "xyxyxy"]  # type: ignore[arg-type]
     assert taken == ["a1", "b1", "a2", "c1", "c2", "c3"]
     assert next(waiting.of("x"), None) is None  # type: ignore[arg-type]
+
+
+FICKLE = """
+import os
+from pathlib import Path
+import numpy as np
+from mrbench import method
+
+@method(task="registration")
+def fickle(inputs, file=""):
+    calls = len(list(Path(file).iterdir()))
+    (Path(file) / str(calls)).touch()
+    if calls in (4, 5): raise ValueError("no convergence")
+    return np.full((3, *inputs.fixed.shape), calls, np.float32)
+"""
+
+
+def test_what_is_gone_from_the_cache_is_predicted_again(setting, tmp_path: Path) -> None:
+    """`mrbench cache prune`, or `--predictions drop`: the rows stay with their times, the predictions come back"""
+    (tmp_path / "fickle.py").write_text(FICKLE)
+    (tmp_path / "calls").mkdir()
+    name = f"fickle[file={tmp_path / 'calls'}]"
+
+    def again(**options) -> list[Row]:
+        return run(setting, tmp_path / "fickle.py", [name], tmp_path / "out", limit=2, **options)
+
+    first = again(predictions="drop")
+    assert [row.prediction for row in first] == [None, None]
+    assert again() == first and len(list((tmp_path / "calls").iterdir())) == 2
+    second = again(repredict=True)
+    keys = [str(row.prediction) for row in second]
+    assert [np.load(prediction_path(key)).max() for key in keys] == [2, 3]  # and what is shown is what is scored:
+    assert [row.metrics for row in second] != [row.metrics for row in first]
+    assert [(row.seconds, row.run, row.key) for row in second] == [(row.seconds, row.run, row.key) for row in first]
+    assert again(repredict=True) == second and len(list((tmp_path / "calls").iterdir())) == 4
+    for key in keys:
+        prediction_path(key).unlink()
+    heard: list[str] = []
+    wanted = candidates(setting, [f"{tmp_path / 'fickle.py'}:{name}"])
+    kept = run_board(
+        setting,
+        wanted,
+        folder=tmp_path / "out",
+        limit=2,
+        options=Options(repredict=True),
+        listen=lambda candidate, case, row: heard.append(row.status) if row else None,
+    )
+    assert kept == second and heard == ["error", "error"]  # a failure now is no failure of the row
+    with pytest.raises(RequestError, match="--repredict makes predictions that --predictions drop does not keep"):
+        again(repredict=True, predictions="drop")

@@ -115,7 +115,9 @@ def _case_of(board: Path, report: Report, case: str | None) -> tuple[Setting, Ca
 
 def _none_at_hand(case: str, report: Report) -> RequestError:
     kept = f", or choose {' or '.join(report.pictures.shots)} without a slice." if report.pictures else "."
-    return RequestError(f"no prediction of case {case} is in the cache of this machine; run the board here first{kept}")
+    return RequestError(
+        f"no prediction of case {case} is in the cache of this machine; `mrbench run` with --repredict makes them{kept}"
+    )
 
 
 def view(board: Path | str, out: Path | str, *, case: str | None = None, methods: Sequence[str] = ()) -> Path:

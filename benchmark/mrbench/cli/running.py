@@ -69,9 +69,14 @@ def run(
     predictions: Annotated[
         str,
         typer.Option(
-            help="keep, compress or drop what was scored; what is dropped is in no picture and cannot be exported."
+            help="keep, compress or drop what was scored; what is dropped is in no picture and no export, until it is "
+            "made again by --repredict."
         ),
     ] = "keep",
+    repredict: Annotated[
+        bool,
+        typer.Option("--repredict", help="Predict again what is no longer in the cache; its rows and times stay."),
+    ] = False,
     all_weights: Annotated[
         bool,
         typer.Option("--all-weights", help="Learned methods with weights of other datasets, too: do they generalise?"),
@@ -110,6 +115,7 @@ def run(
         scheduler or "",
         gather,
         checked_keeping(predictions),
+        repredict,
     )
     console = Console()
     with progress_bar(console) as listener:

@@ -11,7 +11,7 @@ from mrbench.core.errors import RequestError
 from mrbench.core.method import Resources
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
-from mrbench.engine.predictions import Keeping, checked_keeping
+from mrbench.engine.predictions import Keeping, checked_keeping, prediction_path
 from mrbench.engine.shard import Shard
 
 
@@ -42,6 +42,8 @@ class Options:
         Fetch predictions from the workers of a cluster.
     predictions : {"keep", "compress", "drop"}
         What becomes of a prediction that was scored. One that is dropped is in no picture and no export.
+    repredict : bool
+        Predict again what was scored and is no longer in the cache.
     """
 
     resources: Resources = field(default_factory=Resources)
@@ -54,10 +56,12 @@ class Options:
     scheduler: str = ""
     gather: bool = False
     predictions: Keeping = "keep"
+    repredict: bool = False
 
     def __post_init__(self) -> None:
-        if checked_keeping(self.predictions) == "drop" and self.gather:
-            raise RequestError("--gather fetches predictions that --predictions drop does not keep; leave out one.")
+        asked = "--gather fetches" if self.gather else "--repredict makes" if self.repredict else ""
+        if checked_keeping(self.predictions) == "drop" and asked:
+            raise RequestError(f"{asked} predictions that --predictions drop does not keep; leave out one.")
 
     def of_slot(self, number: int) -> Options:
         """The same with the one device of that slot."""
@@ -80,14 +84,21 @@ def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Rows, options: 
     """The cases of a method that have no row yet, or one that should be tried anew.
 
     That is a row that was skipped for a reason that is gone, failed for a cause outside the method, or ended at a
-    limit below that of ``options``; with ``options.retry`` every failed one.
+    limit below that of ``options``; with ``options.retry`` every failed one; with ``options.repredict`` those whose
+    prediction is gone.
     """
     todo = []
     for case in cases:
         row = rows.get((candidate.name, candidate.row_key(case)))
-        if row is None or _again(row, candidate, options):
+        if row is None or _again(row, candidate, options) or _gone(row, candidate, case, options):
             todo.append(case)
     return todo
+
+
+def _gone(row: Row, candidate: Candidate, case: CaseId, options: Options) -> bool:
+    if not options.repredict or row.status != "ok" or candidate.skipped is not None:
+        return False
+    return not prediction_path(candidate.prediction_key(case)).is_file()
 
 
 def _again(row: Row, candidate: Candidate, options: Options) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ class Recorder:
     ) -> None:
         self.setting, self.store, self.folder, self.options, self.listen = setting, store, folder, options, listen
         self.measured = {row.prediction: row for row in rows if row.prediction}
+        self.scored = {(row.method, row.key): row for row in rows if options.repredict and row.status == "ok"}
         self.run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
         self.ledger = Ledger()
         self.cores: list[tuple[int, ...]] = []
@@ -124,7 +125,10 @@ class Recorder:
         return self.is_measured(key) and prediction_path(key).is_file()
 
     def finish(self, candidate: Candidate, case: CaseId, key: str, finished: Finished, device: str = "") -> None:
-        """Write and announce one row; a cached prediction keeps the costs that it was measured with."""
+        """Write and announce one row; a cached prediction keeps the costs that it was measured with.
+
+        What was only predicted again keeps its row: its costs, and where that fails, its scores.
+        """
         self.ledger.add(finished)
         outcome, method = finished.outcome, candidate.method
         scored = finished.scored or Scored(outcome.status, outcome.message)
@@ -148,5 +152,10 @@ class Recorder:
             prediction=key if scored.status == "ok" and scored.kept else None,
             **{name: getattr(old or outcome, name) for name in COSTS},
         )
+        if before := self.scored.get((row.method, row.key)):
+            self.listen(candidate, case, row)
+            if row.status == "ok":
+                self.store.append(replace(before, metrics=row.metrics, details=row.details, prediction=row.prediction))
+            return
         self.store.append(row)
         self.listen(candidate, case, row)
