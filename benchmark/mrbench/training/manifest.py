@@ -54,13 +54,13 @@ class Training:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a checkpoint must share with a training that goes on from it."""
+        """What a checkpoint must share with a training that goes on from it; its processor may lack bfloat16."""
         dataset = self.settings[0].dataset
         facts = {
             "method": str(self.spec),
             "seed": self.seed,
             "schedule": asdict(self.schedule),
-            "recipe": dict(self.recipe.settings),
+            "recipe": {name: value for name, value in self.recipe.settings.items() if name != "precision"},
             "validation_limit": self.validation_limit,
             "start_from": sha256_of(self.start_from) if self.start_from else None,
             "data": [dataset.fingerprint, *self.tracks, len(dataset.extra_subjects)],

@@ -12,7 +12,7 @@ from mrbench.tasks.denoising import TRACKS, DenoisingInputs, DenoisingTrack, noi
 from mrbench.tasks.restoration import TrainingVolumes
 from mrbench_methods.network import NetworkMethod
 from mrbench_methods.slices import PLANES, across, restore
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 if TYPE_CHECKING:
     import torch
@@ -114,7 +114,7 @@ class AutoencoderRecipe:
             "planes": planes,
             "augmentation": "left-right flip, fresh noise",
             "loss": "squared error over noise SD",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
         }
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mrbench_methods.generation.dcgan_network import Discriminator, Generator
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 SHIFT = 8
 """Pixels that both real and made slices are moved by at most before the discriminator sees them."""
@@ -36,7 +36,7 @@ class DcganRecipe:
             "loss": "non-saturating GAN",
             "kept": "last weights",
             "augmentation": f"left-right flip; both sets seen moved by up to {SHIFT} pixels, darker or brighter",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
         }
 
     def loss(self, rng: np.random.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from mrbench.physics.sampling import calibration_size
 from mrbench.tasks.reconstruction import ReconstructionInputs, TrainingScans
 from mrbench.tasks.sampling import TRACKS, draw_mask
 from mrbench_methods.network import NetworkMethod
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,7 +147,7 @@ class ReconstructionRecipe:
         self.settings: Mapping[str, Any] = {
             "batch": self.batch,
             "augmentation": "flips",
-            "precision": "bfloat16 convolutions, float32 elsewhere",
+            "precision": precision_of(self.network),
             **({"band_rows": self.band} if method.dynamic else {}),
         }
 

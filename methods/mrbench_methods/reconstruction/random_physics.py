@@ -17,7 +17,7 @@ from mrbench.physics.sampling import calibration_size
 from mrbench.tasks.reconstruction import TrainingScans
 from mrbench.tasks.sampling import Sampling, draw_mask
 from mrbench_methods.reconstruction.learned import coil_maps
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ class RandomPhysicsRecipe:
             "batch": self.batch,
             "band_rows": self.band,
             "loss": "mean absolute error",
-            "precision": "bfloat16 convolutions, float32 elsewhere",
+            "precision": precision_of(self.network),
             "augmentation": f"quarter turns, flips, zoom to {ZOOM}, matrix {MATRIX}, place, contrast and its inverse, "
             f"smooth phase and sharp steps of it, {COILS} coils, noise {NOISE}",
         }

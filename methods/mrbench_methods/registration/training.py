@@ -16,7 +16,7 @@ from mrbench.datasets.dataset import Subject
 from mrbench.tasks.registration import CONTRAST
 from mrbench_methods.registration.losses import LocalCrossCorrelation, overlap, smoothness
 from mrbench_methods.registration.network import STRIDE, FieldNetwork, identity_grid, sample
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 WINDOW = 9
 """Side in voxels of the cross-correlation window, as published."""
@@ -54,7 +54,7 @@ class VoxelMorphRecipe:
             "window": WINDOW,
             "augmentation": "flip, gamma 0.8 to 1.25",
             "crop": f"box of both brains, trimmed by {TRIM} voxels at most",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
             "gradient_norm": GRADIENT_NORM,
         }
 

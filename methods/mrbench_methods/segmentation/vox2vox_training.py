@@ -16,7 +16,7 @@ from mrbench.tasks.segmentation import CONTRASTS, HIGHEST_LABEL, SegmentationInp
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.segmentation.brain import brain_box
 from mrbench_methods.segmentation.vox2vox_network import STRIDE, PatchDiscriminator3d, UNet, padded
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 CLASSES = HIGHEST_LABEL + 1
 
@@ -67,7 +67,7 @@ class DiceRecipe:
             "batch": 1,
             "crop": self.side,
             "loss": "5 generalised Dice",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
             "augmentation": f"left-right flip, turns N(0, {TURN:g} degrees), scale exp(N(0, {SCALE})), "
             f"of each contrast a gain N(1, {CONTRAST}), an offset N(0, {CONTRAST}), a smooth field of SD {BIAS} "
             f"and an offset of each label N(0, {SHADE})",

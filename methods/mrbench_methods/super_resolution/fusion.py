@@ -13,7 +13,7 @@ from mrbench.tasks.restoration import TrainingVolumes
 from mrbench.tasks.super_resolution import SuperResolutionInputs, SuperResolutionTrack
 from mrbench_methods.slices import across, restore, stacks
 from mrbench_methods.super_resolution.learned import LearnedSuperResolution, Pair, Pairs, back_projected
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +121,7 @@ class FusionRecipe:
             "planes": planes,
             "augmentation": "left-right mirror image",
             "loss": "squared error",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
         }
 
     def loss(self, rng: np.random.Generator) -> torch.Tensor:

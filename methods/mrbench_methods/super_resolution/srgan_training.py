@@ -12,7 +12,7 @@ from torch import Tensor
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.super_resolution.learned import Pair
 from mrbench_methods.super_resolution.srgan_network import Discriminator, Generator
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 RIM = 4
 """Voxels at the edge of a block that do not count: the network misses what lies beside it."""
@@ -33,7 +33,7 @@ class GeneratorRecipe:
             "batch": self.batch,
             "augmentation": "left-right mirror image",
             "loss": "MSE + GDL",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
             **({"gradient_norm": GRADIENT_NORM} if dimensions == 3 else {}),
         }
 

@@ -16,7 +16,7 @@ from mrbench.tasks.synthesis import TrainingScans
 from mrbench_methods.adversary import least_squares, least_squares_adversary
 from mrbench_methods.synthesis.scans import crop, filled, position_maps
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator, SkipGenerator
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 CONTRAST = 0.1
 """SD of the logarithm of the exponent that the source's intensities are raised to: scanners differ in contrast."""
@@ -53,7 +53,7 @@ class PairedRecipe:
             "loss": "absolute error in the brain",
             "augmentation": f"left-right flip; source to the power of exp(N(0, {CONTRAST})), "
             f"smooth gain exp(N(0, {BIAS})), blur up to {BLUR} voxels",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
         }
 
     def loss(self, rng: np.random.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from mrbench_methods.adversary import least_squares
 from mrbench_methods.synthesis.scans import crop, filled, unpaired_scans
 from mrbench_methods.synthesis.translation_network import STRIDE, PatchDiscriminator
 from mrbench_methods.synthesis.unit_network import MultiScaleDiscriminator, Unit
-from mrbench_methods.training_device import half_convolutions, tensors_for
+from mrbench_methods.training_device import half_convolutions, precision_of, tensors_for
 
 CONTRASTS = ("T1", "T2")
 
@@ -60,7 +60,7 @@ class UnpairedRecipe(ABC):
             "kept": "last weights",
             "pairs": "none: the two slices are of different people",
             "augmentation": "left-right flip",
-            "precision": "bfloat16 convolutions",
+            "precision": precision_of(self.network),
             "pool": pool,
         }
 
