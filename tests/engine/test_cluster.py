@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,15 @@ def test_an_address_that_nobody_answers_is_one_sentence(
     with pytest.raises(RequestError, match=said) as caught:
         run(lay_out(tmp_path, 1), tmp_path, ["threshold"], scheduler=address)
     assert "\n" not in str(caught.value) and not (tmp_path / "out" / "rows.jsonl").exists()
+
+
+def test_a_server_that_says_nothing_is_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was waited for, and a client that was left half made ended in a traceback after 40 seconds more"""
+    monkeypatch.setattr(engine, "PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(RequestError, match=f"no Dask scheduler answers at {address}"):
+            run(lay_out(tmp_path, 1), tmp_path, ["threshold"], scheduler=address)
 
 
 def test_a_resource_that_nobody_offers_is_said_before_the_run(far: object, tmp_path: Path) -> None:

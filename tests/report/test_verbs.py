@@ -32,6 +32,40 @@ def test_table_is_printed_or_written(folder: Path, tmp_path: Path) -> None:
     assert r"\begin{table}" in text and "HD95" not in text and "[" not in text.partition(r"\midrule")[2].split("&")[3]
 
 
+def test_the_ending_of_a_file_chooses_the_format_of_a_table(folder: Path, tmp_path: Path) -> None:
+    for ending, start in {"tex": "% mrbench", "csv": "rank,method", "md": "### ", "html": "<table"}.items():
+        path = tmp_path / f"t.{ending}"
+        assert CliRunner().invoke(app, ["table", str(folder), "--out", str(path)]).exit_code == 0
+        assert path.read_text().lstrip().startswith(start), ending
+    done = CliRunner().invoke(app, ["table", str(folder), "--out", str(tmp_path / "t.docx")])
+    assert "choose .md, .tex, .csv" in str(done.exception) and not (tmp_path / "t.docx").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("compare BOARD a b --out x", "--out changes nothing for two methods"),
+        ("compare BOARD BOARD --metric dice", "--metric changes nothing for two boards"),
+        ("findings BOARD --only x --page y", "--page changes nothing with --only"),
+        ("table BOARD -f csv --digits 2", "a table as csv has no digits"),
+        ("table BOARD --layout single", "a table as markdown has no layout"),
+        ("table BOARD -f challenger --no-intervals", "a table as challenger has no intervals"),
+        ("table BOARD --published -f tex", "--format changes nothing with --published"),
+        ("run -t denoising --gather", "--gather changes nothing without --scheduler"),
+        ("data prepare icbm-sim --spacing 2", "--spacing changes nothing without --strip or --align"),
+        ("data prepare folder:x --strip --split test", "--split changes nothing with --strip"),
+        ("train --recipe x --steps 4", "--steps changes nothing with a recipe"),
+        ("train --recipe x --learning-rate 1", "--learning-rate changes nothing with a recipe"),
+        ("train --recipe x --jobs 2", "--jobs changes nothing without --recipes"),
+        ("train -t denoising -m autoencoder --packs x", "--packs changes nothing without --recipe"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(folder: Path, arguments: str, sentence: str) -> None:
+    """They were ignored in silence."""
+    done = CliRunner().invoke(app, arguments.replace("BOARD", str(folder)).split())
+    assert isinstance(done.exception, RequestError) and sentence in str(done.exception)
+
+
 def test_figure_is_written_in_the_format_of_its_ending(folder: Path, tmp_path: Path) -> None:
     for suffix, start in {"pdf": b"%PDF", "svg": b"<?xml"}.items():
         path = tmp_path / f"f.{suffix}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mrbench.cli.group import Group
+from mrbench.cli.options import refuse_unused
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,6 +80,7 @@ def data_verify(dataset: Dataset) -> None:
 
 @app.command("prepare")
 def data_prepare(
+    context: typer.Context,
     dataset: Annotated[str, typer.Argument(help="Name of a dataset, or folder:PATH with raw heads.")],
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
     strip: Annotated[bool, typer.Option("--strip", help="Of raw heads: set what is no brain to zero.")] = False,
@@ -98,8 +100,10 @@ def data_prepare(
 
     console = Console()
     if strip or align is not None:
+        refuse_unused(context, "split", "with --strip or --align, which write every head")
         _prepare_heads(console, dataset, out, strip, align or "affine", spacing)
         return
+    refuse_unused(context, "spacing out", "without --strip or --align: a dataset is prepared in the cache")
     with progress_bar(console) as listener:
         ready = api.prepare_dataset(dataset, split, listener)
     for representation, (count, folder) in ready.items():

@@ -23,6 +23,16 @@ Memory = Annotated[float | None, typer.Option(min=0.01, help="Kill a case that h
 Board = Annotated[Path, typer.Argument(help="Folder of a board: the one that holds rows.jsonl.")]
 
 
+def refuse_unused(context: typer.Context, names: str, why: str) -> None:
+    """Refuse options that were given and would change nothing; ``names`` of parameters, apart by spaces."""
+    from mrbench.core.errors import RequestError
+
+    for name in names.split():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise RequestError(f"--{name.replace('_', '-')} changes nothing {why}; leave it out.")
+
+
 def check_device(device: str, *, several: bool = False, cpus: bool = False) -> None:
     """Refuse a device that is not here, and more than one where one is needed; ``cpus`` lets the CPU be there twice."""
     import re

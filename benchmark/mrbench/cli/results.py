@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mrbench.cli.options import Board as Folder
+from mrbench.cli.options import refuse_unused
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,12 +73,21 @@ Methods = Annotated[
 ]
 
 
+ENDINGS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".html": "html", ".htm": "html", ".txt": "terminal"}
+"""The format of a table by the ending of its file."""
+
+
 def table(
+    context: typer.Context,
     folder: Folder,
     format: Annotated[
-        str,
-        typer.Option("--format", "-f", help="markdown, latex, csv, html, terminal, published, comparisons, ..."),
-    ] = "markdown",
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="markdown, latex, csv, html, terminal, published, comparisons, ... Default: by the ending of --out.",
+        ),
+    ] = None,
     methods: Methods = None,
     metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only this metric; repeat.")] = None,
     digits: Annotated[int | None, typer.Option(min=0, max=10, help="Decimals of every metric.")] = None,
@@ -98,10 +108,11 @@ def table(
     from mrbench.io.files import write_atomically
 
     if published:
-        format = "published"
+        refuse_unused(context, "format", "with --published, which is one")
+    chosen = "published" if published else format or _format_for(out)
     text = api.table(
         folder,
-        format=format,
+        format=chosen,
         methods=methods,
         metrics=metrics,
         digits=digits,
@@ -114,6 +125,16 @@ def table(
         return
     with write_atomically(out) as file:
         file.write(text.encode())
+
+
+def _format_for(out: Path | None) -> str:
+    from mrbench.core.errors import RequestError
+
+    if out is None:
+        return "markdown"
+    if out.suffix.lower() not in ENDINGS:
+        raise RequestError(f"{out}: no table is written by that ending; choose {', '.join(ENDINGS)}, or give --format.")
+    return ENDINGS[out.suffix.lower()]
 
 
 def figure(
@@ -170,6 +191,7 @@ def index(
 
 
 def compare(
+    context: typer.Context,
     first: Folder,
     others: Annotated[
         list[str], typer.Argument(help="Folder of another board of the same task; or two methods of this board.")
@@ -190,10 +212,12 @@ def compare(
 
     console = Console()
     if len(others) == 2:
+        refuse_unused(context, "out", "for two methods of a board, which are compared in a sentence")
         console.print(escape(api.compare_methods(first, *others, metric=metric).sentence), soft_wrap=True)
         return
     if len(others) > 2:
         raise RequestError(f"{len(others)} names follow {first}; give one more board, or two methods of this one.")
+    refuse_unused(context, "metric", "for two boards, of which all metrics are compared")
     shown = comparison(*api.compare(first, others[0]))
     shown.sheet.show(console)
     if out is not None:
@@ -201,6 +225,7 @@ def compare(
 
 
 def findings(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder with boards, at any depth.")] = Path("results"),
     claims: Annotated[
         Path | None, typer.Option(help="TOML file of claims; default: those of the field, which ship.")
@@ -223,6 +248,8 @@ def findings(
     from mrbench import api
     from mrbench.report.findings import verdict_of
 
+    if only:
+        refuse_unused(context, "page data", "with --only, which writes nothing")
     console = Console()
     findings = api.findings(folder, claims=claims, only=only or ())
     for finding in findings:

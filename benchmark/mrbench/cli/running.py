@@ -19,6 +19,7 @@ from mrbench.cli.options import (
     Timeout,
     Track,
     check_device,
+    refuse_unused,
 )
 
 
@@ -31,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
+    context: typer.Context,
     task: Task,
     track: Track = None,
     dataset: Dataset = "icbm-sim",
@@ -99,6 +101,8 @@ def run(
     from mrbench.engine.predictions import checked_keeping
     from mrbench.engine.shard import Shard
 
+    if not scheduler:
+        refuse_unused(context, "gather", "without --scheduler: predictions are here")
     if scheduler and device not in ("cpu", "cuda"):
         raise RequestError(f"--device {device}: workers of a cluster offer their GPUs themselves; give --device cuda.")
     if not scheduler:

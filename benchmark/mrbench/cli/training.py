@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mrbench.cli.options import Dataset, Memory, Task, Threads, Timeout, Track, check_device
+from mrbench.cli.options import Dataset, Memory, Task, Threads, Timeout, Track, check_device, refuse_unused
 
 if TYPE_CHECKING:
     from mrbench.core.method import Resources
@@ -26,7 +26,15 @@ def add_to(app: typer.Typer) -> None:
     )
 
 
+OF_RECIPES = (
+    "task method track dataset steps learning_rate validate_every validation_limit ema keep_last extra_subjects "
+    "start_from seed"
+)
+"""Options that a recipe holds."""
+
+
 def train(
+    context: typer.Context,
     task: Annotated[str | None, typer.Option("--task", "-t", help="See `mrbench list tasks`.")] = None,
     method: Annotated[str | None, typer.Option("--method", "-m", help="A learned method, with its parameters.")] = None,
     track: Annotated[
@@ -86,9 +94,13 @@ def train(
     check_device(device, several=not (recipe or recipes), cpus=True)
     resources = Resources(threads, device)
     if recipe or recipes:
+        refuse_unused(context, OF_RECIPES, "with a recipe, which holds it")
+        if not recipes:
+            refuse_unused(context, "jobs", "without --recipes")
         run = partial(train_side_by_side, jobs) if recipes and jobs > 1 else partial(train_by_recipe, recipe)
         run(minutes, resources=resources, loaders=loaders, packs=packs, out=out, checkpoints=checkpoints)
         return
+    refuse_unused(context, "minutes packs jobs", "without --recipe or --recipes")
     if not task or not method:
         raise RequestError("say what to train: --task and --method, or --recipe NAME, or --recipes.")
     console, primary = Console(), find_task(task).primary

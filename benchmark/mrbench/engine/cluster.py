@@ -6,6 +6,7 @@ are tried again elsewhere; one that meets `TRIES` deaths is a row that blames no
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import threading
@@ -306,6 +307,7 @@ def _connected(scheduler: str) -> Iterator[Any]:
                 yield client
             return
         try:
+            asyncio.run(_greet(scheduler))
             client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
         except Exception as error:
             raise RequestError(
@@ -314,6 +316,16 @@ def _connected(scheduler: str) -> Iterator[Any]:
             ) from None
         with client:
             yield client
+
+
+async def _greet(scheduler: str) -> None:
+    """Shake hands before there is a client: one that finds nobody waits 40 seconds more when it is thrown away."""
+    import distributed
+
+    options = distributed.Security().get_connection_args("client")
+    async with asyncio.timeout(PATIENCE):  # what is no scheduler may answer nothing at all
+        peer = await distributed.comm.connect(scheduler, timeout=PATIENCE, **options)
+    peer.abort()
 
 
 def _slots(client: Client, resources: Mapping[str, int] | None) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Protocol, cast
 
-from mrbench.core.errors import unknown_name
+from mrbench.core.errors import RequestError, unknown_name
 from mrbench.report.columns import Look
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ class Format(Protocol):
         The first is the one that lists show.
     FILE : str or None
         Name of the file that every board has; None: written only when asked for.
+    LOOK : tuple of str
+        What it takes of a `Look`; to ask for the rest is refused.
     """
 
     NAMES: tuple[str, ...]
     FILE: str | None
+    LOOK: tuple[str, ...]
 
     def render(self, report: Report, look: Look) -> str:
         """Return the text of the table."""
@@ -88,9 +91,13 @@ def table(
         raise unknown_name("format of tables", format, formats())
     if layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
+    look = Look(digits, intervals, layout)
+    for name in (name for name, default in asdict(Look()).items() if getattr(look, name) != default):
+        if name not in known[format].LOOK:
+            raise RequestError(f"a table as {format} has no {name} to choose; leave it out.")
     chosen = report.select(methods, metrics)
     if fastest_above is not None:
         chosen = chosen.fastest(fastest_above)
     if not intervals:
         chosen = replace(chosen, caption=chosen.caption.without_intervals())
-    return known[format].render(chosen, Look(digits, intervals, layout))
+    return known[format].render(chosen, look)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NAMES = ("challenger",)
 FILE = None
+LOOK: tuple[str, ...] = ()
 
 
 def render(report: Report, look: Look) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAMES = ("comparisons",)
 FILE = "comparisons.csv"
+LOOK: tuple[str, ...] = ()
 
 
 def render(report: Report, look: Look) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NAMES = ("csv",)
 FILE = "leaderboard.csv"
+LOOK: tuple[str, ...] = ()
 
 
 def render(report: Report, look: Look) -> str:

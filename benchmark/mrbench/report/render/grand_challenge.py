@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NAMES = ("grand-challenge", "grand_challenge")
 FILE = None
+LOOK: tuple[str, ...] = ()
 
 _NAMES = {
     "count": "count",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAMES = ("html",)
 FILE = None
+LOOK = ("digits", "intervals")
 
 
 def render(report: Report, look: Look) -> str:

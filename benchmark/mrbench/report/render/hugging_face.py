@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NAMES = ("hugging-face", "huggingface")
 FILE = None
+LOOK: tuple[str, ...] = ()
 
 
 def render(report: Report, look: Look) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAMES = ("latex", "tex")
 FILE = "leaderboard.tex"
+LOOK = ("digits", "intervals", "layout")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NAMES = ("markdown", "md")
 FILE = "leaderboard.md"
+LOOK = ("digits", "intervals")
 
 
 def render(report: Report, look: Look) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAMES = ("published",)
 FILE = None
+LOOK: tuple[str, ...] = ()
 
 
 def render(report: Report, look: Look) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NAMES = ("terminal", "txt")
 FILE = None
+LOOK = ("digits", "intervals")
 WITHOUT_INTERVALS = Look(intervals=False)
 
 
