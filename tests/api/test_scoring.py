@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import h5py
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 from tests.kspace_phantom import acquire, write_fastmri
@@ -245,6 +247,24 @@ def test_another_convention_is_named_and_never_applied_silently(run, cohort: Pat
     assert record["convention"] == "mm-xyz-lps-pull" and record["format"] == "npy"
 
 
+@pytest.mark.parametrize("convention", [None, "mm-xyz-lps-pull", "auto"])
+def test_fields_are_scored_where_no_labels_tell_their_convention(
+    run, cohort: Path, tmp_path: Path, convention: str | None
+) -> None:
+    bare = shutil.copytree(cohort, tmp_path / "bare")
+    table = pd.read_csv(bare / "subjects.csv", dtype=str).drop(columns="labels")
+    table.to_csv(bare / "subjects.csv", index=False)
+    (tmp_path / "files").mkdir()
+    ants(tmp_path / "files", run[2])
+    command = ["score", "-t", "registration", "-d", f"folder:{bare}", "-p", str(tmp_path / "files")]
+    command += ["--convention", convention] if convention else []
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "out")])
+    if convention == "auto":
+        assert isinstance(done.exception, RequestError) and "without labels nobody can tell" in str(done.exception)
+    else:
+        assert done.exit_code == 0, done.output
+
+
 def still(folder: Path, fields: dict[str, np.ndarray]) -> None:
     for case, field in fields.items():
         np.save(folder / f"{case}.npy", 0 * field)
@@ -272,20 +292,90 @@ def test_bad_requests_are_refused_and_nothing_is_written(run, cohort, tmp_path: 
     assert before == ((ran.folder / "rows.jsonl").read_bytes(), (ran.folder / "run.json").read_bytes())
 
 
-def test_two_formats_or_another_grid_are_refused_and_nothing_is_written(run, cohort: Path, tmp_path: Path) -> None:
+def test_two_formats_are_refused_and_nothing_is_written(run, cohort: Path, tmp_path: Path) -> None:
     _, _, fields = run
     (tmp_path / "files").mkdir()
     ants(tmp_path / "files", fields)
     last = sorted((tmp_path / "files").iterdir())[-1]
-    image = nib.load(last)
-    nib.Nifti1Image(np.asarray(image.dataobj)[1:], image.affine, image.header).to_filename(last)
-    with pytest.raises(RequestError, match="resample it to the case's grid"):
-        score(run, tmp_path / "files", cohort, out=tmp_path / "out")
     last.unlink()
     np.save(tmp_path / "files" / last.name.replace("_1Warp.nii.gz", ".npy"), next(iter(fields.values())))
     with pytest.raises(RequestError, match="two formats"):
         score(run, tmp_path / "files", cohort, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def cut(path: Path) -> None:
+    image = nib.load(path)
+    nib.Nifti1Image(np.asarray(image.dataobj)[1:], image.affine, image.header).to_filename(path)
+
+
+def moved(path: Path) -> None:
+    image = nib.load(path)
+    affine = image.affine.copy()
+    affine[0, 3] += 5
+    nib.Nifti1Image(np.asarray(image.dataobj), affine, image.header).to_filename(path)
+
+
+def shut(path: Path) -> None:
+    """No file at all behind the name: a folder's permissions do not count for root."""
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [(cut, "resample it to the case's grid"), (moved, "voxels away from those of its case"), (shut, "cannot be read")],
+)
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_prediction_that_does_not_fit_costs_its_own_case_alone(
+    run, cohort: Path, tmp_path: Path, spoil, message: str, place: int
+) -> None:
+    """a prediction lies on another grid than its case -> a row for its case, and the other cases are scored"""
+    _, ran, fields = run
+    ants(tmp_path, fields)
+    files = sorted(tmp_path.glob("*.nii.gz"))
+    spoil(files[place])
+    command = ["score", "-t", "registration", "-d", f"folder:{cohort}", "-p", str(tmp_path), "--name", "Theirs"]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "out")])
+    said = " ".join(done.output.split())
+    assert done.exit_code == 1, done.output
+    assert "2 of 3 cases of Theirs are scored; of 1 that failed the first is" in said and message in said
+    assert "of no single method" not in said
+    rows = {row.case: row for row in RowStore(next((tmp_path / "out").rglob("rows.jsonl"))).read()}
+    spoiled = next(case for case in fields if files[place].name.startswith(case))
+    assert {case for case, row in rows.items() if row.status == "invalid"} == {spoiled}
+    assert files[place].name in rows[spoiled].message
+    for row in ran.rows:
+        if row.case != spoiled:
+            assert rows[row.case].metrics == pytest.approx(row.metrics, rel=1e-5, abs=1e-6)
+
+
+def test_what_was_scored_stays_when_scoring_is_stopped(
+    run, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scoring of predictions is stopped -> the rows that were scored are there"""
+    ants(tmp_path, run[2])
+    own, calls = scoring._Work.row, []
+
+    def row(self, case, *rest):
+        calls.append(case)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return own(self, case, *rest)
+
+    monkeypatch.setattr(scoring._Work, "row", row)
+    with pytest.raises(KeyboardInterrupt):
+        score(run, tmp_path, cohort, out=tmp_path / "out")
+    assert [row.status for row in RowStore(next((tmp_path / "out").rglob("rows.jsonl"))).read()] == ["ok", "ok"]
+
+
+def test_a_fault_of_a_metric_is_its_row(run, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ants(tmp_path, run[2])
+    task = type(bind("registration", f"folder:{cohort}").task)
+    monkeypatch.setattr(task, "score", lambda *_: 1 / 0)
+    board = score(run, tmp_path, cohort, out=tmp_path / "out")
+    assert {(row.status, row.message) for row in board.rows} == {
+        ("error", "cannot be scored: ZeroDivisionError: division by zero")
+    }
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_fsl_coefficients_and_coordinates_are_refused(tmp_path: Path) -> None:
         image = nib.Nifti1Image(places.astype(np.float32), AFFINE)
         image.header.set_intent(intent, allow_unknown=True)
         image.to_filename(tmp_path / "warp.nii.gz")
-        with pytest.raises(RequestError, match=message):
+        with pytest.raises(DataError, match=message):
             read_fsl(tmp_path / "warp.nii.gz", GRID)
 
 
@@ -205,7 +205,7 @@ def test_a_field_elsewhere_is_refused(field: np.ndarray, tmp_path: Path) -> None
 
 def test_components_last_in_numpy_are_refused(field: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "u.npy", np.moveaxis(field, 0, -1))
-    with pytest.raises(RequestError, match="move the components to the front"):
+    with pytest.raises(DataError, match="move the components to the front"):
         read_npy_field(tmp_path / "u.npy", GRID)
     np.save(tmp_path / "u.npy", field)
     np.testing.assert_array_equal(read_npy_field(tmp_path / "u.npy", GRID).voxels, field)

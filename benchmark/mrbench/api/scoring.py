@@ -16,9 +16,10 @@ from mrbench.api.boards import publish
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
 from mrbench.core.binding import bind
+from mrbench.core.candidate import content_of_subject
 from mrbench.core.case import Case, CaseId
 from mrbench.core.digest import hash_of
-from mrbench.core.errors import DataError, PredictionError, RequestError, unknown_name
+from mrbench.core.errors import DataError, MrbenchError, RequestError, brief, unknown_name
 from mrbench.core.method import EXTERNAL
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
@@ -26,7 +27,7 @@ from mrbench.engine.predictions import keep
 from mrbench.engine.provenance import facts_of, record_run
 from mrbench.engine.store import RowStore
 from mrbench.io.files import content_digest
-from mrbench.io.predictions.conventions import Reading, reading_of
+from mrbench.io.predictions.conventions import AUTO, Reading, reading_of, untried
 from mrbench.io.predictions.fields import StoredField
 from mrbench.io.predictions.formats import Format, find_format, format_of
 from mrbench.io.predictions.matching import files_below, match
@@ -56,8 +57,9 @@ def score(
     task, dataset, track, split
         As `mrbench.core.binding.bind` resolves them.
     predictions : Path
-        A file for each case, named by it; below the folder in any depth. A case without one is a failure. A table
-        ``times.csv`` (case, seconds) gives times; without it there are none.
+        A file for each case, named by it; below the folder in any depth. A case without one is a failure, and so is
+        one whose file cannot be read or lies on another grid; the others are scored. A table ``times.csv`` (case,
+        seconds) gives times; without it there are none.
     name : str, optional
         What tables call them; default: the folder's name.
     format : str, optional
@@ -78,8 +80,8 @@ def score(
     Raises
     ------
     RequestError
-        If nothing matches, files are of two formats or on another grid than their case, or the name is that of a method
-        on the board; nothing was written then.
+        If nothing matches, files are of two formats, or the name is that of a method on the board; nothing was written
+        then.
     """
     setting = bind(task, dataset, track, split)
     folder, cases = Path(predictions).expanduser(), setting.cases()
@@ -95,13 +97,8 @@ def score(
     times = _times(folder / TIMES, cases)
     prepare(setting.dataset, setting.task.subjects_for(setting, cases), progress)
     work = _Work(setting, matched.files, form, folder)
-    reading = reading_of(convention, work.trial_fields(3 if holds == "field" else 0))
+    reading = work.reading(convention)
     run = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
-    rows: list[Row] = []
-    for case in cases:
-        progress.running(label, case.id, len(rows), len(cases))
-        rows.append(replace(work.row(case, reading, label, run), seconds=times.get(case.id)))
-        progress.finished(rows[-1], len(rows), len(cases))
     facts = {
         "task": setting.address.task,
         "track": setting.track.name,
@@ -118,8 +115,11 @@ def score(
     }
     with store.locked():
         record_run(board / "run.json", run, facts)
-        for row in rows:
-            store.append(row)
+        for done, case in enumerate(cases):
+            progress.running(label, case.id, done, len(cases))
+            row = replace(work.row(case, reading, label, run), seconds=times.get(case.id))
+            store.append(row)  # as they come: who stops it keeps what was scored
+            progress.finished(row, done + 1, len(cases))
         every = store.repair()
     shown, older = shown_rows(setting, [], every, None)
     notices = [f"{path} is no case's and was not scored." for path in matched.surplus]
@@ -166,25 +166,36 @@ class _Work:
     form: Format
     folder: Path
 
+    def reading(self, convention: str | None) -> Reading:
+        """How fields are meant; without labels to try that on, as the name or the format says."""
+        try:
+            trials = self.trial_fields(3 if self.setting.task.holds == "field" else 0)
+        except RequestError:
+            if convention == AUTO:
+                raise
+            return untried(convention)
+        return reading_of(convention, trials)
+
     def trial_fields(self, most: int) -> list[tuple[StoredField, Any]]:
         """The first readable fields, each with the pair that it should bring together."""
         trials: list[tuple[StoredField, Any]] = []
         for case in self.setting.cases():
             if len(trials) == most:
                 break
-            if case.id in self.files:
+            if case.id not in self.files:
+                continue
+            try:
                 loaded = self.setting.load(case)
-                try:
-                    stored = self.form.read(self.files[case.id], self.setting.task.grid(self.setting, loaded))
-                except DataError:
-                    continue  # the row of the case will say so
-                trials.append((stored, self.setting.task.pair(loaded)))  # type: ignore[attr-defined]
+                stored = self.form.read(self.files[case.id], self.setting.task.grid(self.setting, loaded))
+            except Exception:
+                continue
+            trials.append((stored, self.setting.task.pair(loaded)))  # type: ignore[attr-defined]
         return trials
 
     def row(self, case: CaseId, reading: Reading, label: str, run: str) -> Row:
         """Read, check and score the prediction of one case; a fault of its file is its row."""
         setting, path = self.setting, self.files.get(case.id)
-        content = content_digest(path) if path else ""
+        content = _digest(path) if path else ""
         key = self._key(case, content, reading.name)
         row = Row(
             key=hash_of(key, label, setting.split, setting.protocol.hash),
@@ -203,11 +214,16 @@ class _Work:
         try:
             loaded = setting.load(case)
             checked = setting.task.check(loaded, reading.apply(self._read(path, loaded), loaded.spacing))
-            scores = setting.task.score(loaded, checked)
-        except (DataError, PredictionError) as fault:
+        except MrbenchError as fault:
             return replace(row, message=str(fault))
+        except Exception as fault:
+            return replace(row, message=f"{path} cannot be read ({type(fault).__name__}: {brief(fault)}).")
         kept = keep(key, checked)
-        message = reading.advice or setting.task.diagnose(loaded, checked) or ""
+        try:
+            scores = setting.task.score(loaded, checked)
+            message = reading.advice or setting.task.diagnose(loaded, checked) or ""
+        except Exception as fault:
+            return replace(row, status="error", message=f"cannot be scored: {type(fault).__name__}: {brief(fault)}")
         return replace(
             row,
             status="ok",
@@ -223,7 +239,7 @@ class _Work:
     def _key(self, case: CaseId, content: str, reading: str) -> str:
         """Hash of all that the prediction depends on: the content of its file, and how it is read."""
         setting = self.setting
-        subjects = [setting.dataset.content_key(s) for s in setting.task.subjects_for(setting, [case])]
+        subjects = [content_of_subject(setting.dataset, s) for s in setting.task.subjects_for(setting, [case])]
         return hash_of(
             setting.task.name,
             setting.task.version,
@@ -236,3 +252,11 @@ class _Work:
             reading,
             content,
         )
+
+
+def _digest(path: Path) -> str:
+    """Of the content of a prediction; reading one that cannot be opened will say so in its row."""
+    try:
+        return content_digest(path)
+    except DataError:
+        return "unreadable"

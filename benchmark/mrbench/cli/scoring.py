@@ -46,7 +46,8 @@ def score(
 ) -> None:
     """Score predictions that were made elsewhere, and add them to the board.
 
-    A case without a file is a failure. A table times.csv (case,seconds) in the folder gives times.
+    A case without a file, or with one that does not fit, is a failure; the others are scored. A table times.csv
+    (case,seconds) in the folder gives times.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -73,7 +74,14 @@ def score(
     for notice in board.notices:
         console.print(f"[yellow]{escape(notice)}[/]", soft_wrap=True)
     label = name or predictions.resolve().name
-    raise typer.Exit(code=int(any(row.failed for row in board.rows if row.method == label)))
+    own = [row for row in board.rows if row.method == label]
+    failed = [row for row in own if row.failed]
+    if failed:
+        scored = len(own) - len(failed)
+        words = f"{scored} of {len(own)} cases of {label} are scored; of {len(failed)} that failed the first is "
+        words += f"{failed[0].case}: {failed[0].message} Mend it and score again."
+        console.print(f"[red]{escape(words)}[/]", soft_wrap=True)
+    raise typer.Exit(code=int(bool(failed)))
 
 
 def export(

@@ -87,7 +87,9 @@ class Candidate:
         """Hash of all that a prediction depends on, and nothing else."""
         if case.id not in self._keys:
             setting = self.setting
-            content = [_content(setting.dataset, subject) for subject in setting.task.subjects_for(setting, [case])]
+            content = [
+                content_of_subject(setting.dataset, subject) for subject in setting.task.subjects_for(setting, [case])
+            ]
             self._keys[case.id] = hash_of(case.id, content, self._facts)
         return self._keys[case.id]
 
@@ -109,7 +111,7 @@ class Candidate:
             setting.track.name,
             setting.track.facts,
             setting.seed,
-            [_content(setting.dataset, subject) for subject in learned_from],
+            [content_of_subject(setting.dataset, subject) for subject in learned_from],
             self.method.qualname,
             sorted(item for item in parameters.items() if item[0] not in files),
             files,
@@ -122,7 +124,7 @@ class Candidate:
         return hash_of(self.prediction_key(case), self.setting.split, self.setting.protocol.hash)
 
 
-def _content(dataset: Dataset, subject: str) -> str:
+def content_of_subject(dataset: Dataset, subject: str) -> str:
     """The content of a subject; where its files are bad, its rows will say so, and no other's."""
     try:
         return dataset.content_key(subject)

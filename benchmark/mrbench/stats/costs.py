@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mrbench.core.method import EXTERNAL
 from mrbench.stats.scores import Grid
 
 
@@ -43,7 +44,8 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
             "threads": _distinct(ran, "threads").map(tuple),
             "message": every["message"].agg(_first_text).astype("str"),
             "weights": every["weights"].first().astype("str"),
-            "mixed": (every[["source", "weights"]].nunique() > 1).any(axis=1),
+            # of files from elsewhere each has a source of its own, which says nothing of their code
+            "mixed": (every[["source", "weights"]].nunique() > 1).any(axis=1) & (every["kind"].first() != EXTERNAL),
             "cpu_seconds_per_megavoxel": ok["cpu_seconds_per_megavoxel"].median(),
             "memory_mib_per_megavoxel": ok["memory_mib_per_megavoxel"].median(),
         }

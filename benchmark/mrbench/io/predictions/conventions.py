@@ -55,16 +55,15 @@ def reading_of(convention: str | None, trials: Sequence[tuple[StoredField, Pair]
     RequestError
         If the name is unknown, the predictions are no fields, or ``auto`` finds that several fit alike.
     """
-    if convention is not None and convention not in (AUTO, *CONVENTIONS):
-        raise unknown_name("convention", convention, [AUTO, *CONVENTIONS])
+    named = untried(convention) if convention != AUTO else Reading()
     if not trials:
         if convention is not None:
             raise RequestError("--convention is of displacement fields, and there is none that can be read here.")
-        return Reading()
+        return named
     tried = mean([fits(stored.components, pair) for stored, pair in trials])
     if convention == AUTO:
         return Reading(_only(tried))
-    chosen = CONVENTIONS[convention] if convention else None
+    chosen = named.convention
     if chosen is not None:
         better = tried.best if tried.beats(tried.best, chosen) else None
         labels = tried.by_name[str(chosen)].labels
@@ -77,6 +76,19 @@ def reading_of(convention: str | None, trials: Sequence[tuple[StoredField, Pair]
         return Reading(chosen)
     share = f"{tried.by_name[str(better)].labels:.2f} of sampled labels agree instead of {labels:.2f}"
     return Reading(chosen, f"the field fits better read {better.changes}: {share}; if so, add --convention {better}.")
+
+
+def untried(convention: str | None) -> Reading:
+    """Read as the name says, or without one as the format defines, where no labels tell whether that fits.
+
+    Raises
+    ------
+    RequestError
+        If the name is unknown.
+    """
+    if convention is not None and convention not in CONVENTIONS:
+        raise unknown_name("convention", convention, [AUTO, *CONVENTIONS])
+    return Reading(CONVENTIONS[convention] if convention else None)
 
 
 def _only(tried: Fits) -> Convention:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mrbench.core.errors import DataError, RequestError, brief
+from mrbench.core.errors import DataError, brief
 from mrbench.core.grid import Grid
 from mrbench.io.apart import read_apart
 from mrbench.io.bounds import check_claim
@@ -110,16 +110,14 @@ def read_fsl(path: Path, grid: Grid) -> StoredField:
     """
     image = _nifti(path)
     if int(image.header["intent_code"]) in FSL_SPLINES:
-        raise RequestError(
-            f"{path} holds FNIRT's coefficients; write the field with `fnirtfileutils --in=... --out=...`."
-        )
+        raise DataError(f"{path} holds FNIRT's coefficients; write the field with `fnirtfileutils --in=... --out=...`.")
     vectors = np.asarray(image.dataobj, np.float64)
     if vectors.ndim != 4 or vectors.shape[3] != 3:
         raise DataError(f"{path} has shape {vectors.shape}; (x, y, z, 3) is needed.")
     affine = _world(path, image.affine)
     sizes = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     if _is_absolute(vectors, sizes):
-        raise RequestError(f"{path} holds coordinates instead of displacements; convert it by `convertwarp --relout`.")
+        raise DataError(f"{path} holds coordinates instead of displacements; convert it by `convertwarp --relout`.")
     voxels = vectors / sizes
     if np.linalg.det(affine[:3, :3]) > 0:
         voxels[..., 0] *= -1
@@ -132,7 +130,7 @@ def read_npy_field(path: Path, grid: Grid) -> StoredField:
     """NumPy: ``(3, z, y, x)``, mrbench's own convention."""
     array = read_npy(path)
     if array.ndim == 4 and array.shape[0] != 3 and array.shape[-1] == 3:
-        raise RequestError(f"{path} has shape {array.shape}; move the components to the front: (3, z, y, x).")
+        raise DataError(f"{path} has shape {array.shape}; move the components to the front: (3, z, y, x).")
     if array.ndim != 4 or array.shape[0] != 3:
         raise DataError(f"{path} has shape {array.shape}; (3, z, y, x) is needed.")
     check_grid(grid, path, array.shape[1:])
@@ -208,9 +206,9 @@ def _npz(path: Path) -> np.ndarray:
         with np.load(path, allow_pickle=False) as file:
             names = file.files
             if len(names) != 1:
-                raise RequestError(f"{path} holds {', '.join(names) or 'nothing'}; one array, the field, is needed.")
+                raise DataError(f"{path} holds {', '.join(names) or 'nothing'}; one array, the field, is needed.")
             return file[names[0]]
-    except RequestError:
+    except DataError:
         raise
     except Exception as error:
         raise DataError(f"{path} cannot be read ({brief(error)}); write it by numpy.savez_compressed.") from error

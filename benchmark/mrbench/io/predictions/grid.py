@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
 from mrbench.io.nifti import AGREE, spacing_of, voxels_apart
 
@@ -14,8 +14,8 @@ LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Between RAS and LPS."""
 
 
-class GridError(RequestError):
-    """A file lies on another grid than its case: whoever made it must mend all of them."""
+class GridError(DataError):
+    """A file lies on another grid than its case."""
 
 
 def check_grid(grid: Grid, path: Path, shape: tuple[int, ...], affine: np.ndarray | None = None) -> None:
