@@ -229,7 +229,7 @@ def copy_with(cohort: Path, target: Path, old: str, new: str) -> Folder:
         (",test,", ",tset,", "use train, validation, test"),
         (".nii.gz", ".mgz", "T1 of 'b0', 0_t1.mgz, is not there, nor is any other"),
         ("b1,", "b0,", "subject 'b0' stands twice; name each subject once"),
-        ("b1,train,", "b1,", "line 3 has not as many fields"),
+        ("b1,train,", "b1,", "line 3 has 3 fields, fewer than the 4 of the heading"),
     ],
 )
 def test_folder_table_mistakes_are_one_sentence(cohort, tmp_path, old: str, new: str, message: str) -> None:

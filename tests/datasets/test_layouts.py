@@ -254,7 +254,7 @@ def test_learn2reg_of_another_version_is_one_sentence(tmp_path: Path, changes: d
         ("p,p", "pairs 'p' with itself"),
         ("p,r", "pairs subjects of two splits, 'p' and 'r'"),
         ("p,q\np,q", "line 3: the pair p, q stands twice"),
-        ("p", "line 2 has not as many fields"),
+        ("p", r"pairs\.csv, line 2 has 1 field, fewer than the 2 of the heading"),
     ],
 )
 def test_pairs_that_cannot_be_are_one_sentence(tmp_path: Path, lines: str, message: str) -> None:

@@ -193,7 +193,7 @@ def kinds(folder: Path) -> dict[str, tuple[bytes, Callable[[Path, bytes], object
         "npy": ((folder / "valid.npy").read_bytes(), _write("a.npy", read_kspace)),
         "cfl": (b"# Dimensions\n12 9 1 3 1 1 1 1 1 1 2 1 1 1 1 1\n", _cfl_header),
         "fastmri": ((folder / "valid.h5").read_bytes(), _write("a.h5", read_kspace)),
-        "subjects.csv": (table, _write("s.csv", lambda path: read_table(path, required, whole=True))),
+        "subjects.csv": (table, _write("s.csv", lambda path: read_table(path, required))),
         "labels.csv": (b"label,name\n1,head\n2,brain\n", _write("l.csv", label_names)),
         "splits.json": (splits.encode(), _write("s.json", SplitFile.read)),
         "folder of images": (table, lambda *a: _in_table(Folder, *a)),

@@ -153,7 +153,7 @@ def test_landmarks_of_a_release_give_its_target_registration_error(tmp_path: Pat
     with pytest.raises(DataError, match="'LUMIR_0001' has 4 landmarks and 'LUMIR_0002' 6; give both as many"):
         loaded(Folder(folder), "lumir")
     (folder / "keypointsTr/LUMIR_0001_0000.csv").write_text("x,y,z\n1,2,3\n")
-    with pytest.raises(DataError, match="no list of landmarks; write x,y,z in voxels"):
+    with pytest.raises(DataError, match="no list of landmarks: line 1 does not hold three numbers; write x,y,z"):
         loaded(Folder(folder), "lumir")
 
 

@@ -144,11 +144,13 @@ def _times(path: Path, cases: Sequence[CaseId]) -> dict[str, float]:
         raise DataError(f"{path} lacks the column case or seconds; its heading is {', '.join(columns)}.")
     known, times = {case.id for case in cases}, {}
     for number, fields in lines:
-        line = dict(zip(columns, fields, strict=False))
+        line = dict(zip(columns, fields, strict=True))
         try:
             seconds = float(line["seconds"])
-        except (KeyError, ValueError):
+        except ValueError:
             raise DataError(f"{path}, line {number}: seconds are not a number; mend it.") from None
+        if line["case"] in times:
+            raise DataError(f"{path}, line {number}: case '{line['case']}' stands twice; keep one line.")
         if line["case"] not in known:
             raise unknown_name(f"case in {path}", line["case"], known)
         if not 0 <= seconds < float("inf"):

@@ -94,7 +94,7 @@ class Folder(Dataset):
     def _understood(self) -> Layout:
         if not self.path.is_dir():
             raise DataError(f"{self.path} is not a folder; give one that holds {self.wanted}.")
-        layout = read_tables(self.path, self.required, whole=True)
+        layout = read_tables(self.path, self.required)
         for read in self.layouts if layout is None else ():
             layout = layout or read(self.path)
         if layout is None:

@@ -35,7 +35,7 @@ def understood(path: Path) -> Layout:
     folder = path.expanduser().resolve()
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; give one that holds scans or k-space.")
-    layout = read_tables(folder, ("subject", "split"), whole=False)
+    layout = read_tables(folder, ("subject", "split"))
     for read in LAYOUTS if layout is None else ():
         layout = layout or read(folder)
     if layout is None:

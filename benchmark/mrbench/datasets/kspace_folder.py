@@ -71,7 +71,7 @@ class KspaceFolder(KspaceDataset):
         self.address = f"folder:{self.path}"
         if not self.path.is_dir():
             raise DataError(f"{self.path} is not a folder; give one that holds k-space files.")
-        layout = read_tables(self.path, REQUIRED, whole=False) or read_kspace_files(self.path)
+        layout = read_tables(self.path, REQUIRED) or read_kspace_files(self.path)
         if layout is None:
             raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
         self._table = layout.rows

@@ -75,8 +75,11 @@ def _in_columns(path: Path) -> Iterator[tuple[int, str]]:
     of_number, of_name = _columns(path, columns)
     for at, line in lines:
         try:
-            yield int(line[of_number]), line[of_name]
-        except (ValueError, IndexError):
+            label, name = int(line[of_number]), line[of_name]
+            if label and not name:
+                raise ValueError("no name")
+            yield label, name
+        except ValueError:
             raise DataError(
                 f"{path}, line {at} needs a label under {columns[of_number]} and its name under {columns[of_name]}, "
                 "labels as integers; mend it."

@@ -12,6 +12,8 @@ from mrbench.io.nifti import oriented_points
 LARGEST = 2**24
 """Bytes."""
 
+WANTED = "write x,y,z in voxels, a point a line, without a heading"
+
 
 def read_landmarks(path: Path, image: Path) -> np.ndarray:
     """Read the landmarks of an image.
@@ -37,11 +39,18 @@ def read_landmarks(path: Path, image: Path) -> np.ndarray:
         raise DataError(f"{path} is not there; check the path.")
     if path.stat().st_size > LARGEST:
         raise DataError(f"{path} is larger than {LARGEST >> 20} MiB; are these landmarks?")
-    lines = [line for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if line.strip()]
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    points = [_point(path, at, line) for at, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not points:
+        raise DataError(f"{path} is no list of landmarks: it is empty; {WANTED}.")
+    return oriented_points(image, np.array(points, np.float64))
+
+
+def _point(path: Path, at: int, line: str) -> list[float]:
     try:
-        points = np.array([[float(word) for word in line.split(",")] for line in lines], np.float64)
-    except ValueError:  # no numbers, or lines of several lengths
-        points = np.empty(0)
-    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
-        raise DataError(f"{path} is no list of landmarks; write x,y,z in voxels, a point a line, without a heading.")
-    return oriented_points(image, points)
+        point = [float(word) for word in line.split(",")]
+    except ValueError:
+        point = []
+    if len(point) != 3 or not np.isfinite(point).all():
+        raise DataError(f"{path} is no list of landmarks: line {at} does not hold three numbers; {WANTED}.")
+    return point

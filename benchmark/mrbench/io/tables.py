@@ -19,7 +19,7 @@ LARGEST_TABLE = 2**26
 """Bytes: a million lines."""
 
 
-def read_table(path: Path, required: Collection[str], *, whole: bool) -> dict[str, dict[str, str]]:
+def read_table(path: Path, required: Collection[str]) -> dict[str, dict[str, str]]:
     """Read a table with one line a subject, by subject.
 
     Fields are separated by what the heading is: commas, semicolons or tabs. Blanks around a field do not count, nor
@@ -32,13 +32,11 @@ def read_table(path: Path, required: Collection[str], *, whole: bool) -> dict[st
         The file.
     required : collection of str
         Columns that it must have, ``subject`` and ``split`` among them.
-    whole : bool
-        Whether each line must have a field for every column, not just for those required.
 
     Raises
     ------
     DataError
-        If it is not UTF-8, lacks a column or has two of one name, a line has too few or too many fields, a subject
+        As of `read_lines`, or if it lacks a column, a subject
         stands twice (in any case of letters) or cannot be a file's name, or a split is unknown.
     """
     columns, lines = read_lines(path, _KNOWN)
@@ -47,10 +45,7 @@ def read_table(path: Path, required: Collection[str], *, whole: bool) -> dict[st
     rows: dict[str, dict[str, str]] = {}
     spelled: dict[str, str] = {}
     for number, fields in lines:
-        short = [column for column in (columns if whole else required) if columns.index(column) >= len(fields)]
-        if short or len(fields) > len(columns):
-            raise DataError(f"{path}, line {number} has not as many fields as the heading; mend it.")
-        row = dict(zip(columns, [*fields, *[""] * (len(columns) - len(fields))], strict=True))
+        row = dict(zip(columns, fields, strict=True))
         subject = checked_id(row["subject"], f"{path}, line {number}")
         twin = spelled.setdefault(subject.casefold(), subject)
         if subject in rows or twin != subject:
@@ -71,12 +66,34 @@ _KNOWN = ("subject", "split", "labels", "mask", "kspace", "axes")
 def read_lines(path: Path, known: Sequence[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Read heading and lines of a delimited file, each field stripped and each line with its number.
 
+    A line has as many fields as the heading: of one that is shorter or longer nobody can tell which field is which.
+
     Parameters
     ----------
     path : Path
         The file.
     known : sequence of str
         Columns that are written so, whatever their case in the file.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, has no heading, two columns of one name, or a line with fewer or more fields.
+    """
+    columns, lines = read_ragged(path, known)
+    for number, fields in lines:
+        if len(fields) != len(columns):
+            few = len(fields) < len(columns)
+            raise DataError(
+                f"{path}, line {number} has {len(fields)} field{'s' if len(fields) != 1 else ''}, "
+                f"{'fewer' if few else 'more'} than the {len(columns)} of the heading ({', '.join(columns)}); "
+                f"{'leave a field empty where there is nothing' if few else 'quote a field that holds a separator'}."
+            )
+    return columns, lines
+
+
+def read_ragged(path: Path, known: Sequence[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The same of a file whose lines may have any number of fields.
 
     Raises
     ------

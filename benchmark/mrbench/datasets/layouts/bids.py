@@ -19,7 +19,7 @@ from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.listing import suffix_of, visible
 from mrbench.io.nifti import SUFFIXES
 from mrbench.io.paths import checked_id
-from mrbench.io.tables import read_lines
+from mrbench.io.tables import read_lines, read_ragged
 
 CONTRASTS = {
     "T1w": "T1",
@@ -142,13 +142,15 @@ def _splits(folder: Path) -> dict[str, str]:
     path = folder / "participants.tsv"
     if not path.is_file():
         return {}
-    columns, lines = read_lines(path, ("participant_id", "split"))
-    if not {"participant_id", "split"} <= set(columns):
-        return {}
+    known = ("participant_id", "split")
+    columns, _ = read_ragged(path, known)
+    if not {*known} <= set(columns):
+        return {}  # and nothing else of it is used
+    columns, lines = read_lines(path, known)
     splits = {}
     for number, fields in lines:
-        line = dict(zip(columns, fields, strict=False))
-        split = line.get("split", "").casefold()
+        line = dict(zip(columns, fields, strict=True))
+        split = line["split"].casefold()
         if split not in SPLITS:
             raise DataError(f"{path}, line {number} has the split '{split}'; use {', '.join(SPLITS)}.")
         splits[line["participant_id"]] = split

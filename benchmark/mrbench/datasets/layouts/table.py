@@ -18,7 +18,7 @@ NO_FILES = ("subject", "split", "axes", "acquisition")
 """Columns that are no paths."""
 
 
-def read_tables(folder: Path, required: Collection[str], *, whole: bool) -> Layout | None:
+def read_tables(folder: Path, required: Collection[str]) -> Layout | None:
     """Read the tables of a folder; None where it has no ``subjects.csv``.
 
     A file that a line names and that is not there is named in `Layout.left_out`: its subject fails by itself.
@@ -31,7 +31,7 @@ def read_tables(folder: Path, required: Collection[str], *, whole: bool) -> Layo
     table = folder / TABLE
     if not table.is_file():
         return None
-    rows = _rows(table, tuple(required), whole, content_digest(table))
+    rows = _rows(table, tuple(required), content_digest(table))
     if not rows:
         raise DataError(f"{table} must name each subject once, and at least one.")
     named = [(subject, column, row[column]) for subject, row in rows.items() for column in paths_of(row)]
@@ -45,9 +45,9 @@ def read_tables(folder: Path, required: Collection[str], *, whole: bool) -> Layo
 
 
 @lru_cache(maxsize=4)
-def _rows(table: Path, required: tuple[str, ...], whole: bool, digest: str) -> dict[str, dict[str, str]]:
+def _rows(table: Path, required: tuple[str, ...], digest: str) -> dict[str, dict[str, str]]:
     """The lines of a table of this content, read once a process."""
-    return read_table(table, required, whole=whole)
+    return read_table(table, required)
 
 
 def paths_of(row: Mapping[str, str]) -> list[str]:
@@ -81,8 +81,6 @@ def read_pairs(
     pairs: dict[str, tuple[tuple[str, str], ...]] = {}
     left_out: list[str] = []
     for number, fields in lines:
-        if len(fields) != len(columns):
-            raise DataError(f"{path}, line {number} has not as many fields as the heading; mend it.")
         line = dict(zip(columns, fields, strict=True))
         moving, fixed = line["moving"], line["fixed"]
         if unknown := [subject for subject in (moving, fixed) if subject not in rows]:
