@@ -10,6 +10,7 @@ import pytest
 
 from mrbench.core.errors import DataError
 from mrbench.datasets.brats import BratsFolder
+from mrbench.datasets.dataset import Subject
 from mrbench.datasets.folder import ContrastFolder, Folder
 from mrbench.datasets.intensity import background_of, foreground_of, without_background
 from mrbench.datasets.volumes import VolumeFolder
@@ -35,6 +36,12 @@ def folder(path: Path, volume: np.ndarray) -> Path:
     return path
 
 
+def made(kind: type[Folder], path: Path) -> Subject:
+    """The first subject; of volumes, the T1 of the one person."""
+    dataset = kind(path)
+    return dataset.make(dataset.subjects("test")[0])
+
+
 KINDS = (Folder, ContrastFolder, VolumeFolder, BratsFolder)
 
 
@@ -42,8 +49,8 @@ KINDS = (Folder, ContrastFolder, VolumeFolder, BratsFolder)
 @pytest.mark.parametrize("offset", [50, 1e-4, -3])
 def test_a_constant_background_is_zero(kind: type[Folder], offset: float, tmp_path: Path) -> None:
     """50 or 1e-4 instead of 0 once made the mask the whole box."""
-    plain = kind(folder(tmp_path / "plain", brain())).make("s")
-    shifted = kind(folder(tmp_path / "shifted", brain() + np.float32(offset))).make("s")
+    plain = made(kind, folder(tmp_path / "plain", brain()))
+    shifted = made(kind, folder(tmp_path / "shifted", brain() + np.float32(offset)))
     assert (plain.mask == (brain() > 0)).all() and (shifted.mask == plain.mask).all()
     np.testing.assert_allclose(shifted.images["T1"], plain.images["T1"], atol=1e-5)
 
@@ -53,7 +60,7 @@ def test_a_constant_background_is_zero(kind: type[Folder], offset: float, tmp_pa
 def test_a_constant_volume_is_refused(kind: type[Folder], value: float, tmp_path: Path) -> None:
     """a volume holds one value everywhere -> refused, in every kind of folder"""
     with pytest.raises(DataError, match=r"is constant|is empty inside the mask"):
-        kind(folder(tmp_path / "flat", np.full(brain().shape, value, np.float32))).make("s")
+        made(kind, folder(tmp_path / "flat", np.full(brain().shape, value, np.float32)))
 
 
 @pytest.mark.parametrize("kind", (Folder, ContrastFolder, VolumeFolder))
@@ -61,7 +68,7 @@ def test_standardised_intensities_are_refused_and_not_cut(kind: type[Folder], tm
     inside = brain() > 0
     scored = np.where(inside, (brain() - brain()[inside].mean()) / brain()[inside].std(), 0).astype(np.float32)
     with pytest.raises(DataError, match=r"negative in \d\d% of the mask; give magnitudes"):
-        kind(folder(tmp_path / "stripped", scored)).make("s")
+        made(kind, folder(tmp_path / "stripped", scored))
 
 
 @pytest.mark.parametrize("kind", (Folder, ContrastFolder, VolumeFolder))

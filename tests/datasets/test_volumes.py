@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.subjects import simulated
 
+from mrbench.core.binding import bind
 from mrbench.core.errors import DataError
 from mrbench.core.registry import find_dataset
 from mrbench.datasets.icbm_sim import IcbmSim
@@ -75,23 +76,59 @@ def test_the_maximum_becomes_one_and_negatives_zero(tmp_path: Path) -> None:
     assert image.max() == 1 and image.min() == 0
 
 
-def test_a_table_says_splits_and_the_first_image_counts(tmp_path: Path) -> None:
+def test_a_table_says_splits_and_every_image_counts(tmp_path: Path) -> None:
     table = "subject,split,T2,T1\ns1,train,a.nii.gz,b.nii.gz\ns2,test,c.nii.gz,\n"
     path = folder(tmp_path / "scans", table, a=head(), b=head()[::-1], c=head(2))
     dataset = VolumeFolder(path)
-    assert dataset.subjects("train") == ("s1",) and dataset.subjects("test") == ("s2",)
-    images = dataset.load("s1").images
-    assert list(images) == ["T2"]
-    np.testing.assert_allclose(images["T2"], head(), atol=1e-6)
+    assert dataset.subjects("train") == ("s1_T2", "s1_T1") and dataset.subjects("test") == ("s2_T2",)
+    assert [dataset.person(volume) for volume in ("s1_T2", "s1_T1", "s2_T2")] == ["s1", "s1", "s2"]
+    assert dataset.notes[-1] == "Every image is a volume of its own: 3."
+    for volume, expected in {"s1_T2": head(), "s1_T1": head()[::-1], "s2_T2": head()}.items():
+        images = dataset.load(volume).images
+        assert list(images) == [volume[3:]]
+        np.testing.assert_allclose(images[volume[3:]], expected, atol=1e-6)
 
 
-def test_a_missing_first_image_is_not_replaced_by_another_contrast(tmp_path: Path) -> None:
-    path = folder(tmp_path / "scans", "subject,split,T1,T2\ns1,test,,a.nii.gz\n", a=head())
-    with pytest.raises(DataError, match=r"'s1' has no T1"):
-        VolumeFolder(path).load("s1")
+def test_volumes_of_one_contrast_are_called_as_their_subjects(tmp_path: Path) -> None:
+    path = folder(tmp_path / "scans", "subject,split,T1\ns1,test,a.nii.gz\ns2,test,\n", a=head())
+    dataset = VolumeFolder(path)
+    assert dataset.subjects("test") == ("s1", "s2")
+    with pytest.raises(DataError, match="'s2' has no image; add one"):
+        dataset.load("s2")
     bare = folder(tmp_path / "bare", "subject,split\ns1,test\n")
     with pytest.raises(DataError, match="names no image"):
-        VolumeFolder(bare).load("s1")
+        VolumeFolder(bare)
+    twice = "subject,split,T1,a_T1\np_a,test,x.nii.gz,\np,test,,x.nii.gz\n"
+    with pytest.raises(DataError, match="two volumes would be called 'p_a_T1'; rename"):
+        VolumeFolder(folder(tmp_path / "twice", twice, x=head()))
+
+
+def test_a_mask_is_of_the_first_image_and_of_others_on_its_grid(tmp_path: Path) -> None:
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[5:7] = 1
+    table = "subject,split,T1,T2,FLAIR,mask\np,test,a.nii.gz,b.nii.gz,c.nii.gz,m.nii.gz\n"
+    path = folder(tmp_path / "scans", table, a=head(), b=head(2), m=mask)
+    save(path / "c.nii.gz", head(), shift=3)
+    dataset = VolumeFolder(path)
+    assert np.array_equal(dataset.load("p_T1").mask, mask > 0) and np.array_equal(dataset.load("p_T2").mask, mask > 0)
+    elsewhere = dataset.load("p_FLAIR")
+    assert np.array_equal(elsewhere.mask, head_mask(head()))
+    assert elsewhere.note == "The mask of its person lies on another grid: the foreground is the head."
+
+
+def test_statistics_know_whose_volumes_they_are(tmp_path: Path) -> None:
+    table = "subject,split,T1,T2\np,test,a.nii.gz,b.nii.gz\nq,test,b.nii.gz,a.nii.gz\n"
+    path = folder(tmp_path / "scans", table, a=head(), b=head(2))
+    for task in ("denoising", "reconstruction"):
+        setting = bind(task, f"folder:{path}", None)
+        rows = [setting.row_facts(case) for case in setting.all_cases]
+        assert len({row["case"] for row in rows}) == len(rows) >= 4
+        assert {(row["case"][:4], *row["subjects"]) for row in rows} == {
+            ("p_T1", "p"),
+            ("p_T2", "p"),
+            ("q_T1", "q"),
+            ("q_T2", "q"),
+        }
 
 
 def test_foreground_is_labels_or_mask_or_head(tmp_path: Path) -> None:

@@ -245,7 +245,8 @@ def _seen(setting: Setting, weights: Path) -> str | None:
     dataset, ancestry = setting.dataset, read_manifest(manifest_path(weights)).get("ancestry", [])
     if setting.split != "test":
         return None
-    leaked = seen_among(subjects_seen(ancestry), dataset.files_of or dataset.name, dataset.subjects("test"))
+    tested = [name for subject in dataset.subjects("test") for name in (subject, dataset.person(subject))]
+    leaked = seen_among(subjects_seen(ancestry), dataset.files_of or dataset.name, dict.fromkeys(tested))
     return f"its weights were trained on {', '.join(leaked)} of this test split" if leaked else None
 
 

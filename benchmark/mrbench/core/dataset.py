@@ -51,6 +51,9 @@ class Dataset(Protocol[Loaded]):
     def subjects(self, split: str) -> tuple[str, ...]:
         """Subject ids of a split, in a fixed order."""
 
+    def person(self, subject: str) -> str:
+        """Whose a subject is: the unit that statistics resample."""
+
     def load(self, subject: str) -> Loaded:
         """Load one subject."""
 

@@ -315,7 +315,7 @@ class Setting:
             "protocol": self.protocol.hash,
             "seed": self.seed,
             "case": case.id,
-            "subjects": list(case.subjects),
+            "subjects": [self.dataset.person(subject) for subject in case.subjects],
         }
 
     @property

@@ -12,7 +12,8 @@ from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.folder import Folder
 from mrbench.datasets.icbm_tumours import ENHANCING, NECROSIS, OEDEMA, IcbmTumours
-from mrbench.datasets.layouts.brats import ENDINGS, read_brats
+from mrbench.datasets.layouts.brats import ENDINGS
+from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.listing import suffix_of
 from mrbench.io.files import content_digest
 from mrbench.io.label_tables import label_names, labels_file
@@ -67,7 +68,6 @@ class BratsFolder(Folder):
     preparation = 3
     signed = True
     highest = np.inf
-    layouts = (read_brats,)
     wanted = f"{TABLE}, or give the folder that holds the subjects' folders, such as BraTS20_Training_001"
     structures: Mapping[str, tuple[int, ...]] = IcbmTumours.structures
 
@@ -77,6 +77,10 @@ class BratsFolder(Folder):
         self._parts = _parts(self._named) if self._named else {}
         if self._named:
             self.notes += (f"{self._named.name} says which labels are which parts: {_in_words(self._parts)}.",)
+
+    def suits(self, layout: Layout) -> bool:
+        """Tumours are told by contrasts that nothing but them has."""
+        return any({"T1c", "FLAIR"} <= {*row} for row in layout.rows.values())
 
     def content_key(self, subject: str) -> str:
         named = content_digest(self._named)[:8] if self._named else ""

@@ -96,6 +96,10 @@ class Dataset(ABC):
             raise unknown_name("split", split, self.split_file.splits)
         return self.split_file.splits[split] + (self.extra_subjects if split == "train" else ())
 
+    def person(self, subject: str) -> str:
+        """Whose a subject is, where several are of one person: the unit that statistics resample."""
+        return subject
+
     def pairs(self, split: str) -> tuple[tuple[str, str], ...] | None:
         """Pairs to register, ``(moving, fixed)``, where the data name them; None: whatever pairs a task chooses."""
         return None

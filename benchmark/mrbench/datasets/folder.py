@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,14 +13,10 @@ import numpy as np
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Dataset, SplitFile, Subject
+from mrbench.datasets.index import layout_of
 from mrbench.datasets.intensity import check_magnitude, foreground_of, known_foreground, without_background
-from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.layout import Layout
-from mrbench.datasets.layouts.learn2reg import read_learn2reg
-from mrbench.datasets.layouts.named import read_named
-from mrbench.datasets.layouts.plain import read_plain
-from mrbench.datasets.layouts.table import paths_of, read_tables
-from mrbench.datasets.layouts.transmorph import read_transmorph
+from mrbench.datasets.layouts.table import is_table, paths_of
 from mrbench.io.files import cache_root, remembered
 from mrbench.io.label_tables import label_names, labels_file
 from mrbench.io.landmarks import read_landmarks
@@ -30,7 +26,7 @@ from mrbench.io.tables import TABLE
 from mrbench.io.volume_files import digest_of, is_there, read_image, voxels_digest
 from mrbench.space.grids import grid_difference
 
-NO_IMAGES = ("subject", "split", "labels", "mask", "axes", "landmarks")
+NO_IMAGES = ("subject", "split", "labels", "mask", "kspace", "axes", "landmarks")
 """Columns that are no contrast."""
 
 NO_BACKGROUND = "No constant background: the mask is the largest piece above 5 % of the maximum, holes filled."
@@ -68,16 +64,6 @@ class Folder(Dataset):
     highest: float = 1.0
     signed: bool = False
     """Whether intensities may be negative: then none is clipped at 0 or refused."""
-    required: tuple[str, ...] = ("subject", "split")
-    """Columns that the table must have."""
-    layouts: tuple[Callable[[Path], Layout | None], ...] = (
-        read_bids,
-        read_learn2reg,
-        read_transmorph,
-        read_named,
-        read_plain,
-    )
-    """Readers that are tried in turn where there is no table."""
     wanted = f"one line a subject in {TABLE}: subject,split,T1,labels"
     """What to write, for the message where nothing is understood."""
 
@@ -94,12 +80,14 @@ class Folder(Dataset):
     def _understood(self) -> Layout:
         if not self.path.is_dir():
             raise DataError(f"{self.path} is not a folder; give one that holds {self.wanted}.")
-        layout = read_tables(self.path, self.required)
-        for read in self.layouts if layout is None else ():
-            layout = layout or read(self.path)
-        if layout is None:
+        layout = layout_of(self.path, images=True)
+        if layout is None or not (is_table(self.path) or self.suits(layout)):
             raise DataError(f"{self.path} holds nothing that can be read; write {self.wanted}.")
         return layout
+
+    def suits(self, layout: Layout) -> bool:
+        """Whether what was found without a table is what this dataset is made of."""
+        return True
 
     def pairs(self, split: str) -> tuple[tuple[str, str], ...] | None:
         return self._pairs.get(split) if self._pairs else None
@@ -233,8 +221,10 @@ class ContrastFolder(Folder):
     form = "contrasts"
     preparation = 4
     highest = np.inf
-    layouts = (read_bids, read_named)
     wanted = f"one line a subject in {TABLE}: subject,split,T1,T2"
+
+    def suits(self, layout: Layout) -> bool:
+        return any({*row} - {*NO_IMAGES, "image"} for row in layout.rows.values())
 
 
 @lru_cache(maxsize=4)

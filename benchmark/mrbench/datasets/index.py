@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,85 @@ from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.learn2reg import read_learn2reg
 from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.plain import read_plain
-from mrbench.datasets.layouts.table import read_tables
+from mrbench.datasets.layouts.table import is_table, read_tables
+from mrbench.datasets.layouts.transmorph import read_transmorph
 from mrbench.io.fastmri import acquisition_of
+from mrbench.io.tables import TABLE
 
 if TYPE_CHECKING:
     import pandas
 
-LAYOUTS = (read_learn2reg, read_bids, read_brats, read_kspace_files, read_named, read_plain, read_dicom)
+RELEASES = (read_learn2reg, read_transmorph)
+"""Readers of what names its own pairs and track, which a table of its subjects does not take from it."""
+
+LAYOUTS = (*RELEASES, read_bids, read_brats, read_kspace_files, read_named, read_plain, read_dicom)
 """Readers in the order in which they are tried: what a layout says of itself goes before names, names before files."""
+
+LAST = ("labels", "mask", "axes", "acquisition")
+"""Columns that stand behind the others in a table."""
+
+
+def layout_of(folder: Path, *, images: bool = False, blank: bool = False) -> Layout | None:
+    """The layout of a folder: its own table, else what the first of `LAYOUTS` finds; None where none does.
+
+    Every dataset of a folder asks here, so that the table which `index` makes of it, saved in it, changes nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    images : bool
+        Look for images alone: files of k-space that lie beside them are no subjects.
+    blank : bool
+        Take a table of no bytes for none: a shell makes one before ``mrbench data index X > X/subjects.csv`` runs.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be listed, or its table or its layout is malformed.
+    """
+    skip = blank and is_table(folder) and not (folder / TABLE).stat().st_size
+    if not skip and (layout := read_tables(folder, ("subject", "split"))) is not None:
+        return _with_release(folder, layout)
+    for read in LAYOUTS:
+        if not (images and read is read_kspace_files) and (layout := read(folder)) is not None:
+            columns = columns_of(layout)
+            rows = {
+                subject: {column: row[column] for column in columns if column in row}
+                for subject, row in layout.rows.items()
+            }
+            return replace(layout, rows=rows)
+    return None
+
+
+def columns_of(layout: Layout) -> list[str]:
+    """Columns in the order of a table: images as they come, then what says where and what they are.
+
+    The order counts: of several images of a subject, masks and grids are those of the first.
+    """
+    columns = dict.fromkeys(column for row in layout.rows.values() for column in row)
+    last = [column for column in LAST if column in columns]
+    return [column for column in columns if column not in last] + last
+
+
+def _with_release(folder: Path, table: Layout) -> Layout:
+    """A table with the pairs of the release that it lies in, of those subjects that it names, and its track."""
+    for read in RELEASES:
+        try:
+            release = read(folder)
+        except DataError:  # the table is what was asked for
+            continue
+        if release is None:
+            continue
+        known = table.rows
+        pairs = {
+            split: kept
+            for split, several in release.pairs.items()
+            if (kept := tuple(p for p in several if {*p} <= {*known} and known[p[1]]["split"] == split))
+        }
+        atlases = tuple(subject for subject in release.atlases if subject in known)
+        return replace(table, pairs=table.pairs or pairs, atlases=atlases, published=release.published)
+    return table
 
 
 def understood(path: Path) -> Layout:
@@ -35,9 +107,7 @@ def understood(path: Path) -> Layout:
     folder = path.expanduser().resolve()
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; give one that holds scans or k-space.")
-    layout = read_tables(folder, ("subject", "split"))
-    for read in LAYOUTS if layout is None else ():
-        layout = layout or read(folder)
+    layout = layout_of(folder, blank=True)
     if layout is None:
         raise DataError(f"{folder} holds no NIfTI, DICOM or k-space, nor do the folders in it; give the one that does.")
     return layout
@@ -65,9 +135,6 @@ def index(path: Path) -> pandas.DataFrame:
     for row in layout.rows.values():
         if row.get("kspace") and (kind := acquisition_of(path.expanduser() / row["kspace"])):
             row.setdefault("acquisition", kind)
-    columns = dict.fromkeys(column for row in layout.rows.values() for column in row)
-    last = [column for column in ("labels", "mask", "axes", "acquisition") if column in columns]
-    ordered = [column for column in columns if column not in last] + last
-    table = pandas.DataFrame(list(layout.rows.values()), columns=ordered, dtype=str).fillna("")
+    table = pandas.DataFrame(list(layout.rows.values()), columns=columns_of(layout), dtype=str).fillna("")
     table.attrs = {"summary": layout.summary, "left_out": list(layout.left_out)}
     return table

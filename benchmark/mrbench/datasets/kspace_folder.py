@@ -31,6 +31,9 @@ BEGINNING = 2**16
 FASTMRI_PARTS = {"COR": "knee", "AX": "brain"}
 """Of fastMRI by the beginning of a file's attribute ``acquisition``."""
 
+USED = ("axes", "kspace", "mask", "split", "subject")
+"""Columns that say something of k-space, in order; others, such as ``acquisition``, are for the reader."""
+
 REQUIRED = ("subject", "split", "kspace")
 """Columns that a table must have."""
 
@@ -84,7 +87,8 @@ class KspaceFolder(KspaceDataset):
         # raw data are large: the size stands for content here, and `content_key` is of the content
         scans = {self.path / row["kspace"] for row in self._table.values()}
         content = [str(p.stat().st_size) if p in scans else content_digest(p) for p in self._files()]
-        facts = repr((sorted((name, sorted(row.items())) for name, row in self._table.items()), content))
+        used = {name: [(key, row[key]) for key in USED if row.get(key)] for name, row in self._table.items()}
+        facts = repr((sorted(used.items()), content))
         return SplitFile(1, splits, {}, {}, hashlib.sha256(facts.encode()).hexdigest())
 
     def _check_twins(self) -> None:

@@ -86,6 +86,12 @@ class SimulatedScans(KspaceDataset):
         facts = f"kspace|{self.preparation}|{self.volumes.content_key(subject)}"
         return hashlib.sha256(facts.encode()).hexdigest()[:20]
 
+    def person(self, subject: str) -> str:
+        return self.volumes.person(subject)
+
+    def _image(self, volume: Subject) -> np.ndarray:
+        return volume.images[self.contrast]
+
     def make(self, subject: str) -> Subject:
         return self.volumes.make(subject)
 
@@ -98,7 +104,7 @@ class SimulatedScans(KspaceDataset):
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
         volume = self.load(subject)
         brain = volume.mask if volume.labels is None else volume.labels > 0
-        image = volume.images[self.contrast]
+        image = self._image(volume)
         chosen = _slices(brain, volume.spacing[0])
         side = max(MATRIX, *(-(-size // 16) * 16 for size in image.shape[1:]))
         magnitude = _pad(image[chosen], side)
@@ -163,6 +169,8 @@ class FolderScans(SimulatedScans):
         volumes = VolumeFolder(path)
         super().__init__(volumes)
         self.simulation = type(self).simulation
-        self.contrast = volumes.contrast
         self.left_out = volumes.left_out
         self.notes = (*volumes.notes, NO_KSPACE)
+
+    def _image(self, volume: Subject) -> np.ndarray:
+        return next(iter(volume.images.values()))  # a volume has one

@@ -18,6 +18,11 @@ NO_FILES = ("subject", "split", "axes", "acquisition")
 """Columns that are no paths."""
 
 
+def is_table(folder: Path) -> bool:
+    """Whether a folder has a table of its own."""
+    return (folder / TABLE).is_file()
+
+
 def read_tables(folder: Path, required: Collection[str]) -> Layout | None:
     """Read the tables of a folder; None where it has no ``subjects.csv``.
 
@@ -29,7 +34,7 @@ def read_tables(folder: Path, required: Collection[str]) -> Layout | None:
         If a table is malformed, names no subject, or no file that is there.
     """
     table = folder / TABLE
-    if not table.is_file():
+    if not is_table(folder):
         return None
     rows = _rows(table, tuple(required), content_digest(table))
     if not rows:
