@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.command import mrbench
 from tests.settings import setting_of
 
 from mrbench.core.errors import DataError
 from mrbench.datasets.brats import BratsFolder
 from mrbench.datasets.folder import ContrastFolder, Folder
+from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.brats import read_brats
 from mrbench.datasets.listing import NO_SCAN, scans_in
@@ -122,6 +124,47 @@ def test_a_file_that_is_not_there_fails_its_own_subject_alone(tmp_path: Path) ->
     assert dataset.load("p").labels is not None
     with pytest.raises(DataError, match=r"b\.nii\.gz is not there"):
         dataset.load("q")
+
+
+def tabled(path: Path, lines: str = "p,test,p.nii.gz,\n") -> Path:
+    scan(path / "p.nii.gz")
+    (path / "subjects.csv").write_text(f"subject,split,T1,mask\n{lines}")
+    return path
+
+
+def test_scans_that_a_table_does_not_name_are_named(tmp_path: Path) -> None:
+    """a scan lies beside the table and is not named in it -> one sentence counts them and names the first"""
+    path = tabled(tmp_path / "one")
+    scan(path / "p_T2.nii.gz", 1)
+    assert Folder(path).left_out == ("p_T2.nii.gz is not named in subjects.csv; add it there if it is to be used.",)
+    for number, name in enumerate(("day2/q.NII", "sub-1/ses-2/anat/sub-1_T1w.nii.gz", "r.nii.gz", "s.nii.gz")):
+        scan(path / name.replace("NII", "nii"), number)
+    (path / "day2/q.nii").rename(path / "day2/q.NII")
+    assert VolumeFolder(path).left_out == (
+        "5 files are not named in subjects.csv: p_T2.nii.gz, r.nii.gz, s.nii.gz and 2 more; add there what is to be "
+        "used.",
+    )
+    done = mrbench("data", "index", str(path), cwd=tmp_path)
+    assert done.returncode == 0 and f"Left out: {Folder(path).left_out[0]}" in done.stderr
+
+
+def test_what_is_no_scan_or_in_use_is_not_named(tmp_path: Path) -> None:
+    lines = f"p,test,./p.nii.gz,../scans/p_inside.nii.gz\nq,test,{tmp_path}/scans/a/../q.nii.gz,\n"
+    path = tabled(tmp_path / "scans", lines)
+    (path / "a").mkdir()
+    for name in ("p_inside.nii.gz", "q.nii.gz", "q_mask.nii.gz", "maps/p_dseg.nii.gz", "derivatives/x/p_T1w.nii.gz"):
+        scan(path / name)
+    for name in ("pairs.csv", "README.md", "labels.csv", "notes.txt", "._p.nii.gz", "x.mat", "picture.png"):
+        (path / name).write_text("moving,fixed\np,q\n" if name == "pairs.csv" else "label,name\n1,a\n")
+    scan(path / ".hidden" / "r.nii.gz")
+    assert Folder(path).left_out == ()
+
+
+def test_kspace_that_a_table_does_not_name_is_named(tmp_path: Path) -> None:
+    for name in ("a", "b", "a.mask", "own"):
+        np.save(tmp_path / f"{name}.npy", np.ones((1, 2, 9, 9)))
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace,mask\na,test,a.npy,own.npy\n")
+    assert KspaceFolder(tmp_path).left_out == ("b.npy is not named in subjects.csv; add it there if it is to be used.",)
 
 
 def test_one_scan_in_two_splits_is_refused_whatever_its_name(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mrbench.core.errors import DataError
+from mrbench.datasets.layouts.beside import unnamed_beside
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.io.files import content_digest
 from mrbench.io.tables import TABLE, read_lines, read_table
@@ -26,7 +27,8 @@ def is_table(folder: Path) -> bool:
 def read_tables(folder: Path, required: Collection[str]) -> Layout | None:
     """Read the tables of a folder; None where it has no ``subjects.csv``.
 
-    A file that a line names and that is not there is named in `Layout.left_out`: its subject fails by itself.
+    A file that a line names and that is not there is named in `Layout.left_out`: its subject fails by itself. So are
+    scans that lie there and that no line names.
 
     Raises
     ------
@@ -46,7 +48,8 @@ def read_tables(folder: Path, required: Collection[str]) -> Layout | None:
         raise DataError(f"{table}: {column} of '{subject}', {file}, is not there, nor is any other; correct the paths.")
     left_out = [f"{file}, the {column} of '{subject}', is not there." for subject, column, file in absent]
     pairs, unknown = read_pairs(folder, rows)
-    return Layout(f"a table ({TABLE})", rows, pairs, (*left_out, *unknown))
+    unnamed = unnamed_beside(folder, rows, {file for *_, file in named})
+    return Layout(f"a table ({TABLE})", rows, pairs, (*unnamed, *left_out, *unknown))
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,76 @@
+"""Scans that lie beside a table and are not named in it: nothing that lies in a folder is left out without a word."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mrbench.datasets.listing import NO_SCAN, suffix_of
+from mrbench.io.kspace import SUFFIXES as KSPACE
+from mrbench.io.nifti import SUFFIXES as NIFTI
+from mrbench.io.raw import MASK_SUFFIX
+from mrbench.io.tables import TABLE
+from mrbench.io.volume_files import PART
+
+DEPTH = 4
+"""Folders down that are searched: ``sub-01/ses-1/anat`` is three."""
+
+MADE = ("derivatives", "sourcedata", "code", "stimuli")
+"""Folders of BIDS that hold what scans were made of, or what was made of them."""
+
+SHOWN = 3
+"""Files that the sentence names."""
+
+
+def unnamed_beside(folder: Path, rows: Mapping[str, Mapping[str, str]], names: set[str]) -> list[str]:
+    """A sentence that says how many scans of a folder its table does not name, and which; none where it names all.
+
+    Files are looked for that are NIfTI, or of another kind that the table itself names: k-space, pickles. Masks, label
+    maps and transforms by their name are no scans.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the table.
+    rows : mapping
+        The lines of the table.
+    names : set of str
+        The files that they name, as they are written there.
+    """
+    named = {os.path.normpath(folder / name.partition(PART)[0]) for name in names}
+    suffixes: tuple[str, ...] = NIFTI
+    if any(row.get("kspace") for row in rows.values()):
+        suffixes += KSPACE
+    if any(path.endswith(".pkl") for path in named):
+        suffixes += (".pkl",)
+    files = [
+        file
+        for file in _files(folder, named)
+        if (suffix := suffix_of(file, suffixes))
+        and not NO_SCAN.search(file.rpartition("/")[2][: -len(suffix)])
+        and not file.lower().endswith(MASK_SUFFIX)
+        and os.path.normpath(folder / file) not in named
+    ]
+    if not files:
+        return []
+    if len(files) == 1:
+        return [f"{files[0]} is not named in {TABLE}; add it there if it is to be used."]
+    more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+    return [
+        f"{len(files)} files are not named in {TABLE}: {', '.join(files[:SHOWN])}{more}; add there what is to be used."
+    ]
+
+
+def _files(folder: Path, named: set[str]) -> Iterator[str]:
+    """Paths from a folder of what lies in it, sorted; hidden ones and folders that the table names are passed over."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place).relative_to(folder)
+        deep = len(here.parts) >= DEPTH
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not (deep or name[0] == "." or (here == Path() and name in MADE))
+            and os.path.normpath(Path(place) / name) not in named
+        )
+        yield from ((here / name).as_posix() for name in sorted(files) if name[0] != ".")
