@@ -81,7 +81,7 @@ def test_no_csv_cell_of_text_is_a_formula(report: Report) -> None:
 
 @pytest.mark.parametrize("format", TEXTS)
 def test_simulated_limited_failed_and_skipped_stand_in_every_table(report: Report, format: str) -> None:
-    text = table(report, format=format, layout="landscape")
+    text = table(report, format=format, layout="landscape" if format == "latex" else "double")
     assert "simulated toys" in text and f"LIMITED to {boards.CASES} of {boards.CASES + 1} cases" in text
     assert "14 (1 failed)" in text and "abc123def456" in text and ("absent" in text or format == "html")
     assert "counts as the worst value" in text
@@ -89,7 +89,7 @@ def test_simulated_limited_failed_and_skipped_stand_in_every_table(report: Repor
 
 @pytest.mark.parametrize("format", TEXTS)
 def test_text_from_outside_is_harmless(report: Report, format: str) -> None:
-    text = table(report, format=format, layout="landscape")
+    text = table(report, format=format, layout="landscape" if format == "latex" else "double")
     assert "\x1b" not in text and "alert(1)" in text
     if format == "terminal":
         assert "[/red]" in text  # printed, not obeyed
@@ -184,6 +184,19 @@ def test_a_pipe_gets_every_column_whole(report: Report) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert LONG in text and "memory, MiB/Mvox" in text and "not shown" not in text
     assert report.caption.text in text
+
+
+def test_times_of_several_processors_are_not_set_side_by_side_in_silence() -> None:
+    rows = [boards.row(method, case) for method in ("net", "old") for case in range(3)]
+    rows = [replace(row, run="first" if row.method == "net" else "second") for row in rows]
+    runs = {name: {"machine": {"cpu": cpu}} for name, cpu in (("first", "EPYC"), ("second", "Xeon"))}
+    said = "Measured on several processors, so compare no times across them. EPYC: net; Xeon: old."
+    assert said in boards.report(rows, runs=runs).caption.notes
+    same = {name: {"machine": {"cpu": "EPYC"}} for name in runs}
+    assert "several processors" not in boards.report(rows, runs=same).caption.text
+    elsewhere = [replace(row, kind="external") if row.method == "old" else row for row in rows]
+    assert "several processors" not in boards.report(elsewhere, runs=runs).caption.text
+    assert "one that was not recorded: old" in boards.report(rows, runs={"first": runs["first"]}).caption.text
 
 
 def test_cpu_time_stays_where_the_caption_calls_it_fairer() -> None:

@@ -104,6 +104,11 @@ def test_time_is_a_ratio() -> None:
     assert asked(boards, second=("old",), metric="cpu_seconds", margin=30).verdict == "refuted"
     mixed = [board(rows("net", -1.0, device="cuda"), rows("old", 2.0))]
     assert "different devices" in line(asked(mixed, second=("old",), metric="cpu_seconds")).reason
+    (same,) = boards
+    for other, verdict in (("this CPU", "supported"), ("another CPU", "refused")):
+        timed = same.frame.assign(processor=["this CPU" if name == "net" else other for name in same.frame["method"]])
+        assert asked([replace(same, frame=timed)], second=("old",), metric="cpu_seconds").verdict == verdict
+    assert asked([replace(same, frame=timed)], second=("old",)).verdict != "refused"  # scores do not hang on it
 
 
 def test_the_best_of_several_has_to_be_beaten_and_to_choose_costs() -> None:

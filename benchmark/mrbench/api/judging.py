@@ -98,10 +98,11 @@ def _rows(path: Path, tasks: set[str]) -> Rows | None:
     task = "" if rows.empty else str(rows["task"].iloc[-1])
     if task not in tasks or is_file(task):
         return None
-    limited = Facts.recorded(rows, runs_of(path.parent)).limited
+    about = Facts.recorded(rows, runs_of(path.parent))
+    rows = rows.assign(processor=about.processors(rows))
     kind = find_task(task)
     held_out = _held_out(kind, rows) if kind.draws else frozenset()
-    return Rows(rows, {metric.name: metric for metric in kind.metrics}, limited, kind.draws, held_out)
+    return Rows(rows, {metric.name: metric for metric in kind.metrics}, about.limited, kind.draws, held_out)
 
 
 def _held_out(task: Task[Any, Any], rows: pd.DataFrame) -> frozenset[str]:

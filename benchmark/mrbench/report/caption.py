@@ -87,6 +87,16 @@ def subject_notes(rows: pd.DataFrame) -> list[str]:
     return said
 
 
+def processor_notes(rows: pd.DataFrame, facts: Facts) -> list[str]:
+    """Which methods ran on which processor, where there were several: their times are of no one machine."""
+    timed = rows[rows["seconds"].notna() & (rows["kind"] != EXTERNAL)]
+    methods = timed["method"].groupby(facts.processors(timed), sort=True).unique()
+    if len(methods) < 2:
+        return []
+    named = "; ".join(f"{name or 'one that was not recorded'}: {', '.join(who)}" for name, who in methods.items())
+    return [f"Measured on several processors, so compare no times across them. {named}."]
+
+
 def _flags(board: Leaderboard, facts: Facts) -> str:
     shown = len(board.cases)
     if facts.all_cases is not None and shown < facts.all_cases:

@@ -61,3 +61,8 @@ class Facts:
             runs=shown,
             notes=tuple(about.get("notes", ())),
         )
+
+    def processors(self, rows: pd.DataFrame) -> pd.Series:
+        """The processor that each row was measured on, as its run recorded it; empty where none did."""
+        known = {name: str(run.get("machine", {}).get("cpu", "")) for name, run in self.runs.items()}
+        return rows["run"].map(known).fillna("").astype(str)

@@ -12,7 +12,7 @@ import pandas as pd
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.metric import Metric
 from mrbench.core.task import Task
-from mrbench.report.caption import Caption, caption, subject_notes
+from mrbench.report.caption import Caption, caption, processor_notes, subject_notes
 from mrbench.report.facts import Facts
 from mrbench.report.pictures import Pictures
 from mrbench.stats.leaderboard import Leaderboard, leaderboard
@@ -86,7 +86,7 @@ class Report:
             track=first["track"],
             dataset=first["dataset"],
             split=first["split"],
-            task_notes=[*task.notes(rows), *about.notes, *subject_notes(rows)],
+            task_notes=[*task.notes(rows), *about.notes, *subject_notes(rows), *processor_notes(rows, about)],
         )
         shown = pictures or Pictures()
         return cls(

@@ -22,7 +22,7 @@ class Rows:
     Attributes
     ----------
     frame : DataFrame
-        From `stats.frame`, of one board, data and protocol.
+        From `stats.frame`, of one board, data and protocol; perhaps with ``processor``, which timed the row.
     metrics : mapping of str to Metric
     limited : bool
         Whether only the first cases were run.
@@ -91,4 +91,6 @@ class Rows:
 
     def facts(self, method: str, column: str) -> set[str]:
         """What stands in a column of a method's rows; one value if all were made alike, none where none is."""
+        if column not in self.ran:
+            return set()
         return set(self.ran.loc[self.ran["method"] == method, column].dropna().map(str))

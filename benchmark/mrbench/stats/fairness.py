@@ -45,9 +45,9 @@ def unequal(first: str, second: str, test: Test, board: Rows, trainings: Mapping
     """Why a comparison of two methods would not be fair; empty where nothing speaks against it."""
     pair = (first, second)
     if test.metric == COST and any(
-        len(set.union(*(board.facts(name, key) for name in pair))) > 1 for key in ("device", "threads")
+        len(set.union(*(board.facts(name, key) for name in pair))) > 1 for key in ("device", "threads", "processor")
     ):
-        return f"{first} and {second} ran on different devices or numbers of threads"
+        return f"{first} and {second} ran on different devices, processors or numbers of threads"
     one, two = (trainings.get(weights_of(name, board)) for name in pair)
     if one is None or two is None or one.weights == two.weights:
         return ""
