@@ -225,3 +225,62 @@ def test_nothing_to_fit_on_is_a_skip(brains: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "has no train subjects to fit it on" in " ".join(done.stdout.split())
+
+
+METHODS = """
+import numpy as np
+from mrbench import method
+
+def inverted(inputs):
+    return np.where(inputs.mask, 1.2 - inputs.image, 0).astype(np.float32)
+
+@method(task="synthesis")
+def right(inputs):
+    "Inverted in the brain."
+    return inverted(inputs)
+
+@method(task="synthesis")
+def mirrored(inputs):
+    "The same, left for right."
+    return inverted(inputs)[:, :, ::-1].copy()
+
+@method(task="synthesis")
+def shifted(inputs):
+    "The same, a voxel too far."
+    return np.roll(inverted(inputs), 1, 1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("right", ""),
+        ("mirrored", "fault units and axes: mirrored axes: No axis is mirrored: "),
+        ("shifted", "fault units and axes: moved by voxels: It does not lie off by a voxel or two: "),
+    ],
+)
+def test_the_doctor_says_which_mix_ups_it_looked_for(brains: Path, tmp_path: Path, name: str, fault: str) -> None:
+    (tmp_path / "mine.py").write_text(METHODS)
+    done = mrbench("doctor", f"mine.py:{name}", "-t", "synthesis", "-d", f"folder:{brains}", cwd=tmp_path)
+    assert done.returncode == int(bool(fault)), done.stdout + done.stderr
+    assert fault in done.stdout and ("\nfault" in done.stdout) == bool(fault)
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    place = next(number for number, line in enumerate(lines) if "exchanged axes" in line)
+    assert lines[place].startswith("skip  units and axes: exchanged axes: Exchanged axes cannot be told: z and y")
+    assert lines[place + 1] == "their sizes differ, so that such a prediction is refused for its shape."
+    for looked in ("ok   units and axes: moved by half", "ok   units and axes: units", "aligned contrasts"):
+        assert looked in done.stdout
+
+
+def test_scored_files_that_lie_wrongly_are_warned_of(brains: Path, tmp_path: Path) -> None:
+    """a stranger's volumes are mirrored, or in other units too -> a warning in the row that says along which axis"""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    true = nib.load(brains / "p3_T2.nii.gz")
+    volume = np.asarray(true.dataobj)
+    nib.Nifti1Image(np.ascontiguousarray(volume[::-1]), true.affine).to_filename(theirs / "p3.nii.gz")
+    done = mrbench("score", "-t", "synthesis", "-d", f"folder:{brains}", "-p", "theirs", "--out", "out", cwd=tmp_path)
+    rows = (tmp_path / "out/synthesis/t1-to-t2/brains/rows.jsonl").read_text().splitlines()
+    row = next(row for row in map(json.loads, rows) if row["case"] == "p3")
+    assert "the image fits better mirrored along x: bits of mutual information" in row["message"], done.stderr

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from tests.marks import slow
 from typer.testing import CliRunner
 
 from mrbench import api
+from mrbench.api.checkup import _conventions
 from mrbench.api.citing import _entry
 from mrbench.api.plugins import KINDS, TEMPLATES
 from mrbench.cli import app
 from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
+from mrbench.core.task import Task
 from mrbench.engine.store import RowStore
+from mrbench.tasks.registration import Registration
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -108,9 +113,29 @@ def test_the_doctor_finds_what_is_wrong(
     }
     if fault is None:
         assert all(finding.passed for finding in findings.values())
-        assert "on one thread" in findings["time"].message and "units and axes" in findings
+        assert "on one thread" in findings["time"].message
+        conventions = findings["units and axes: conventions"]  # of a field of zeros nobody can tell
+        assert not conventions.made and conventions.message == "no reading of the field brings labels together."
     else:
         assert not findings[fault].passed and message in findings[fault].message and "time" not in findings
+        assert not findings["all else"].made and findings["all else"].message == "the faults above come first."
+
+
+@pytest.mark.parametrize(
+    ("diagnosed", "made", "message"),
+    [(None, False, "the task size looks for no mix-ups."), ("", True, ""), ("metres", True, "metres")],
+)
+def test_the_doctor_on_a_task_that_looks_for_little(diagnosed: str | None, made: bool, message: str) -> None:
+    """One of one's own that does not say what it looked for: with a warning of its own, or with nothing."""
+
+    class Size(Registration):
+        name = "size"
+        looks = Task.looks
+        diagnose = Task.diagnose if diagnosed is None else lambda *_: diagnosed or None
+
+    test = SimpleNamespace(predict=lambda ready: np.zeros(1), ready=lambda: None)
+    (finding,) = _conventions(Size(), None, test)  # type: ignore[arg-type]
+    assert (finding.made, finding.passed, finding.message) == (made, not diagnosed, message)
 
 
 @pytest.mark.slow

@@ -117,6 +117,8 @@ def test_units_and_mirrored_axes_are_warned_of(draws: list[Case]) -> None:
     assert task.diagnose(case, prediction) is None
     assert "255 times" in str(task.diagnose(case, case.reference.held_out * 255))
     assert "mirrored along y" in str(task.diagnose(case, prediction[:, ::-1]))
+    assert "moved by half" in str(task.diagnose(case, np.roll(prediction, 40, 1)))
+    assert "moved by -2 voxel along x" in str(task.diagnose(case, np.roll(prediction, 2, 2)))
 
 
 def test_the_picture_shows_samples_before_their_nearest(draws: list[Case]) -> None:

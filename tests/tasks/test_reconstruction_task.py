@@ -10,8 +10,9 @@ from tests.settings import setting_of
 from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.core.registry import find_dataset
 from mrbench.datasets.kspace_folder import KspaceFolder
-from mrbench.physics.fourier import root_sum_of_squares, to_image
+from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image, to_kspace
 from mrbench.tasks.reconstruction import Reconstruction, undersample
+from mrbench.tasks.reconstruction_axes import looks
 from mrbench.tasks.sampling import TRACKS
 
 task = Reconstruction()
@@ -89,9 +90,15 @@ def test_complex_images_are_taken_by_their_magnitude_and_cropped() -> None:
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (lambda k: root_sum_of_squares(np.fft.ifft2(k, norm="ortho")), "FFT centring"),
-        (lambda k: root_sum_of_squares(to_image(k))[:, ::-1], "upside down"),
-        (lambda k: root_sum_of_squares(to_image(k))[:, :, ::-1], "left to right"),
+        (lambda k: root_sum_of_squares(np.fft.ifft2(k, norm="ortho")), "moved by half its size"),
+        (lambda k: root_sum_of_squares(np.fft.ifft2(k)), "24 of 48 voxels along y and 48 of 96 voxels along x"),
+        (lambda k: root_sum_of_squares(np.fft.fft2(k)), "mirrored along y and x, moved by half its size"),
+        (lambda k: root_sum_of_squares(np.fft.fftshift(np.fft.ifft2(k), -1)), "24 of 48 voxels along y: a Fourier"),
+        (lambda k: root_sum_of_squares(to_kspace(k)), "mirrored along y and x"),
+        (lambda k: root_sum_of_squares(to_image(k))[:, ::-1], "mirrored along y:"),
+        (lambda k: root_sum_of_squares(to_image(k))[:, :, ::-1], "mirrored along x:"),
+        (lambda k: np.roll(root_sum_of_squares(to_image(k)), 1, 1), "moved by -1 voxel along y"),
+        (lambda k: root_sum_of_squares(np.fft.fftshift(np.fft.ifft2(k, norm="ortho"), (-2, -1))), None),
         (lambda k: root_sum_of_squares(to_image(k)) * 1000, "units"),
         (lambda k: root_sum_of_squares(to_image(k)), None),
     ],
@@ -100,6 +107,49 @@ def test_mixed_up_conventions_are_named(mistake, message: str | None) -> None:
     case = case_of("multicoil-4x")
     warning = task.diagnose(case, task.check(case, mistake(case.inputs.kspace)))
     assert (warning is None) if message is None else (message in warning)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["truth", "no truth"])
+def test_an_exchange_of_rows_and_columns_is_named_where_the_shape_allows_it(known: bool) -> None:
+    case = case_of("multicoil-4x")
+    kspace, half = case.inputs.kspace, SHAPE[0] // 2
+    square = kspace[..., SHAPE[1] // 2 - half : SHAPE[1] // 2 + half]
+    right = root_sum_of_squares(to_image(square))
+    truth = right if known else None
+    crop = right.shape[1:]
+
+    def said(image: np.ndarray) -> str:
+        found = looks(square, truth, None, crop, np.ascontiguousarray(image))
+        return "".join(look.warning for look in found)
+
+    assert said(right) == ""
+    assert "with y and x exchanged" in said(np.swapaxes(right, 1, 2))
+    assert "moved by half its size" in said(root_sum_of_squares(np.fft.ifft2(square)).astype(np.float32))
+    refused = next(look for look in task.looks(case, zero_filled(case)) if look.name == "exchanged axes")
+    assert "y and x" in refused.asked and "sizes differ" in refused.unable
+
+
+@pytest.mark.parametrize(
+    ("transform", "words"),
+    [
+        (np.fft.ifft2, "moved by half its size (48 of 96 voxels along y and 48 of 96 voxels along x"),
+        (np.fft.fft2, "mirrored along y and x, moved by half"),
+        (lambda k: np.fft.fftshift(np.fft.ifft2(k), axes=-1), "48 of 96 voxels along y: a Fourier"),
+        (to_image, None),
+    ],
+)
+def test_a_transform_without_its_shifts_is_named_where_the_crop_leaves_nothing_of_the_image(transform, words) -> None:
+    """As of fastMRI, whose references are the middle of twice as many rows."""
+    image = acquire(noise=0).reference
+    wide = np.zeros((len(image), 1, 96, 96), np.complex64)
+    wide[:, 0, 24:72] = image * (1 + np.random.default_rng(0).random(image.shape))
+    wide += 0.02 * np.random.default_rng(1).standard_normal(wide.shape)
+    kspace, crop = to_kspace(wide), (48, 96)
+    truth = centre_crop(np.abs(wide[:, 0]), crop)
+    returned = np.ascontiguousarray(centre_crop(root_sum_of_squares(transform(kspace)), crop), np.float32)
+    found = looks(kspace, truth, None, crop, returned)
+    warnings = [look.warning for look in found if look.warning and look.name != "units"]
+    assert warnings == [] if words is None else words in warnings[0]
 
 
 def test_scores_rank_a_better_image_higher_everywhere() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.settings import setting_of
@@ -10,6 +12,7 @@ from mrbench.core.case import Case
 from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.datasets.folder import Folder
 from mrbench.metrics.conventions import CONVENTIONS, OURS
+from mrbench.metrics.deformation import warp
 from mrbench.tasks.registration import Registration
 
 
@@ -64,6 +67,31 @@ def test_a_mistaken_convention_is_named(task: Registration, case: Case, name: st
     mistaken = CONVENTIONS[name].from_voxels(case.reference.displacement, case.spacing).astype(np.float32)
     warning = task.diagnose(case, mistaken)
     assert warning is not None and CONVENTIONS[name].changes in warning
+
+
+@pytest.mark.parametrize("axes", [(0,), (2,), (0, 1)])
+@pytest.mark.parametrize("with_components", [True, False], ids=["all", "grid"])
+def test_a_grid_turned_over_is_named(task: Registration, case: Case, axes: tuple[int, ...], with_components) -> None:
+    """The images were mirrored before the tool saw them, or the field after it was made."""
+    z, y, x = np.indices(case.inputs.fixed.shape) / np.reshape(case.inputs.fixed.shape, (3, 1, 1, 1)) - 0.5
+    field = case.reference.displacement * (1 + 4 * np.stack([z, y, x]).sum(0)).clip(0, 2)
+    moving = case.inputs.moving
+    still = warp(case.reference.moving_labels, field, order=0)
+    inputs = replace(case.inputs, fixed=warp(moving, field, order=1))
+    turned_case = replace(case, inputs=inputs, reference=replace(case.reference, fixed_labels=still))
+    assert task.diagnose(turned_case, field.astype(np.float32)) is None
+    mistaken = np.flip(field, [axis + 1 for axis in axes]).astype(np.float32)
+    if with_components:
+        mistaken[list(axes)] *= -1
+    warning = str(task.diagnose(turned_case, mistaken))
+    assert f"mirrored along {' and '.join('zyx'[axis] for axis in axes)}" in warning
+
+
+def test_what_no_field_can_tell_is_said(task: Registration, case: Case) -> None:
+    still = task.looks(case, np.zeros_like(case.reference.displacement))
+    assert all(look.unable == "no reading of the field brings labels together." for look in still)
+    bare = replace(case, reference=replace(case.reference, fixed_labels=None, moving_labels=None))
+    assert all("there are no labels" in look.unable for look in task.looks(bare, case.reference.displacement))
 
 
 def test_a_right_field_and_no_motion_draw_none(task: Registration, case: Case) -> None:

@@ -113,7 +113,15 @@ def test_a_mirrored_prediction_is_warned_of() -> None:
     off_centre = np.zeros(SHAPE, np.int16)
     off_centre[2:6, 3:9, 2:6] = 2
     warning = Segmentation().diagnose(case_of(off_centre), np.flip(off_centre, 2))
-    assert warning is not None and "mirrored along x: Dice 1.000" in warning
+    assert warning is not None and "mirrored along x: overlap 1.000" in warning
+    thick = np.zeros((20, 20, 20), np.int16)
+    thick[2:16, 3:12, 4:14] = 2
+    for mistaken, words in (
+        (np.swapaxes(thick, 0, 2), "with z and x exchanged"),
+        (np.roll(thick, 1, 1), "moved by -1 voxel along y"),
+        (np.roll(thick, 10, 0), "moved by half its size"),
+    ):
+        assert words in str(Segmentation().diagnose(case_of(thick), np.ascontiguousarray(mistaken)))
     assert Segmentation().diagnose(case_of(off_centre), off_centre) is None
 
 

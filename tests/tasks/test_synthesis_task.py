@@ -149,6 +149,46 @@ def test_aligned_contrasts_are_not_warned_of() -> None:
     assert misalignment(case.inputs.image, case.reference.image, case.inputs.mask, "T1", "T2", SPACING) is None
 
 
+@pytest.mark.parametrize("quality", ["truth", "noisy", "source"])
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (lambda p: np.flip(p, 0), "mirrored along z"),
+        (lambda p: np.flip(p, 2), "mirrored along x"),
+        (lambda p: 255 * np.flip(p, (0, 1)), "mirrored along z and y"),
+        (lambda p: np.roll(p, 1, 1), "moved by -1 voxel along y"),
+        (lambda p: np.roll(p, 11, 2), "moved by half its size (11 of 22 voxels along x"),
+        (lambda p: p, None),
+    ],
+)
+def test_a_prediction_that_lies_wrongly_is_named(mistake, words: str | None, quality: str) -> None:
+    """Of the right contrast, noisy, or still of the contrast of its source; alone or with the source made again."""
+    case = case_of()
+    target, rng = case.reference.image, np.random.default_rng(0)
+    made = {
+        "truth": target,
+        "noisy": (target + 0.1 * case.inputs.mask * rng.standard_normal(SHAPE)).astype(np.float32),
+        "source": case.inputs.image,
+    }[quality]
+    mistaken = np.ascontiguousarray(mistake(made))
+    for prediction in (mistaken, np.stack([mistaken, case.inputs.image])):
+        warning = Synthesis().diagnose(case, prediction)
+        assert warning is None if words is None else words in str(warning)
+
+
+def test_exchanged_axes_are_named_where_the_shape_allows_it() -> None:
+    case = case_of()
+    cut = (slice(None), slice(2, 24), slice(None))
+    inputs = replace(case.inputs, image=case.inputs.image[cut].copy(), mask=case.inputs.mask[cut].copy())
+    target = case.reference.image[cut].copy()
+    square = replace(case, inputs=inputs, reference=SynthesisReference(target, inputs.mask))
+    exchanged = np.ascontiguousarray(np.swapaxes(target, 1, 2))
+    assert "with y and x exchanged" in str(Synthesis().diagnose(square, exchanged))
+    assert Synthesis().diagnose(square, target) is None
+    said = next(one for one in Synthesis().looks(case, case.reference.image) if one.name == "exchanged axes")
+    assert "sizes differ" in said.unable
+
+
 def test_a_prediction_in_other_units_is_warned_of() -> None:
     case = case_of()
     assert "99.5th percentile in the brain is 255" in (Synthesis().diagnose(case, 255 * case.reference.image) or "")

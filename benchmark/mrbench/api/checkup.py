@@ -16,7 +16,9 @@ from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import Case
 from mrbench.core.errors import RequestError, brief
+from mrbench.core.look import Look
 from mrbench.core.method import TRAINED, Method
+from mrbench.core.task import Task
 from mrbench.engine.resolver import resolved
 from mrbench.testing import METHOD_CHECKS, MethodUnderTest, check_prediction_is_accepted
 
@@ -41,6 +43,8 @@ class Finding:
         What is wrong and what to do, or what was measured.
     lost : bool
         Whether its process ended over it.
+    made : bool
+        Whether it could be looked at; the message says why not.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Finding:
     passed: bool
     message: str = ""
     lost: bool = False
+    made: bool = True
 
 
 def doctor(
@@ -114,14 +119,13 @@ def _examined(candidate: Candidate, case: Case[Any, Any], examiner: Examiner) ->
         if findings[-1].lost:
             return findings
     if not all(finding.passed for finding in findings):
+        later = "Units, axes and signs, and how long it takes."
+        return [*findings, Finding("all else", later, True, "the faults above come first.", made=False)]
+
+    findings += _conventions(setting.task, case, test)
+    if findings[-1].lost:
         return findings
-
-    def units() -> Verdict:
-        warning = setting.task.diagnose(case, test.predict(test.ready()))
-        return warning is None, warning or ""
-
     rest: list[tuple[str, str, Callable[[], Verdict]]] = [
-        ("units and axes", "Units, axes and signs are those that the task documents.", units),
         ("time", "How long one case takes.", partial(examiner.examine, "time")),
     ]
     if candidate.method.kind in TRAINED:
@@ -132,6 +136,25 @@ def _examined(candidate: Candidate, case: Case[Any, Any], examiner: Examiner) ->
         if findings[-1].lost:
             break
     return findings
+
+
+def _conventions(task: Task[Any, Any], case: Case[Any, Any], test: _Given) -> list[Finding]:
+    """What the task looks for of units, axes and signs, and what it could not look for."""
+    name, looks = "units and axes", list[Look]()
+
+    def predicted() -> Verdict:
+        prediction = test.predict(test.ready())
+        looks.extend(task.looks(case, prediction))
+        warning = None if looks else task.diagnose(case, prediction)
+        return warning is None, warning or ""
+
+    whole = _finding(name, "Units, axes and signs are those that the task documents.", predicted)
+    if not whole.passed:
+        return [whole]
+    if not looks and type(task).diagnose is Task.diagnose:
+        return [replace(whole, message=f"the task {task.name} looks for no mix-ups.", made=False)]
+    found = [Finding(f"{name}: {one.name}", one.asked, not one.warning, one.warning or one.unable) for one in looks]
+    return [replace(one, made=not look.unable) for one, look in zip(found, looks, strict=True)] or [whole]
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ def doctor(
     track: Track = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that each check may take.")] = 600,
 ) -> None:
-    """Check a method on one small case: shape, units, determinism, inputs unchanged, device, time.
+    """Check a method on one small case: shape, units, axes, determinism, inputs unchanged, device, time.
 
-    Exits with 1 where something is wrong.
+    Says of each check whether it was made, and if not, why. Exits with 1 where something is wrong.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -38,7 +38,7 @@ def doctor(
     with progress_bar(console) as listener:
         findings = api.doctor(method, task=task, dataset=dataset, track=track, timeout=timeout, progress=listener)
     for finding in findings:
-        mark = "[green]ok[/]  " if finding.passed else "[red]fault[/]"
+        mark = "[red]fault[/]" if not finding.passed else "[green]ok[/]  " if finding.made else "[yellow]skip[/] "
         console.print(f"{mark} [bold]{finding.name}[/]: {escape(finding.what)}", soft_wrap=True)
         if finding.message:
             console.print(f"      {escape(finding.message)}", soft_wrap=True)

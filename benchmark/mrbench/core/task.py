@@ -20,6 +20,7 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid, Holds
+from mrbench.core.look import Look
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.track import Track
@@ -175,9 +176,13 @@ class Task(ABC, Generic[Inputs, Reference]):
             Names what is wrong: shape, dtype, NaN, units.
         """
 
+    def looks(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> Sequence[Look]:
+        """Say what of units, axes and signs was looked for in a checked prediction, and what could not be and why."""
+        return ()
+
     def diagnose(self, case: Case[Inputs, Reference], prediction: np.ndarray) -> str | None:
-        """Return a warning where the prediction looks like a convention mix-up, else None."""
-        return None
+        """Return a warning where the prediction looks like a convention mix-up, else None: the first of `looks`."""
+        return next((look.warning for look in self.looks(case, prediction) if look.warning), None)
 
     def grid(self, setting: Setting, case: Case[Inputs, Reference]) -> Grid:
         """Return where a prediction of a case lies, so that one can be read from a file.

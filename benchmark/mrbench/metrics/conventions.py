@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Literal
 
 import numpy as np
+
+from mrbench.metrics.placing import orientations
+
+POINTS = 20_000
+"""Labelled voxels, at most, on which a field that is turned over is tried."""
 
 GAIN = 0.02
 """Share of labels by which a field must fit better than no motion before a convention is named."""
@@ -168,7 +173,11 @@ class Fits:
 
     def gain(self, convention: Convention) -> float:
         """Share of labels that a reading brings together beyond those that agree without motion."""
-        return self.by_name[str(convention)].labels - self.still.labels
+        return self.gained(str(convention))
+
+    def gained(self, name: str) -> float:
+        """The same of a name in ``by_name``, which may hold more than the conventions."""
+        return self.by_name[name].labels - self.still.labels
 
     def beats(self, convention: Convention, other: Convention) -> bool:
         """Whether a reading is clearly right where another is clearly wrong, by labels and images.
@@ -178,9 +187,9 @@ class Fits:
         return self.beats_named(str(convention), str(other))
 
     def beats_named(self, name: str, other: str) -> bool:
-        """The same of two names in ``by_name``, which may hold more than the conventions."""
+        """The same of two names in ``by_name``."""
         first, second = self.by_name[name], self.by_name[other]
-        gained = first.labels - self.still.labels
+        gained = self.gained(name)
         apart = first.labels - second.labels > GAIN
         labels = gained > GAIN and apart and second.labels - self.still.labels < CLEAR * gained
         return labels and first.images > max(second.images, self.still.images)
@@ -205,6 +214,45 @@ def fits(field: np.ndarray, pair: Pair, *, step: int = 3) -> Fits:
     step : int
         Every how many voxels of the labelled region are tried.
     """
+    sample, places = _sampled(pair, step)
+    by_name = {
+        name: sample.fit(_displacement(field, convention, pair.spacing, places))
+        for name, convention in CONVENTIONS.items()
+    }
+    return Fits(sample.fit(np.zeros_like(places)), by_name)
+
+
+def turned_fits(field: np.ndarray, pair: Pair, *, step: int = 3) -> Fits:
+    """Turn a field of mrbench's own convention over and measure how well it then brings the pair together.
+
+    Parameters
+    ----------
+    field : ndarray, shape ``(3, z, y, x)``
+        As it was returned or stored.
+    pair : Pair
+        Images of the case that the field is of.
+    step : int
+        Every how many voxels of the labelled region are tried; more where they are many.
+
+    Returns
+    -------
+    Fits
+        By what is done to the field, in words: its grid alone is turned over, or its components with it, as where the
+        images were turned over. As it lies by the name of `OURS`.
+    """
+    sample, places = _sampled(pair, step, POINTS)
+    by_name = {str(OURS): sample.fit(_at(field, places))}
+    for placing in islice(orientations(pair.fixed.shape), 1, None):
+        words = placing.words("zyx", pair.fixed.shape)
+        alone = _at(field, np.stack(placing.sources(pair.fixed.shape, places)))
+        signs = np.array([[-1.0 if axis in placing.mirrored else 1.0] for axis in range(3)])
+        by_name[f"{words}, its grid alone"] = sample.fit(alone)
+        by_name[f"{words}, components and all"] = sample.fit(signs * alone[list(placing.order)])
+    return Fits(sample.fit(np.zeros_like(places)), by_name)
+
+
+def _sampled(pair: Pair, step: int, most: int | None = None) -> tuple[_Sample, np.ndarray]:
+    """Labelled voxels of the fixed image, at most so many, and where they lie: ``(3, n)``."""
     every = (slice(None, None, step),) * 3
     fixed = pair.fixed_labels[every]
     inside = fixed > 0
@@ -212,12 +260,9 @@ def fits(field: np.ndarray, pair: Pair, *, step: int = 3) -> Fits:
         every, fixed = (slice(None),) * 3, pair.fixed_labels
         inside = fixed > 0
     places = np.indices(pair.fixed.shape, dtype=np.float64)[(slice(None), *every)][:, inside]
-    sample = _Sample(pair, places, fixed[inside], pair.fixed[every][inside])
-    by_name = {
-        name: sample.fit(_displacement(field, convention, pair.spacing, places))
-        for name, convention in CONVENTIONS.items()
-    }
-    return Fits(sample.fit(np.zeros_like(places)), by_name)
+    fewer = slice(None, None, 1 if most is None else -(-places.shape[1] // most) or 1)
+    sample = _Sample(pair, places[:, fewer], fixed[inside][fewer], pair.fixed[every][inside][fewer])
+    return sample, sample.places
 
 
 def mean(several: Sequence[Fits]) -> Fits:

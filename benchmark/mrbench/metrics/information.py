@@ -45,7 +45,7 @@ def mutual_information(
 
     x, y, inside = image_pair(target, prediction, mask)
     edges = np.linspace(0, checked_range(data_range), bins + 1)
-    return _information(joint_counts(x.ravel(), y.ravel(), flat_mask(inside), edges))
+    return information_of(joint_counts(x.ravel(), y.ravel(), flat_mask(inside), edges))
 
 
 def shifted_mutual_information(
@@ -92,11 +92,12 @@ def shifted_mutual_information(
     for image, out in zip((x, y), binned, strict=True):
         bin_values(image.ravel(), edges, out.reshape(-1))
     return np.array(
-        [_information(shifted_counts(binned[0], binned[1], inside, np.array(shift), bins)) for shift in shifts]
+        [information_of(shifted_counts(binned[0], binned[1], inside, np.array(shift), bins)) for shift in shifts]
     )
 
 
-def _information(counts: np.ndarray) -> float:
+def information_of(counts: np.ndarray) -> float:
+    """Mutual information, in bits, of a joint histogram ``(bin, bin)``."""
     joint = counts / counts.sum()
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     filled = joint > 0

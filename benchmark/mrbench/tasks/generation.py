@@ -14,6 +14,7 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.grid import Grid
+from mrbench.core.look import Look
 from mrbench.core.metric import Metric, Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
@@ -22,6 +23,7 @@ from mrbench.core.row import distinct
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.io.files import sha256_of
+from mrbench.metrics.axes import AxesSearch
 from mrbench.metrics.distribution import (
     MS_SSIM_SMALLEST,
     MS_SSIM_WINDOW,
@@ -213,20 +215,16 @@ class Generation(Task[GenerationInputs, GenerationReference]):
         expected = (case.inputs.count, *case.inputs.shape)
         return finite_array(prediction, expected, what="the array of slices", axes="(slice, y, x)")
 
-    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
-        """Warn of slices that are all the same, in other units, or upside down."""
-        if np.ptp(prediction, axis=0).max() < 1e-3:
-            return "all slices are the same; draw each from inputs.seed."
+    def looks(self, case: Case, prediction: np.ndarray) -> list[Look]:
+        """Look for slices that are all the same, in other units, or whose mean lies wrongly."""
+        same = bool(np.ptp(prediction, axis=0).max() < 1e-3)
+        drawn = Look("variety", "Slices differ.", "all slices are the same; draw each from inputs.seed." * same)
         real = case.reference.held_out
         ratio = float(np.percentile(prediction, 99.5) / np.percentile(real, 99.5))
-        if not 1 / 3 < ratio < 3:
-            return f"intensities are {ratio:.3g} times those of real slices; 1 is the 99.5th percentile of a brain."
-        mean = prediction.mean(0)
-        fits = {name: float((real.mean(0) * np.flip(mean, axes)).sum()) for name, axes in _FLIPS.items()}
-        best = max(fits, key=fits.__getitem__)
-        if fits[best] > 1.02 * fits[""]:
-            return f"the mean slice fits better mirrored along {best}; axes are (slice, y, x), anterior and right last."
-        return None
+        warning = f"intensities are {ratio:.3g} times those of real slices; 1 is the 99.5th percentile of a brain."
+        units = Look("units", "1 is the 99.5th percentile of a brain.", "" if 1 / 3 < ratio < 3 else warning)
+        # of means: no new slice has a true one, and what is particular to a person averages out
+        return [drawn, units, *AxesSearch(real.mean(0), prediction.mean(0), names="yx").looks("the mean slice")]
 
     def grid(self, setting: Setting, case: Case[GenerationInputs, GenerationReference]) -> Grid:
         return Grid((case.inputs.count, *case.inputs.shape), case.spacing)
@@ -270,9 +268,6 @@ class Generation(Task[GenerationInputs, GenerationReference]):
             compared="training slice",
             scale=2.0,
         )
-
-
-_FLIPS: dict[str, tuple[int, ...]] = {"": (), "y": (0,), "x": (1,), "y and x": (0, 1)}
 
 
 @dataclass(frozen=True)

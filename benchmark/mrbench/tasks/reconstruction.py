@@ -14,6 +14,7 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
+from mrbench.core.look import Look
 from mrbench.core.metric import Metric
 from mrbench.core.protocol import Protocol
 from mrbench.core.random import rng_for
@@ -21,11 +22,12 @@ from mrbench.core.row import distinct
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
-from mrbench.metrics.image import image_scores, nmse
+from mrbench.metrics.image import image_scores
 from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.physics.fourier import centre_crop, root_sum_of_squares, to_image
 from mrbench.physics.sampling import calibration_size, centred, true_acceleration
 from mrbench.tasks.files import read_prediction, write_kspace
+from mrbench.tasks.reconstruction_axes import looks
 from mrbench.tasks.sampling import AS_ACQUIRED, TRACKS, NoisyTarget, Sampling, draw_mask
 from mrbench.tasks.strata import by_acquisition
 
@@ -230,25 +232,10 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
             raise PredictionError("the image is zero everywhere; the coil maps may be empty.")
         return magnitude
 
-    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
-        """Warn where the image is in other units, or shifted by half its size: a forgotten fftshift."""
-        target = case.reference.magnitude
-        if target is None:
-            return None
-        rows, columns = target.shape[1:]
-        variants = {
-            "shifted by half its size (FFT centring)": np.roll(prediction, (rows // 2, columns // 2), (1, 2)),
-            "flipped upside down": prediction[:, ::-1],
-            "mirrored left to right": prediction[:, :, ::-1],
-        }
-        error = min(nmse(target, prediction), nmse(target, 0 * target))
-        for name, variant in variants.items():
-            if (other := nmse(target, variant)) < 0.5 * error:
-                return f"the image fits better {name}: NMSE {other:.3f} instead of {error:.3f}"
-        ratio = float((target * prediction).sum() / (prediction**2).sum())
-        if not 0.5 < ratio < 2:
-            return f"the image fits better times {ratio:.3g}; keep the units of the k-space."
-        return None
+    def looks(self, case: Case, prediction: np.ndarray) -> list[Look]:
+        """Look for an image that is mirrored, exchanged, moved, or in other units."""
+        reference = case.reference
+        return looks(case.inputs.kspace, reference.magnitude, reference.foreground, reference.crop, prediction)
 
     def write_inputs(self, inputs: ReconstructionInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_kspace(folder, inputs.kspace, inputs.mask)

@@ -14,6 +14,7 @@ from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import DataError, PredictionError, RequestError
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
+from mrbench.core.look import Look, cannot_tell
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
 from mrbench.core.row import distinct
@@ -21,7 +22,7 @@ from mrbench.core.task import Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.datasets.dataset import Dataset, Subject
 from mrbench.datasets.grid import subject_grid
-from mrbench.metrics.conventions import OURS, Pair, fits
+from mrbench.metrics.conventions import GAIN, OURS, Fits, Pair, fits, turned_fits
 from mrbench.metrics.deformation import compose, warp
 from mrbench.metrics.overlap import LabelOverlap, dice
 from mrbench.tasks.files import read_prediction, write_images
@@ -156,16 +157,23 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
             )
         return field
 
-    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
-        """Warn where another convention for the same field fits the labels clearly better."""
+    def looks(self, case: Case, prediction: np.ndarray) -> list[Look]:
+        """Look for another convention, or a grid turned over, in which the field fits the labels clearly better."""
+        conventions = Look("conventions", "Units, order of components, signs and direction of the field are ours.")
+        grid = Look("grid of the field", "No axis of the field's grid is mirrored or exchanged.")
+        both = (conventions, grid)
         if case.reference.fixed_labels is None:
-            return None
-        tried = fits(prediction, self.pair(case))
-        best = tried.best
-        if not tried.beats(best, OURS):
-            return None
-        share, ours = tried.by_name[str(best)].labels, tried.by_name[str(OURS)].labels
-        return f"the field fits better read {best.changes}: {share:.2f} of sampled labels agree instead of {ours:.2f}"
+            return [cannot_tell(one, "there are no labels that a right reading brings together.") for one in both]
+        pair = self.pair(case)
+        tried, turned = fits(prediction, pair), turned_fits(prediction, pair)
+        best, over = tried.best, max(turned.by_name, key=lambda name: turned.by_name[name].labels)
+        if max(tried.gain(best), turned.gained(over)) <= GAIN:
+            return [cannot_tell(one, "no reading of the field brings labels together.") for one in both]
+        if turned.beats_named(over, str(OURS)) and turned.gained(over) > tried.gain(best) + GAIN:
+            return [conventions, replace(grid, warning=_better(over, turned, over))]
+        if tried.beats(best, OURS):
+            return [replace(conventions, warning=_better(f"read {best.changes}", tried, str(best))), grid]
+        return [*both]
 
     def write_inputs(self, inputs: RegistrationInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_images(folder, inputs.spacing, {name: getattr(inputs, name) for name in self.input_names})
@@ -208,6 +216,11 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         fixed, moving = case.inputs.fixed[middle], case.inputs.moving[middle]
         plane = np.indices(fixed.shape) + prediction[1:, middle]
         return Picture(fixed, moving, warped, warped - fixed, plane, ("fixed", "moving"))
+
+
+def _better(how: str, tried: Fits, name: str) -> str:
+    share, ours = tried.by_name[name].labels, tried.by_name[str(OURS)].labels
+    return f"the field fits better {how}: {share:.2f} of sampled labels agree instead of {ours:.2f}"
 
 
 def _true_displacement(moving: Subject, fixed: Subject) -> np.ndarray | None:

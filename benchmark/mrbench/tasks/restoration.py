@@ -17,12 +17,14 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
+from mrbench.core.look import Look
 from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track
 from mrbench.datasets.grid import subject_grid
-from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, nmse, ssim_3d
+from mrbench.metrics.axes import AxesSearch
+from mrbench.metrics.image import HIGHEST_PSNR, WINDOW, image_scores, ssim_3d
 from mrbench.metrics.scales import DECIBELS, ERROR, SIMILARITY
 from mrbench.metrics.sharpness import gmsd, hfen, sharpness_ratio
 from mrbench.tasks.files import read_prediction, write_images
@@ -180,24 +182,15 @@ class Restoration(Task[Given, RestorationReference]):
     def check(self, case: Case, prediction: object) -> np.ndarray:
         return finite_array(prediction, case.reference.volume.shape, what="the volume", axes="(z, y, x)")
 
-    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
-        """Warn where the volume fits clearly better moved by a voxel, mirrored, or in other units."""
+    def looks(self, case: Case, prediction: np.ndarray) -> list[Look]:
+        """Look for a volume that is mirrored, exchanged, moved, or in other units."""
         target = case.reference.volume
-        error = nmse(target, prediction)
-        errors = {  # one variant at a time: each is as large as the volume
-            f"moved by {step:+d} voxel along {name}": nmse(target, np.roll(prediction, step, axis))
-            for axis, name in enumerate("zyx")
-            for step in (-1, 1)
-            if target.shape[axis] > 1
-        } | {f"mirrored along {name}": nmse(target, np.flip(prediction, axis)) for axis, name in enumerate("zyx")}
-        best = min(errors, key=errors.__getitem__)
-        if errors[best] < 0.6 * error:
-            return f"the volume fits better {best}: NMSE {errors[best]:.4f} instead of {error:.4f}."
+        axes = AxesSearch(target, prediction, names="zyx", region=case.reference.foreground).looks("the volume")
         # of the target's pattern, not the energy: noise that a method left in adds energy, but none of the pattern
         gain = float((target * prediction).sum(dtype=np.float64) / (target**2).sum(dtype=np.float64))
-        if LOWEST_GAIN < gain < 1 / LOWEST_GAIN:
-            return None
-        return f"the volume is {gain:.3g} times as bright as the reference; keep the units of the input."
+        right = LOWEST_GAIN < gain < 1 / LOWEST_GAIN
+        warning = f"the volume is {gain:.3g} times as bright as the reference; keep the units of the input."
+        return [*axes, Look("units", "Its units are those of the input.", "" if right else warning)]
 
     def write_inputs(self, inputs: Given, folder: Path) -> Mapping[str, Path | float]:
         return {**write_images(folder, inputs.spacing, {"image": inputs.image}), "sigma": inputs.sigma}

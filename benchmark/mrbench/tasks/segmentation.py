@@ -16,12 +16,14 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError, PredictionError
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
+from mrbench.core.look import Look
 from mrbench.core.metric import Scale
 from mrbench.core.protocol import Protocol
 from mrbench.core.task import Evaluation, Picture, Setting, Task
 from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.grid import subject_grid
+from mrbench.metrics.axes import AxesSearch
 from mrbench.metrics.lesions import LesionRules, LesionScores, hd95_or, lesion_scores
 from mrbench.metrics.overlap import dice, hd95_mm
 from mrbench.metrics.scales import SHARE
@@ -38,6 +40,9 @@ REGIONS: dict[str, tuple[int, ...]] = {"whole": (1, 2, 3), "core": (1, 3), "enha
 
 MISSED_MM = 373.13
 """HD95 of BraTS where one of the two masks is empty: the diagonal of its volumes, whatever the grid here."""
+
+LEAST_MOVED = 0.85
+"""Overlap of a tumour once moved by a voxel or two, below which that is no mistake: a poor outline lies to a side."""
 
 
 @dataclass(frozen=True)
@@ -249,16 +254,12 @@ class Segmentation(Task[SegmentationInputs, SegmentationReference]):
             )
         return np.ascontiguousarray(prediction, dtype=np.uint8)
 
-    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
-        """Warn where the tumour fits clearly better mirrored."""
-        target = case.reference.labels > 0
-        upright = dice(target, prediction > 0)
-        mirrored = {name: dice(target, np.flip(prediction, axis) > 0) for axis, name in enumerate("zyx")}
-        best = max(mirrored, key=mirrored.__getitem__)
-        if mirrored[best] > upright + 0.3:
-            gain = f"Dice {mirrored[best]:.3f} instead of {upright:.3f}"
-            return f"the label map fits better mirrored along {best}: {gain}."
-        return None
+    def looks(self, case: Case, prediction: np.ndarray) -> list[Look]:
+        """Look for a whole tumour that is mirrored, exchanged or moved."""
+        search = AxesSearch(
+            case.reference.labels > 0, prediction > 0, names="zyx", kind="overlap", least_moved=LEAST_MOVED
+        )
+        return search.looks("the label map")
 
     def write_inputs(self, inputs: SegmentationInputs, folder: Path) -> Mapping[str, Path | float]:
         images = dict(zip(CONTRASTS, inputs.images, strict=True))

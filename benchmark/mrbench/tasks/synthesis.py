@@ -16,6 +16,7 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
+from mrbench.core.look import Look
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
@@ -24,13 +25,8 @@ from mrbench.core.track import Track, tracks_by_name
 from mrbench.datasets.dataset import Dataset as SubjectDataset
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.grid import subject_grid
-from mrbench.metrics.image import (
-    WINDOW,
-    mae,
-    nmse,
-    psnr,
-    volume_ssim,
-)
+from mrbench.metrics.axes import AxesSearch
+from mrbench.metrics.image import WINDOW, mae, nmse, psnr, volume_ssim
 from mrbench.metrics.information import mutual_information, shifted_mutual_information
 from mrbench.metrics.overlap import dice_per_label
 from mrbench.metrics.published import by_own_maximum
@@ -254,15 +250,18 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         shape = case.reference.image.shape
         return finite_array(prediction, shape, (2, *shape), what="the image", axes="(z, y, x)")
 
-    def diagnose(self, case: Case, prediction: np.ndarray) -> str | None:
-        """Warn of contrasts that are not aligned, and of a prediction in other units."""
+    def looks(self, case: Case, prediction: np.ndarray) -> list[Look]:
+        """Look for contrasts that are not aligned, and for a prediction that lies wrongly or is in other units."""
         inputs, target, synthesised = case.inputs, case.reference.image, _synthesised(prediction)
-        if warning := misalignment(inputs.image, target, inputs.mask, inputs.source, inputs.target, inputs.spacing):
-            return warning
+        apart = misalignment(inputs.image, target, inputs.mask, inputs.source, inputs.target, inputs.spacing)
+        aligned = Look(
+            "aligned contrasts", f"{inputs.source} and {inputs.target} of the data are aligned.", apart or ""
+        )
+        axes = AxesSearch(target, synthesised, names="zyx", region=inputs.mask, kind="information").looks("the image")
         ratio = float(np.percentile(synthesised[inputs.mask], 99.5))  # the target's is 1
-        if not 1 / 3 < ratio < 3:
-            return f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
-        return None
+        warning = f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
+        units = Look("units", "1 is the 99.5th percentile in the brain.", "" if 1 / 3 < ratio < 3 else warning)
+        return [aligned, *axes, units]
 
     def write_inputs(self, inputs: SynthesisInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_images(folder, inputs.spacing, {"image": inputs.image, "mask": inputs.mask})
