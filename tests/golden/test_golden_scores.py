@@ -19,7 +19,7 @@ from mrbench.metrics import compile_kernels, kernels
 GOLDEN = json.loads((Path(__file__).parent / "scores.json").read_text())
 
 LOOSER = {"pair_ms_ssim": 1e-5, "frechet": 1e-6, "mmd": 1e-6}
-"""The first was computed in single precision then; the features of the others are, which every processor rounds otherwise."""
+"""The first was computed in single precision then; features of the others still are, and processors round otherwise."""
 
 
 def test_scores_are_the_golden_ones() -> None:

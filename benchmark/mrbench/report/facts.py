@@ -65,4 +65,4 @@ class Facts:
     def processors(self, rows: pd.DataFrame) -> pd.Series:
         """The processor that each row was measured on, as its run recorded it; empty where none did."""
         known = {name: str(run.get("machine", {}).get("cpu", "")) for name, run in self.runs.items()}
-        return rows["run"].map(known).fillna("").astype(str)
+        return rows["run"].map(lambda run: known.get(run, "")).astype(str)
