@@ -43,7 +43,7 @@ def board(*parts: Sequence[Row], **options: object) -> Rows:
 
 
 def training(method: str, **changes: object) -> tuple[str, Training]:
-    own = Training("d", ("t",), ("d",), f"sha-{method}", (), {"d": HOME}, 20, 1000, 1000, 600, False, "one core")
+    own = Training("d", ("t",), ("d",), f"sha-{method}", (), {"d": HOME}, 20, 1000, 600, False, "one core")
     return own.weights, replace(own, **changes)
 
 
@@ -155,7 +155,7 @@ def test_other_ways_to_hold_a_budget_equal() -> None:
     boards = [board(rows("net", 0.75, kind="learned"), rows("twin", 0.70, kind="learned"))]
 
     def verdict(budget: str, **changes: object) -> str:
-        pair = [training("net", flat=True), training("twin", **{"samples": 5000, "steps": 5000, **changes})]
+        pair = [training("net", flat=True), training("twin", **{"samples": 5000, **changes})]
         return asked(boards, pair, second=("twin",), budget=budget).verdict
 
     assert verdict("seconds") == "supported" and verdict("seconds", seconds=900) == "refused"

@@ -56,11 +56,9 @@ def training_of(manifest: Mapping[str, Any], manifests: Mapping[str, Mapping[str
         len(chain[0]["train"]) if chain else 0,
         flat=bool(manifest.get("flat")),
         hardware=str(manifest.get("hardware", "")),
-        **{name: _total(history, key) for name, key in _AMOUNTS.items()},
+        samples=_total(history, "samples_seen"),
+        seconds=_total(history, "seconds"),
     )
-
-
-_AMOUNTS = {"steps": "steps", "samples": "samples_seen", "seconds": "seconds"}
 
 
 def _total(history: list[Mapping[str, Any] | None], key: str) -> float | None:

@@ -27,7 +27,7 @@ class Training:
         Subjects that trained or validated them or an ancestor, by dataset.
     train_subjects : int
         Subjects of the last training.
-    steps, samples, seconds : float or None
+    samples, seconds : float or None
         Of the whole history; None where a manifest does not say, or that of an ancestor is not at hand.
     flat : bool
         Whether the validation curve of the last training had come to rest.
@@ -41,7 +41,6 @@ class Training:
     ancestors: tuple[str, ...] = ()
     seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
     train_subjects: int = 0
-    steps: float | None = None
     samples: float | None = None
     seconds: float | None = None
     flat: bool = False
