@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from mrbench.cli import app
 from mrbench.core.case import Case
+from mrbench.core.method import is_tuned
 from mrbench.core.registry import dataset_names, find_method, find_task, method_names, task_names
 from mrbench.core.specification import parse_spec
 from mrbench.engine.store import RowStore
@@ -167,4 +168,5 @@ def test_commands_of_the_documentation_exist(line: str) -> None:
     for spec in map(parse_spec, [methods] if isinstance(methods, str) else methods):
         assert ".py" in spec.name or spec.name.startswith("cmd:") or spec.name in method_names(task.name)
         if spec.name in method_names(task.name):
-            find_method(spec.name, task.name).build(**spec.parameters)
+            given = {name: 1.0 if is_tuned(value) else value for name, value in spec.parameters.items()}
+            find_method(spec.name, task.name).build(**given)
