@@ -430,6 +430,9 @@ def test_what_is_left_out_is_named(run, tmp_path: Path, monkeypatch: pytest.Monk
     }
     assert len(table) == 6 and len(set(table["path"])) == 4
     assert all(Path(path).is_file() for path in table["path"] if path)
+    (last,) = {Path(path).parent for path in table[table["method"] == "a(b=1)"]["path"] if path}
+    alone = mrbench.export(tmp_path / "board", tmp_path / "out", methods=["a(b=1)"])
+    assert {Path(path).parent for path in alone["path"] if path} == {last}  # not into the folder of the other
 
 
 def test_names_of_methods_stay_in_the_folder(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,14 @@ def test_one_scan_in_two_splits_is_refused_whatever_its_name(tmp_path: Path) -> 
         VolumeFolder(tmp_path).subjects("test")
 
 
+def test_one_file_as_two_contrasts_is_refused(tmp_path: Path) -> None:
+    """Synthesis of an image from itself had 144 dB."""
+    scan(tmp_path / "a.nii.gz")
+    (tmp_path / "subjects.csv").write_text("subject,split,T1,T2\np,test,a.nii.gz,a.nii.gz\n")
+    with pytest.raises(DataError, match="'p' has one file as two of T1, T2; correct the table"):
+        ContrastFolder(tmp_path).load("p")
+
+
 @pytest.mark.parametrize("change", ["compression", "description", "type", "axes"])
 @pytest.mark.parametrize("kind", [Folder, VolumeFolder])
 def test_a_scan_written_again_is_the_same_scan(tmp_path: Path, change: str, kind: type[Folder]) -> None:

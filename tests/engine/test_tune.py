@@ -12,6 +12,7 @@ from tests.settings import setting_of
 
 from mrbench import api
 from mrbench.core import tuned
+from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate, candidates
 from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.specification import parse_spec
@@ -136,6 +137,10 @@ def test_a_manifest_of_ones_own_is_named_by_its_file(
     path.write_text(json.dumps(manifest | {"split": "test"}))
     with pytest.raises(RequestError, match="was tuned on the test split"):
         candidates(setting, [named % "z"])
+    tested = [case.id for case in setting.all_cases]
+    path.write_text(json.dumps(manifest | {"cases": [*manifest["cases"], tested[-1]]}))
+    with pytest.raises(RequestError, match=f"was tuned on {tested[-1]} of this test split"):
+        candidates(setting, [named % "z"])
     for text in ("{}", "[]", '{"method": 3, "split": "validation"}', "\xff"):
         path.write_text(text)
         with pytest.raises(RequestError, match=r"is no manifest of `mrbench tune`"):
@@ -195,6 +200,8 @@ def test_manifest_names_and_refusals(dataset: Folder, task: Registration) -> Non
         tuned_parameters(BartPics, parse_spec("bart[regulariser=tuned]"), "ixi", "singlecoil-4x")
     with pytest.raises(MethodSkipped, match="not tuned for nowhere"):
         tuned_parameters(BartPics, spec, "nowhere", "singlecoil-4x")
+    with pytest.raises(RequestError, match="strength is what is tuned; leave it out"):
+        tune(wanted(bind("denoising", "icbm-sim", None, "validation"), "total-variation[strength=1]"), out=Path())
     with pytest.raises(RequestError, match="nothing to tune"):
         tune(wanted(setting_of(task, dataset, split="validation"), "identity"), out=Path())
 

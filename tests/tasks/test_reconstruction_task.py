@@ -107,6 +107,8 @@ def test_mixed_up_conventions_are_named(mistake, message: str | None) -> None:
     case = case_of("multicoil-4x")
     warning = task.diagnose(case, task.check(case, mistake(case.inputs.kspace)))
     assert (warning is None) if message is None else (message in warning)
+    warned = [look.name for look in task.looks(case, task.check(case, mistake(case.inputs.kspace))) if look.warning]
+    assert len(warned) == (message is not None), "what lies wrongly is not accused of its units, too"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["truth", "no truth"])

@@ -92,6 +92,7 @@ def test_no_tumour_at_all() -> None:
     nothing = np.zeros(SHAPE, np.int16)
     assert scores(nothing, nothing)["dice_whole"] == 1
     assert Segmentation().diagnose(case_of(nothing), nothing) is None
+    assert Segmentation().diagnose(case_of(tumour()), nothing) is None  # nothing found lies nowhere wrongly
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def export(
     if unknown := [method for method in methods if method not in names]:
         raise unknown_name("method on the board", unknown[0], names)
     chosen = [name for name in names if not methods or name in methods]
-    folders = _folders(Path(out), chosen)
+    folders = {name: folder for name, folder in _folders(Path(out), names).items() if name in chosen}
     by_case: dict[str, dict[str, Row]] = {}
     for row in rows:
         by_case.setdefault(row.case, {})[row.method] = row
@@ -70,7 +70,7 @@ def export(
 
 
 def _folders(out: Path, methods: Sequence[str]) -> dict[str, Path]:
-    """A folder of its own for each method, whatever signs its name holds."""
+    """A folder of its own for each method of the board, whatever signs its name holds and whichever are chosen."""
     folders: dict[str, Path] = {}
     for method in methods:
         name, taken = _safe(method), {folder.name for folder in folders.values()}

@@ -105,7 +105,8 @@ def export(
     table = api.export(folder, out, format=format, methods=method or [])
     for name, lines in table.groupby("method", sort=False):
         left = lines[lines["left_out"] != ""]
-        text = f"{name}: {len(lines) - len(left)} of {len(lines)} files"
+        where = {Path(path).parent for path in lines["path"] if path}
+        text = f"{name}: {len(lines) - len(left)} of {len(lines)} files{''.join(f' in {one}' for one in where)}"
         console.print(escape("; left out: ".join([text, *_by_reason(left)])), soft_wrap=True)
     if (table["left_out"] == NOT_AT_HAND).any():
         console.print(

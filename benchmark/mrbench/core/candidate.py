@@ -207,7 +207,9 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
         spec = _with_fallback(setting, method, spec)
     parameters, reasons = dict(_with_weights(setting, method, spec).parameters), [method.unavailable_reason()]
     try:
-        tuned = tuned_parameters(method, spec, setting.dataset.name, setting.track.name)
+        asked = setting.split == "test" and any(map(is_tuned, spec.parameters.values()))
+        held_out = [case.id for case in setting.all_cases] if asked else []
+        tuned = tuned_parameters(method, spec, setting.dataset.name, setting.track.name, held_out)
     except MethodSkipped as reason:
         tuned = dict.fromkeys(method.tunable, 1.0)
         reasons.append(str(reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 
@@ -27,6 +28,11 @@ class Look:
     unable: str = ""
 
 
+def told_after(looks: Sequence[Look], last: Look) -> Look:
+    """A look that means something only where no other one warns: what lies wrongly has no units to speak of."""
+    return cannot_tell(last, "what is warned of comes first.") if any(look.warning for look in looks) else last
+
+
 def cannot_tell(look: Look, reason: str) -> Look:
     """The same look where it could not be made, for a reason in words."""
-    return replace(look, asked=f"{look.name[:1].upper()}{look.name[1:]} cannot be told.", unable=reason)
+    return replace(look, asked=f"{look.name[:1].upper()}{look.name[1:]} cannot be told.", warning="", unable=reason)

@@ -29,11 +29,14 @@ def tuned_folder(method: type[Method]) -> Path:
     return module_file(method).parent / FOLDER
 
 
-def tuned_parameters(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> Mapping[str, Any]:
+def tuned_parameters(
+    method: type[Method], spec: MethodSpec, dataset: str, track: str, held_out: Collection[str] = ()
+) -> Mapping[str, Any]:
     """Return the parameters found on the validation split, where the spec asks for any.
 
     Each is that of the data set and track, or of those that the value names: ``tuned:ixi-hh-2mm.multicoil-4x``; or it
-    stands in a manifest of one's own: ``tuned:PATH.json``.
+    stands in a manifest of one's own: ``tuned:PATH.json``. None may have seen the cases of the data set's test split,
+    ``held_out``.
 
     Raises
     ------
@@ -48,7 +51,7 @@ def tuned_parameters(method: type[Method], spec: MethodSpec, dataset: str, track
         raise RequestError(
             f"method '{spec}': {fixed[0]} cannot be tuned; choose {', '.join(method.tunable) or 'none'}."
         )
-    return {key: _chosen(method, spec, key, value, (dataset, track)) for key, value in asked.items()}
+    return {key: _chosen(method, spec, key, value, (dataset, track), held_out) for key, value in asked.items()}
 
 
 def has_tuned(method: type[Method], spec: MethodSpec, dataset: str, track: str) -> bool:
@@ -56,14 +59,16 @@ def has_tuned(method: type[Method], spec: MethodSpec, dataset: str, track: str) 
     return (tuned_folder(method) / manifest_name(method.tunable, spec, dataset, track)).is_file()
 
 
-def _chosen(method: type[Method], spec: MethodSpec, key: str, value: str, home: tuple[str, str]) -> object:
+def _chosen(
+    method: type[Method], spec: MethodSpec, key: str, value: str, home: tuple[str, str], held_out: Collection[str]
+) -> object:
     lender = value.partition(":")[2]
     if lender.endswith(".json"):
-        return _told(_of_method(Path(lender), method, spec), key)
+        return _told(_of_method(Path(lender), method, spec), key, home[0], held_out)
     dataset, dot, track = lender.partition(".") if lender else (home[0], ".", home[1])
     path = tuned_folder(method) / manifest_name(method.tunable, spec, dataset, track)
     if dot and path.is_file():
-        return _told(path, key)
+        return _told(path, key, home[0], held_out)
     if not lender:
         raise MethodSkipped(
             f"not tuned for {dataset}, {track}: give {key} a number, or tuned:FILE with the manifest of `mrbench tune`"
@@ -93,9 +98,12 @@ def _of_method(path: Path, method: type[Method], spec: MethodSpec) -> Path:
     return path
 
 
-def _told(path: Path, key: str) -> object:
+def _told(path: Path, key: str, dataset: str, held_out: Collection[str]) -> object:
     try:
-        chosen = json.loads(path.read_bytes())["chosen"][key]
+        manifest = json.loads(path.read_bytes())
+        chosen, seen = manifest["chosen"][key], manifest.get("cases", []) if manifest.get("dataset") == dataset else []
+        if leaked := sorted(set(seen) & set(held_out)):
+            raise RequestError(f"{path} was tuned on {leaked[0]} of this test split; tune on validation again.")
         if isinstance(chosen, bool) or not math.isfinite(chosen):
             raise ValueError
         return chosen

@@ -165,6 +165,10 @@ class Folder(Dataset):
 
     def make(self, subject: str) -> Subject:
         row, contrasts = self._table[subject], self.contrasts(subject)
+        if len({row[contrast] for contrast in contrasts}) < len(contrasts):
+            raise DataError(
+                f"{self.path}: '{subject}' has one file as two of {', '.join(contrasts)}; correct the table."
+            )
         if not contrasts:
             raise DataError(f"{self.path}: subject '{subject}' has no image; add a column such as T1.")
         volumes = {contrast: self._volume(row, contrast) for contrast in contrasts}

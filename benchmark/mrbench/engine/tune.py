@@ -150,6 +150,8 @@ def _means(slot: Slot, trial: Candidate, cases: Sequence[CaseId], metric: Metric
 def _refuse_grids(spec: MethodSpec, tunable: Mapping[str, Sequence[float]]) -> None:
     if not tunable:
         raise RequestError(f"method '{spec}' has nothing to tune; choose one that `mrbench list methods` says has.")
+    if given := [name for name in tunable if name in spec.parameters]:
+        raise RequestError(f"method '{spec}': {given[0]} is what is tuned; leave it out, or run with that value.")
     for name, grid in tunable.items():
         if len(set(grid)) < 2 or not all(isinstance(v, int | float) and isfinite(v) and v > 0 for v in grid):
             raise RequestError(f"method '{spec}': the grid of {name} is {grid!r}; give two or more positive numbers.")

@@ -72,7 +72,7 @@ class AxesSearch:
         counts = target > 0 if kind == "overlap" else region if region is not None and region.any() else None
         self.points = _lattice(counts, self.shape)
         self.likeness = self._likeness(kind)
-        self.least_moved = self.likeness.least if least_moved is None else least_moved
+        self.least_moved = self.likeness.least_moved if least_moved is None else least_moved
 
     def _likeness(self, kind: Kind) -> Likeness:
         true, returned = (image[tuple(self.points)] for image in (self.target, self.prediction))
@@ -131,10 +131,10 @@ class AxesSearch:
     def looks(self, what: str) -> list[Look]:
         """What was looked for, and what could not be, each in a sentence; ``what`` is the prediction's name."""
         found, warning = _family(self.mistake) if self.mistake else "", self.warning(what)
-        blind = self._blind(what)
         looks = []
         for family, (name, kept) in _FAMILIES.items():
             told, untold = self._told(family)
+            blind = self._blind(what, self.least_moved if family == "moved" else self.likeness.least)
             if blind and family != found:
                 looks.append(cannot_tell(Look(name, kept), blind))
                 continue
@@ -144,16 +144,15 @@ class AxesSearch:
                 looks.append(Look(name, f"{name.capitalize()} cannot be told: {', '.join(where)}.", unable=reason))
         return looks
 
-    def _blind(self, what: str) -> str:
+    def _blind(self, what: str, least: float) -> str:
         if not self.points.size:
             return "the reference is empty."
         fit = self.best[1]
-        if fit >= self.likeness.least:
+        if fit >= least:
             return ""
-        if not np.ptp(self.prediction):
+        if (self.prediction == self.prediction.flat[0]).all():
             return f"{what} is the same everywhere."
-        least = f"{self.likeness.name} {fit:.2f} at the best, and {self.likeness.least:g} is needed"
-        return f"{what} resembles the reference in no position: {least}."
+        return f"{what} resembles the reference too little: {self.likeness.name} {fit:.2f}, and {least:g} is needed."
 
     def _told(self, family: str) -> tuple[list[str], dict[str, list[str]]]:
         """Mistakes of a family that can be told in this case; and those that cannot, by the reason."""

@@ -101,4 +101,5 @@ def information_of(counts: np.ndarray) -> float:
     joint = counts / counts.sum()
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     filled = joint > 0
-    return float((joint[filled] * np.log2(joint[filled] / independent[filled])).sum())
+    bits = float((joint[filled] * np.log2(joint[filled] / independent[filled])).sum())
+    return max(0.0, bits)  # of a constant image rounding leaves less

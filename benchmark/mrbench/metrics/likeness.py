@@ -15,6 +15,9 @@ from mrbench.metrics.information import information_of
 LEAST = 0.5
 """Correlation or overlap, after a mistake is undone, below which none is named."""
 
+LEAST_MOVED = 0.8
+"""The same where an image is only moved by voxels: a blurred one of noise may fit a little better to any side."""
+
 SHARE = 0.6
 """Of what the truth loses when it is so mistaken: what undoing must gain. A mistake gains all, an honest image less
 than nothing; one that lies off by a fraction of a voxel stays below this until the fraction is 0.8."""
@@ -45,6 +48,8 @@ class Likeness(ABC):
     name: ClassVar[str]
     least: float = LEAST
     """Likeness below which nothing can be told."""
+    least_moved: float = LEAST_MOVED
+    """The same of what is only moved by voxels."""
 
     def __init__(self, voxels: int) -> None:
         self.symmetric = min(SYMMETRIC, 1 - CHANCE / max(1, voxels))
@@ -134,7 +139,7 @@ class Information(Likeness):
     """
 
     name = "bits of mutual information"
-    least = LEAST_BITS
+    least = least_moved = LEAST_BITS
 
     def __init__(self, target: np.ndarray, prediction: np.ndarray) -> None:
         super().__init__(target.size)

@@ -222,7 +222,11 @@ class Generation(Task[GenerationInputs, GenerationReference]):
         real = case.reference.held_out
         ratio = float(np.percentile(prediction, 99.5) / np.percentile(real, 99.5))
         warning = f"intensities are {ratio:.3g} times those of real slices; 1 is the 99.5th percentile of a brain."
-        units = Look("units", "1 is the 99.5th percentile of a brain.", "" if 1 / 3 < ratio < 3 else warning)
+        units = Look(
+            "units",
+            "1 is the 99.5th percentile of a brain, within a factor of 3.",
+            "" if 1 / 3 < ratio < 3 else warning,
+        )
         # of means: no new slice has a true one, and what is particular to a person averages out
         return [drawn, units, *AxesSearch(real.mean(0), prediction.mean(0), names="yx").looks("the mean slice")]
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from mrbench.core.look import Look
+from mrbench.core.look import Look, told_after
 from mrbench.metrics.axes import AxesSearch
 from mrbench.metrics.likeness import Correlation
 from mrbench.metrics.placing import Placing
@@ -47,7 +47,11 @@ def looks(
         The magnitude, cropped.
     """
     middle = _middle(len(kspace))
-    target, image, units = magnitude, prediction, Look("units", "Its units are those of the k-space.")
+    target, image, units = (
+        magnitude,
+        prediction,
+        Look("units", "Its units are those of the k-space, within a factor of 2."),
+    )
     if target is None:
         target, image, foreground = _zero_filled(kspace[middle], crop), prediction[middle], None
         units = Look("units", "Units cannot be told.", unable="nobody has the true image of these data.")
@@ -58,7 +62,8 @@ def looks(
     whole = [axis for axis in PLANE if image.shape[axis] == kspace.shape[axis + 1]]
     search = AxesSearch(target, image, names=NAMES, region=foreground, exchangeable=PLANE, halves=whole)
     beyond = [] if len(whole) == len(PLANE) else [_beyond(kspace[middle][:1], crop, prediction[middle][0])]
-    return [*search.looks(WHAT), *beyond, units]
+    axes = [*search.looks(WHAT), *beyond]
+    return [*axes, told_after(axes, units)]
 
 
 def _beyond(kspace: np.ndarray, crop: tuple[int, int], image: np.ndarray) -> Look:

@@ -17,7 +17,7 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
-from mrbench.core.look import Look
+from mrbench.core.look import Look, told_after
 from mrbench.core.metric import Scale
 from mrbench.core.prediction import finite_array
 from mrbench.core.task import Evaluation, Picture, Setting, Task
@@ -190,7 +190,8 @@ class Restoration(Task[Given, RestorationReference]):
         gain = float((target * prediction).sum(dtype=np.float64) / (target**2).sum(dtype=np.float64))
         right = LOWEST_GAIN < gain < 1 / LOWEST_GAIN
         warning = f"the volume is {gain:.3g} times as bright as the reference; keep the units of the input."
-        return [*axes, Look("units", "Its units are those of the input.", "" if right else warning)]
+        units = f"Its units are those of the input, within a factor of {1 / LOWEST_GAIN:.2g}."
+        return [*axes, told_after(axes, Look("units", units, "" if right else warning))]
 
     def write_inputs(self, inputs: Given, folder: Path) -> Mapping[str, Path | float]:
         return {**write_images(folder, inputs.spacing, {"image": inputs.image}), "sigma": inputs.sigma}

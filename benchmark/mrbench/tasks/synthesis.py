@@ -16,7 +16,7 @@ from mrbench.core.dataset import Dataset
 from mrbench.core.errors import DataError
 from mrbench.core.examples import AsNeeded
 from mrbench.core.grid import Grid
-from mrbench.core.look import Look
+from mrbench.core.look import Look, told_after
 from mrbench.core.metric import Metric
 from mrbench.core.prediction import finite_array
 from mrbench.core.protocol import Protocol
@@ -260,8 +260,8 @@ class Synthesis(Task[SynthesisInputs, SynthesisReference]):
         axes = AxesSearch(target, synthesised, names="zyx", region=inputs.mask, kind="information").looks("the image")
         ratio = float(np.percentile(synthesised[inputs.mask], 99.5))  # the target's is 1
         warning = f"the 99.5th percentile in the brain is {ratio:.3g}; scale the image so that it is about 1."
-        units = Look("units", "1 is the 99.5th percentile in the brain.", "" if 1 / 3 < ratio < 3 else warning)
-        return [aligned, *axes, units]
+        units = "1 is the 99.5th percentile in the brain, within a factor of 3."
+        return [aligned, *axes, told_after(axes, Look("units", units, "" if 1 / 3 < ratio < 3 else warning))]
 
     def write_inputs(self, inputs: SynthesisInputs, folder: Path) -> Mapping[str, Path | float]:
         return write_images(folder, inputs.spacing, {"image": inputs.image, "mask": inputs.mask})
