@@ -28,11 +28,14 @@ def brain() -> np.ndarray:
 
 def folder(path: Path, volume: np.ndarray) -> Path:
     path.mkdir()
-    nib.Nifti1Image(volume.T, np.eye(4)).to_filename(path / "a.nii.gz")
     columns = ("T1", "T1c", "T2", "FLAIR")
+    for column in columns:
+        nib.Nifti1Image(volume.T, np.eye(4)).to_filename(path / f"{column}.nii.gz")
     nib.Nifti1Image((brain() > 0).astype(np.uint8).T, np.eye(4)).to_filename(path / "l.nii.gz")
     heading = ",".join(["subject", "split", *columns, "labels"])
-    (path / "subjects.csv").write_text(f"{heading}\ns,test,{'a.nii.gz,' * 4}l.nii.gz\n")
+    (path / "subjects.csv").write_text(
+        f"{heading}\ns,test,{''.join(f'{column}.nii.gz,' for column in columns)}l.nii.gz\n"
+    )
     return path
 
 
@@ -76,7 +79,7 @@ def test_a_standardised_head_in_noise_is_refused(kind: type[Folder], tmp_path: P
     head = brain() + np.random.default_rng(1).rayleigh(5, SHAPE).astype(np.float32)
     path = folder(tmp_path / "head", ((head - head.mean()) / head.std()).astype(np.float32))
     table = path / "subjects.csv"
-    table.write_text("subject,split,T1,labels\ns,test,a.nii.gz,\n")
+    table.write_text("subject,split,T1,labels\ns,test,T1.nii.gz,\n")
     with pytest.raises(DataError, match=r"negative in \d\d% of the volume; give magnitudes"):
         kind(path).make("s")
 
@@ -100,7 +103,7 @@ def test_noise_around_a_stripped_head_gives_one_mask_in_every_folder(level: floa
     """noise around a skull-stripped head -> the same mask in every kind of folder, and a note"""
     volume = np.abs(brain() + np.random.default_rng(1).normal(0, level * 500, SHAPE)).astype(np.float32)
     path = folder(tmp_path / "noisy", volume)
-    (path / "subjects.csv").write_text("subject,split,T1\ns,test,a.nii.gz\n")
+    (path / "subjects.csv").write_text("subject,split,T1\ns,test,T1.nii.gz\n")
     masks = [kind(path).make("s").mask for kind in (Folder, ContrastFolder, VolumeFolder)]
     assert (masks[0] == masks[1]).all() and (masks[0] == masks[2]).all()
     assert (masks[0] != (brain() > 0)).mean() < 0.001
