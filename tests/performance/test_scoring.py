@@ -101,7 +101,7 @@ def test_reconstruction_score_against_fastmri(versus: Versus) -> None:
     case = Case("c", ("c",), SimpleNamespace(mask=np.ones(target.shape, bool)), reference, (1.0, 1.0, 1.0))
     own, other = Reconstruction().score(case, prediction).metrics, peers.fastmri(target, prediction)
     for name in ("psnr_db", "ssim", "nmse"):
-        assert own[name] == pytest.approx(other[name], rel=1e-5), name
+        assert own[name] == pytest.approx(other[name], rel=1e-4), name  # the peer sums in single precision
     versus(
         lambda: Reconstruction().score(case, prediction),
         lambda: peers.fastmri(target, prediction),
