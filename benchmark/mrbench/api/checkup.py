@@ -153,8 +153,11 @@ def _conventions(task: Task[Any, Any], case: Case[Any, Any], test: _Given) -> li
         return [whole]
     if not looks and type(task).diagnose is Task.diagnose:
         return [replace(whole, message=f"the task {task.name} looks for no mix-ups.", made=False)]
-    found = [Finding(f"{name}: {one.name}", one.asked, not one.warning, one.warning or one.unable) for one in looks]
-    return [replace(one, made=not look.unable) for one, look in zip(found, looks, strict=True)] or [whole]
+    found = [
+        Finding(f"{name}: {one.name}", one.asked, not one.warning, one.warning or one.unable, made=not one.unable)
+        for one in looks
+    ]
+    return found or [whole]
 
 
 @dataclass(frozen=True)

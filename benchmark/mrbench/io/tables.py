@@ -81,6 +81,12 @@ def read_lines(path: Path, known: Sequence[str] = ()) -> tuple[list[str], list[t
         If it cannot be read, has no heading, two columns of one name, or a line with fewer or more fields.
     """
     columns, lines = read_ragged(path, known)
+    refuse_uneven(path, columns, lines)
+    return columns, lines
+
+
+def refuse_uneven(path: Path, columns: Sequence[str], lines: Sequence[tuple[int, Sequence[str]]]) -> None:
+    """Refuse a line of `read_ragged` that has fewer or more fields than the heading."""
     for number, fields in lines:
         if len(fields) != len(columns):
             few = len(fields) < len(columns)
@@ -89,7 +95,6 @@ def read_lines(path: Path, known: Sequence[str] = ()) -> tuple[list[str], list[t
                 f"{'fewer' if few else 'more'} than the {len(columns)} of the heading ({', '.join(columns)}); "
                 f"{'leave a field empty where there is nothing' if few else 'quote a field that holds a separator'}."
             )
-    return columns, lines
 
 
 def read_ragged(path: Path, known: Sequence[str] = ()) -> tuple[list[str], list[tuple[int, list[str]]]]:

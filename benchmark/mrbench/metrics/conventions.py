@@ -214,12 +214,12 @@ def fits(field: np.ndarray, pair: Pair, *, step: int = 3) -> Fits:
     step : int
         Every how many voxels of the labelled region are tried.
     """
-    sample, places = _sampled(pair, step)
+    sample = _sampled(pair, step)
     by_name = {
-        name: sample.fit(_displacement(field, convention, pair.spacing, places))
+        name: sample.fit(_displacement(field, convention, pair.spacing, sample.places))
         for name, convention in CONVENTIONS.items()
     }
-    return Fits(sample.fit(np.zeros_like(places)), by_name)
+    return Fits(sample.still, by_name)
 
 
 def turned_fits(field: np.ndarray, pair: Pair, *, step: int = 3) -> Fits:
@@ -240,19 +240,19 @@ def turned_fits(field: np.ndarray, pair: Pair, *, step: int = 3) -> Fits:
         By what is done to the field, in words: its grid alone is turned over, or its components with it, as where the
         images were turned over. As it lies by the name of `OURS`.
     """
-    sample, places = _sampled(pair, step, POINTS)
-    by_name = {str(OURS): sample.fit(_at(field, places))}
+    sample = _sampled(pair, step, POINTS)
+    by_name = {str(OURS): sample.fit(_at(field, sample.places))}
     for placing in islice(orientations(pair.fixed.shape), 1, None):
         words = placing.words("zyx", pair.fixed.shape)
-        alone = _at(field, np.stack(placing.sources(pair.fixed.shape, places)))
+        alone = _at(field, np.stack(placing.sources(pair.fixed.shape, sample.places)))
         signs = np.array([[-1.0 if axis in placing.mirrored else 1.0] for axis in range(3)])
         by_name[f"{words}, its grid alone"] = sample.fit(alone)
         by_name[f"{words}, components and all"] = sample.fit(signs * alone[list(placing.order)])
-    return Fits(sample.fit(np.zeros_like(places)), by_name)
+    return Fits(sample.still, by_name)
 
 
-def _sampled(pair: Pair, step: int, most: int | None = None) -> tuple[_Sample, np.ndarray]:
-    """Labelled voxels of the fixed image, at most so many, and where they lie: ``(3, n)``."""
+def _sampled(pair: Pair, step: int, most: int | None = None) -> _Sample:
+    """Labelled voxels of the fixed image, at most so many."""
     every = (slice(None, None, step),) * 3
     fixed = pair.fixed_labels[every]
     inside = fixed > 0
@@ -261,8 +261,7 @@ def _sampled(pair: Pair, step: int, most: int | None = None) -> tuple[_Sample, n
         inside = fixed > 0
     places = np.indices(pair.fixed.shape, dtype=np.float64)[(slice(None), *every)][:, inside]
     fewer = slice(None, None, 1 if most is None else -(-places.shape[1] // most) or 1)
-    sample = _Sample(pair, places[:, fewer], fixed[inside][fewer], pair.fixed[every][inside][fewer])
-    return sample, sample.places
+    return _Sample(pair, places[:, fewer], fixed[inside][fewer], pair.fixed[every][inside][fewer])
 
 
 def mean(several: Sequence[Fits]) -> Fits:
@@ -281,6 +280,11 @@ class _Sample:
     places: np.ndarray
     labels: np.ndarray
     intensities: np.ndarray
+
+    @property
+    def still(self) -> Fit:
+        """Without any motion."""
+        return self.fit(np.zeros_like(self.places))
 
     def fit(self, displacement: np.ndarray) -> Fit:
         source = _nearest(self.places + displacement, self.pair.moving.shape)

@@ -19,7 +19,7 @@ from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.listing import suffix_of, visible
 from mrbench.io.nifti import SUFFIXES
 from mrbench.io.paths import checked_id
-from mrbench.io.tables import read_lines, read_ragged
+from mrbench.io.tables import read_ragged, refuse_uneven
 
 CONTRASTS = {
     "T1w": "T1",
@@ -143,10 +143,10 @@ def _splits(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     known = ("participant_id", "split")
-    columns, _ = read_ragged(path, known)
+    columns, lines = read_ragged(path, known)
     if not {*known} <= set(columns):
         return {}  # and nothing else of it is used
-    columns, lines = read_lines(path, known)
+    refuse_uneven(path, columns, lines)
     splits = {}
     for number, fields in lines:
         line = dict(zip(columns, fields, strict=True))
