@@ -17,6 +17,7 @@ from tests.settings import setting_of
 from mrbench.core.errors import DataError
 from mrbench.datasets.brats import BratsFolder
 from mrbench.datasets.folder import ContrastFolder, Folder
+from mrbench.datasets.index import index
 from mrbench.datasets.kspace_folder import KspaceFolder
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.brats import read_brats
@@ -173,6 +174,34 @@ def test_one_scan_in_two_splits_is_refused_whatever_its_name(tmp_path: Path) -> 
     (tmp_path / "subjects.csv").write_text("subject,split,T1\np,train,a.nii.gz\nq,test,b.nii.gz\n")
     with pytest.raises(DataError, match=r"'p' in train and 'q' in test are one scan, b\.nii\.gz"):
         VolumeFolder(tmp_path).subjects("test")
+
+
+def test_an_index_refuses_one_scan_in_two_splits_as_a_run_does(tmp_path: Path) -> None:
+    scan(tmp_path / "a.nii.gz")
+    (tmp_path / "subjects.csv").write_text("subject,split,T1\np,train,a.nii.gz\nq,test,a.nii.gz\n")
+    with pytest.raises(DataError, match="'p' in train and 'q' in test are one scan"):
+        index(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["images", "kspace"])
+def test_a_scan_under_two_names_of_one_split_counts_once(tmp_path: Path, kind: str) -> None:
+    """The same scan as two subjects would halve the width of an interval: the second is refused, others stand."""
+    suffix = "nii.gz" if kind == "images" else "npy"
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        if kind == "images":
+            scan(tmp_path / f"{name}.{suffix}", seed)
+        else:
+            np.save(tmp_path / f"{name}.npy", 1j * np.random.default_rng(seed).random((1, 2, 9, 9)))
+    data = VolumeFolder(tmp_path) if kind == "images" else KspaceFolder(tmp_path)
+
+    def read(subject: str) -> None:
+        data.load(subject) if isinstance(data, VolumeFolder) else data.acquisition(subject, coils=None)
+
+    assert data.subjects("test") == ("a", "b", "c")
+    read("a"), read("c")
+    with pytest.raises(DataError, match=rf"'b' is the same scan as 'a', b\.{suffix}; keep one of the two\.$"):
+        read("b")
+    assert "'b' is the same scan as 'a'" in index(tmp_path).attrs["left_out"][-1]
 
 
 def test_one_file_as_two_contrasts_is_refused(tmp_path: Path) -> None:

@@ -137,9 +137,12 @@ def test_foreground_is_labels_or_mask_or_head(tmp_path: Path) -> None:
     heading = "subject,split,T1,labels,mask\n"
     path = folder(
         tmp_path / "scans",
-        heading + "l,test,a.nii.gz,labels.nii.gz,\nm,test,a.nii.gz,,mask.nii.gz\n"
-        "h,test,a.nii.gz,,\nlm,test,a.nii.gz,labels.nii.gz,mask.nii.gz\n",
+        heading + "l,test,a.nii.gz,labels.nii.gz,\nm,test,b.nii.gz,,mask.nii.gz\n"
+        "h,test,c.nii.gz,,\nlm,test,d.nii.gz,labels.nii.gz,mask.nii.gz\n",
         a=head(),
+        b=2 * head(),
+        c=3 * head(),
+        d=4 * head(),
         labels=labels,
         mask=mask,
     )

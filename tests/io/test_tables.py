@@ -42,7 +42,7 @@ def test_delimiters_blanks_and_case_do_not_matter(tmp_path: Path, delimiter: str
         ("subject,split,T1,t1\na,test,b,c\n", "two columns 'T1'"),
         ("subject,split,\na,test,b\n", "a column without a name"),
         ("subject,part\na,test\n", "lacks the column split; its heading is subject, part"),
-        ("subject,split\na,val\n", "has split 'val'; use train, validation, test"),
+        ("subject,split\na,val\n", "line 2: subject 'a' has split 'val'; use train, validation, test"),
         ("subject,split\na\n", "line 2 has 1 field, fewer than the 2 of the heading"),
         ("subject,split\n\n\na,test,b\n", "line 4 has 3 fields, more than the 2 of the heading"),
         ('subject,split\n"a,test\n', "is no table"),

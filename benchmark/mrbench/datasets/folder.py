@@ -17,13 +17,14 @@ from mrbench.datasets.index import layout_of
 from mrbench.datasets.intensity import check_magnitude, foreground_of, known_foreground, without_background
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.table import is_table, paths_of
+from mrbench.datasets.twins import find_twins
 from mrbench.io.files import cache_root, remembered
 from mrbench.io.label_tables import label_names, labels_file
 from mrbench.io.landmarks import read_landmarks
 from mrbench.io.nifti import Volume
 from mrbench.io.paths import checked_id, inside
 from mrbench.io.tables import TABLE
-from mrbench.io.volume_files import digest_of, is_there, read_image, voxels_digest
+from mrbench.io.volume_files import digest_of, is_there, read_image
 from mrbench.space.grids import grid_difference
 
 NO_IMAGES = ("subject", "split", "labels", "mask", "kspace", "axes", "landmarks")
@@ -94,35 +95,23 @@ class Folder(Dataset):
 
     @cached_property
     def split_file(self) -> SplitFile:
+        twins = find_twins(self.path, self._table)
         splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
         files = {
             row[column]: {"sha256": self._content(row[column])}
             for row in self._table.values()
             for column in paths_of(row)
         }
-        self._check_twins(files)
         facts = repr((sorted(splits.items()), sorted((name, f["sha256"]) for name, f in files.items())))
-        return SplitFile(1, splits, files, {}, hashlib.sha256(facts.encode()).hexdigest())
+        return SplitFile(1, splits, files, {}, hashlib.sha256(facts.encode()).hexdigest(), twins)
 
     def _content(self, file: str) -> str:
         path = self.path / file
         return digest_of(path) if is_there(path) else ABSENT
 
-    def _check_twins(self, files: Mapping[str, Mapping[str, str]]) -> None:
-        """Refuse a scan that stands in two splits, under whatever name, compression or header."""
-        seen: dict[str, tuple[str, str]] = {}
-        for subject, row in self._table.items() if len({row["split"] for row in self._table.values()}) > 1 else ():
-            for column in (c for c in paths_of(row) if c not in NO_IMAGES):
-                content = files[row[column]]["sha256"]
-                if content == ABSENT:
-                    continue
-                voxels = voxels_digest(self.path / row[column], content)
-                other, split = seen.setdefault(voxels, (subject, row["split"]))
-                if split != row["split"]:
-                    raise DataError(
-                        f"{self.path}: '{other}' in {split} and '{subject}' in {row['split']} are one scan, "
-                        f"{row[column]}; keep each person in one split."
-                    )
+    def load(self, subject: str) -> Subject:
+        self.split_file.refuse_twin(subject)
+        return super().load(subject)
 
     def source_files(self, subject: str) -> Sequence[Path]:
         row = self._table[subject]

@@ -17,6 +17,7 @@ from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.plain import read_plain
 from mrbench.datasets.layouts.table import is_table, read_tables
 from mrbench.datasets.layouts.transmorph import read_transmorph
+from mrbench.datasets.twins import find_twins
 from mrbench.io.fastmri import acquisition_of
 from mrbench.io.tables import TABLE
 
@@ -127,14 +128,15 @@ def index(path: Path) -> pandas.DataFrame:
     Raises
     ------
     DataError
-        As of `understood`.
+        As of `understood`, or if subjects of two splits have one scan.
     """
     import pandas
 
     layout = understood(path)
+    twins = find_twins(path.expanduser().resolve(), layout.rows)
     for row in layout.rows.values():
         if row.get("kspace") and (kind := acquisition_of(path.expanduser() / row["kspace"])):
             row.setdefault("acquisition", kind)
     table = pandas.DataFrame(list(layout.rows.values()), columns=columns_of(layout), dtype=str).fillna("")
-    table.attrs = {"summary": layout.summary, "left_out": list(layout.left_out)}
+    table.attrs = {"summary": layout.summary, "left_out": [*layout.left_out, *twins.values()]}
     return table

@@ -17,6 +17,7 @@ from mrbench.datasets.index import understood
 from mrbench.datasets.layouts.kspace import read_kspace_files
 from mrbench.datasets.layouts.table import paths_of, read_tables
 from mrbench.datasets.simulated_kspace import FolderScans
+from mrbench.datasets.twins import find_twins
 from mrbench.io.files import content_digest
 from mrbench.io.kspace import SUFFIXES, mask_beside, read_kspace
 from mrbench.io.nifti import SUFFIXES as NIFTI
@@ -24,9 +25,6 @@ from mrbench.io.paths import checked_id
 from mrbench.io.raw import RawKspace
 from mrbench.io.tables import TABLE
 from mrbench.io.volume_files import SERIES
-
-BEGINNING = 2**16
-"""Bytes that tell two scans of one size apart, nearly always."""
 
 FASTMRI_PARTS = {"COR": "knee", "AX": "brain"}
 """Of fastMRI by the beginning of a file's attribute ``acquisition``."""
@@ -83,30 +81,13 @@ class KspaceFolder(KspaceDataset):
     @cached_property
     def split_file(self) -> SplitFile:
         splits = {s: tuple(subject for subject, row in self._table.items() if row["split"] == s) for s in SPLITS}
-        self._check_twins()
+        twins = find_twins(self.path, self._table)
         # raw data are large: the size stands for content here, and `content_key` is of the content
         scans = {self.path / row["kspace"] for row in self._table.values()}
         content = [str(p.stat().st_size) if p in scans else content_digest(p) for p in self._files()]
         used = {name: [(key, row[key]) for key in USED if row.get(key)] for name, row in self._table.items()}
         facts = repr((sorted(used.items()), content))
-        return SplitFile(1, splits, {}, {}, hashlib.sha256(facts.encode()).hexdigest())
-
-    def _check_twins(self) -> None:
-        """Refuse a scan that stands in two splits; only files of one size and one beginning are read whole."""
-        seen: dict[tuple[int, bytes], list[tuple[str, str, Path]]] = {}
-        for subject, row in self._table.items() if len({r["split"] for r in self._table.values()}) > 1 else ():
-            path = self.path / row["kspace"]
-            if not path.is_file():
-                continue
-            with path.open("rb") as file:
-                alike = seen.setdefault((path.stat().st_size, file.read(BEGINNING)), [])
-            for other, split, twin in alike:
-                if split != row["split"] and (twin == path or content_digest(twin) == content_digest(path)):
-                    raise DataError(
-                        f"{self.path}: '{other}' in {split} and '{subject}' in {row['split']} are one scan, "
-                        f"{row['kspace']}; keep each person in one split."
-                    )
-            alike.append((subject, row["split"], path))
+        return SplitFile(1, splits, {}, {}, hashlib.sha256(facts.encode()).hexdigest(), twins)
 
     def source_files(self, subject: str) -> Sequence[Path]:
         """Everything that a subject's k-space depends on, as far as it is there."""
@@ -157,6 +138,7 @@ class KspaceFolder(KspaceDataset):
         return read_kspace(self.path / row["kspace"], mask, row.get("axes", ""))
 
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
+        self.split_file.refuse_twin(subject)
         raw = self._read(subject)
         have = raw.kspace.shape[1]
         if have != self.coils:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mrbench.core.case import SPLITS
@@ -29,6 +29,8 @@ class SplitFile:
         ``repository`` and ``commit`` to fetch from.
     sha256 : str
         Of all of it.
+    twins : mapping of str to str
+        Subjects whose scan is another's, with the sentence that says so: they are not loaded.
     """
 
     version: int
@@ -36,6 +38,7 @@ class SplitFile:
     files: Mapping[str, Mapping[str, str]]
     source: Mapping[str, str]
     sha256: str
+    twins: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> SplitFile:
@@ -76,6 +79,17 @@ class SplitFile:
         if twice := [subject for subject in subjects if spelled[subject.casefold()] > 1]:
             raise DataError(f"{where} names the subject '{twice[0]}' twice; name each once, in one split.")
         return cls(version, whole, {}, {}, hashlib.sha256(repr((version, sorted(whole.items()))).encode()).hexdigest())
+
+    def refuse_twin(self, subject: str) -> None:
+        """Refuse a subject whose scan is another's.
+
+        Raises
+        ------
+        DataError
+            Which two subjects have one scan.
+        """
+        if subject in self.twins:
+            raise DataError(self.twins[subject])
 
     def leaks(self) -> list[str]:
         """Subjects that stand in more than one split."""

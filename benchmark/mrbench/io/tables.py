@@ -55,7 +55,9 @@ def read_table(path: Path, required: Collection[str]) -> dict[str, dict[str, str
             )
         row["split"] = row["split"].casefold()
         if row["split"] not in SPLITS:
-            raise DataError(f"{path}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}.")
+            raise DataError(
+                f"{path}, line {number}: subject '{subject}' has split '{row['split']}'; use {', '.join(SPLITS)}."
+            )
         rows[subject] = row
     return rows
 
