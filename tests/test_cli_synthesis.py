@@ -256,8 +256,8 @@ def shifted(inputs):
     ("name", "fault"),
     [
         ("right", ""),
-        ("mirrored", "fault units and axes: mirrored axes: No axis is mirrored: "),
-        ("shifted", "fault units and axes: moved by voxels: It does not lie off by a voxel or two: "),
+        ("mirrored", "What is asked: No axis is mirrored: "),
+        ("shifted", "What is asked: It does not lie off by a voxel or two: "),
     ],
 )
 def test_the_doctor_says_which_mix_ups_it_looked_for(brains: Path, tmp_path: Path, name: str, fault: str) -> None:

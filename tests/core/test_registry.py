@@ -69,7 +69,11 @@ def test_a_method_without_a_task_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("import nothing_like_it", "cannot be imported"), ("x = 1", "unknown method in")]
+    ("text", "message"),
+    [
+        ("import nothing_like_it", "cannot be imported"),
+        ("x = 1", "holds no method; `mrbench new method my_name` writes one"),
+    ],
 )
 def test_file_without_a_method_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RequestError, match=message):

@@ -113,14 +113,16 @@ def doctor(
 def _examined(candidate: Candidate, case: Case[Any, Any], examiner: Examiner) -> list[Finding]:
     findings: list[Finding] = []
     setting, test = candidate.setting, _Given(str(candidate.resolved), candidate.setting, case, 0.0, examiner)
+    accepted = False
     for check in METHOD_CHECKS:
         judge = test.judged if check is check_prediction_is_accepted else partial(examiner.examine, check.__name__)
         findings.append(_finding(_words(check.__name__), check.__doc__ or "", judge))
         if findings[-1].lost:
             return findings
-    if not all(finding.passed for finding in findings):
+        accepted |= check is check_prediction_is_accepted and findings[-1].passed
+    if not accepted:
         later = "Units, axes and signs, and how long it takes."
-        return [*findings, Finding("all else", later, True, "the faults above come first.", made=False)]
+        return [*findings, Finding("all else", later, True, "there is no prediction to look at.", made=False)]
 
     findings += _conventions(setting.task, case, test)
     if findings[-1].lost:

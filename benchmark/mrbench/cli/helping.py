@@ -39,9 +39,13 @@ def doctor(
         findings = api.doctor(method, task=task, dataset=dataset, track=track, timeout=timeout, progress=listener)
     for finding in findings:
         mark = "[red]fault[/]" if not finding.passed else "[green]ok[/]  " if finding.made else "[yellow]skip[/] "
-        console.print(f"{mark} [bold]{finding.name}[/]: {escape(finding.what)}", soft_wrap=True)
-        if finding.message:
-            console.print(f"      {escape(finding.message)}", soft_wrap=True)
+        if not finding.passed and finding.message:
+            lines = [finding.message, f"What is asked: {finding.what}"]
+        else:
+            lines = [finding.what, *filter(None, [finding.message])]
+        console.print(f"{mark} [bold]{finding.name}[/]: {escape(lines[0])}", soft_wrap=True)
+        for line in lines[1:]:
+            console.print(f"      {escape(line)}", soft_wrap=True)
     raise typer.Exit(code=int(not all(finding.passed for finding in findings)))
 
 

@@ -211,6 +211,8 @@ def _from_file(name: str, base: type, kind: str, fits: Callable[[Any], bool] = l
     other = {k: v for k, v in vars(module).items() if isinstance(v, type) and issubclass(v, base) and v is not base}
     if attribute in other:
         return other[attribute]
+    if not classes:
+        raise RequestError(f"{path} holds no {kind}; `mrbench new {kind} my_name` writes one to start from.")
     raise unknown_name(f"{kind} in {path.name}", attribute, classes)
 
 
