@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import mrbench
 from mrbench import api
 from mrbench.api.boards import report_of
+from mrbench.cli.app import app
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_dataset
 from mrbench.report import page
@@ -87,6 +90,31 @@ def test_what_is_not_there_is_said(board_run, tmp_path: Path, monkeypatch: pytes
             ask()
     assert not (tmp_path / "v.html").exists()
     assert mrbench.figure(board.folder, "panels", case="median")  # kept with the rows
+
+
+def test_panels_without_errors_by_command(board_run, tmp_path: Path) -> None:
+    _, board = board_run
+    heights = []
+    for options in ([], ["--no-zoom", "--no-errors"]):
+        done = CliRunner().invoke(app, ["figure", str(board.folder), "panels", *options, "--out", f"{tmp_path}/f.svg"])
+        assert done.exit_code == 0, done.exception
+        heights.append(float(re.search(r'height="([\d.]+)pt"', (tmp_path / "f.svg").read_text())[1]))
+    assert heights[1] < heights[0] / 1.5
+    done = CliRunner().invoke(app, ["figure", str(board.folder), "distribution", "--no-zoom"])
+    assert str(done.exception) == "unknown option of the figure distribution 'zoom': choose from: methods, metric, width."
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_case_that_was_not_run_is_not_offered(board_run, tmp_path: Path) -> None:
+    _, board = board_run
+    gone = board.leaderboard.cases[-1]
+    part = tmp_path / "part"
+    shutil.copytree(board.folder, part)
+    lines = (part / "rows.jsonl").read_text().splitlines(keepends=True)
+    (part / "rows.jsonl").write_text("".join(line for line in lines if json.loads(line)["case"] != gone))
+    with pytest.raises(RequestError, match=f"unknown case of .* '{gone}'") as refused:
+        mrbench.figure(part, "panels", case=gone)
+    assert gone not in str(refused.value).partition(f"'{gone}'")[2]
 
 
 @pytest.mark.usefixtures("cache")

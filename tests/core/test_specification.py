@@ -55,6 +55,9 @@ def test_an_alias_names_any_method(rest: str) -> None:
     ("text", "message"),
     [
         ("elastix[grid_mm=5", "bracket is not closed"),
+        ("My:net=mine.py:f", "an alias holds no colon and no bracket; call it otherwise than 'My:net'"),
+        ("Net[1]=mine.py:f:gain=2", "call it otherwise than 'Net"),
+        ("A:b=cmd:tool {image} {output}", "an alias holds no colon"),
         ("elastix[grid_mm]", "is not param=value"),
         ("f[a=1,a=2]", "gives a twice"),
         ("f[a=1;b=2]", "is no value; put text with such signs in quotes"),

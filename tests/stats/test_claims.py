@@ -202,6 +202,13 @@ def test_who_may_not_stand_is_left_out_before_the_best_is_chosen() -> None:
     assert (own.verdict, own.first) == ("refuted", "net")  # the board vanished where weights at home were ahead
 
 
+def test_predictions_from_elsewhere_are_no_evidence() -> None:
+    """Each of their files has a source of its own, which says nothing of the code; nobody knows what trained them."""
+    outside = [replace(one, source=one.case) for one in rows("net", 0.75, kind="external")]
+    own = line(asked([board(outside, rows("old", 0.70))], second=("old",)))
+    assert own.verdict == "refused" and own.reason.startswith("predictions of net were made elsewhere")
+
+
 def test_a_failure_is_never_a_draw() -> None:
     """HD95 has no worst value: a failure counts as the worst on that case, which may be the other method's own."""
     failed = [

@@ -101,7 +101,8 @@ def _case_of(board: Path, report: Report, case: str | None) -> tuple[Setting, Ca
     """The setting of a board, a case of it with its arrays, and the predictions of it by method, best first."""
     setting, rows = bound_again(board)
     labels = {**chosen_cases(report.leaderboard), **{label: shot.case for label, shot in report.pictures.shots.items()}}
-    cases = {one.id: one for one in setting.all_cases}
+    ran = {row.case for row in rows}
+    cases = {one.id: one for one in setting.all_cases if one.id in ran}
     name = labels.get(case, case) if case is not None else next(iter(labels.values()), None)
     if name not in cases:
         raise unknown_name(f"case of {report.caption.title}", str(name), [*labels, *cases])

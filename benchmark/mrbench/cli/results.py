@@ -153,13 +153,20 @@ def figure(
         str | None, typer.Option(help="Of panels: median, worst, or a case whose predictions are in the cache.")
     ] = None,
     slice: Annotated[int | None, typer.Option(min=0, help="Of panels: the slice or frame; needs the cache.")] = None,
+    zoom: Annotated[
+        bool | None, typer.Option("--zoom/--no-zoom", help="Of panels: enlarge where methods differ most.")
+    ] = None,
+    errors: Annotated[
+        bool | None, typer.Option("--errors/--no-errors", help="Of panels: errors and grids below the images.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File; its ending is the format. Default: KIND.pdf.")] = None,
 ) -> None:
     """Draw a figure of a board at the width that it is printed at."""
     from mrbench import api
     from mrbench.report.figures import written
 
-    options: dict[str, Any] = {} if metric is None else {"metric": metric}
+    given = {"metric": metric, "zoom": zoom, "errors": errors}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     path = out or Path(f"{kind}.pdf")
     written(path, lambda: api.figure(folder, kind, case=case, slice=slice, methods=methods, width=width, **options))
     typer.echo(f"wrote {path}")

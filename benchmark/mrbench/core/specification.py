@@ -86,8 +86,13 @@ def parse_spec(text: str) -> MethodSpec:
 def _split_alias(text: str) -> tuple[str, str]:
     """``Alias=name...``: an equals sign before any bracket or colon."""
     head, equals, rest = text.partition("=")
-    if equals and rest and not any(mark in head for mark in "[:"):
+    if not (equals and rest):
+        return "", text
+    if not any(mark in head for mark in "[:"):
         return head.strip(), rest.strip()
+    elsewhere = rest.strip().startswith(COMMAND) or ".py:" in rest
+    if elsewhere and ".py" not in head and not head.startswith(COMMAND) and head.count("[") == head.count("]"):
+        raise RequestError(f"method '{text}': an alias holds no colon and no bracket; call it otherwise than '{head}'.")
     return "", text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mrbench.core.method import TRAINED
+from mrbench.core.method import EXTERNAL, TRAINED
 from mrbench.core.weights import seen_among
 from mrbench.stats.claims import COST, Test
 from mrbench.stats.evidence import Rows
@@ -22,6 +22,8 @@ def may_not_stand(method: str, test: Test, board: Rows, trainings: Mapping[str, 
 
     ``other`` is the board of the split that a test for a leak compares with.
     """
+    if EXTERNAL in board.facts(method, "kind"):
+        return f"predictions of {method} were made elsewhere, so that nobody here knows by what"
     for column, what in (("weights", "several weights"), ("source", "several versions of its code")):
         if len(board.facts(method, column)) > 1:
             return f"rows of {method} are of {what}; run it again"
