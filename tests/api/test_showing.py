@@ -101,7 +101,9 @@ def test_panels_without_errors_by_command(board_run, tmp_path: Path) -> None:
         heights.append(float(re.search(r'height="([\d.]+)pt"', (tmp_path / "f.svg").read_text())[1]))
     assert heights[1] < heights[0] / 1.5
     done = CliRunner().invoke(app, ["figure", str(board.folder), "distribution", "--no-zoom"])
-    assert str(done.exception) == "unknown option of the figure distribution 'zoom': choose from: methods, metric, width."
+    assert (
+        str(done.exception) == "unknown option of the figure distribution 'zoom': choose from: methods, metric, width."
+    )
 
 
 @pytest.mark.usefixtures("cache")

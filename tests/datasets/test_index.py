@@ -50,6 +50,16 @@ def test_ixi_as_unpacked_is_one_line_a_person(tmp_path: Path) -> None:
     assert set(ContrastFolder(tmp_path / "ixi").load("IXI012-HH-1211").images) == {"T1", "T2"}
 
 
+def test_images_and_kspace_in_one_folder_are_told_apart(tmp_path: Path) -> None:
+    scan(tmp_path / "b.nii.gz")
+    np.save(tmp_path / "a.npy", 1j * np.ones((1, 2, 9, 9)))
+    table = index(tmp_path)
+    assert table["kspace"].tolist() == ["a.npy"]
+    assert table.attrs["left_out"][0].startswith("b.nii.gz: images beside k-space;")
+    data = VolumeFolder(tmp_path)
+    assert data.subjects("test") == ("b",) and data.left_out[0].startswith("a.npy: k-space beside images;")
+
+
 def test_folders_of_subjects_are_named_by_folder(tmp_path: Path) -> None:
     for number, person in enumerate(("p1", "p2")):
         for contrast in ("T1", "T2"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrbench.core.errors import DataError
+from mrbench.datasets.layouts.beside import SHOWN
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.brats import read_brats
 from mrbench.datasets.layouts.dicom import read_dicom
@@ -15,7 +17,7 @@ from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.learn2reg import read_learn2reg
 from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.plain import read_plain
-from mrbench.datasets.layouts.table import is_table, read_tables
+from mrbench.datasets.layouts.table import is_table, paths_of, read_tables
 from mrbench.datasets.layouts.transmorph import read_transmorph
 from mrbench.datasets.twins import find_twins
 from mrbench.io.fastmri import acquisition_of
@@ -63,8 +65,25 @@ def layout_of(folder: Path, *, images: bool = False, blank: bool = False) -> Lay
                 subject: {column: row[column] for column in columns if column in row}
                 for subject, row in layout.rows.items()
             }
-            return replace(layout, rows=rows)
+            return replace(layout, rows=rows, left_out=(*layout.left_out, *_of_the_other_kind(folder, read)))
     return None
+
+
+def _of_the_other_kind(folder: Path, read: Callable[[Path], Layout | None]) -> list[str]:
+    """A sentence on images that lie beside k-space, or on k-space beside images: one dataset is of one kind."""
+    others = {read_kspace_files: (read_plain, "images"), read_plain: (read_kspace_files, "k-space")}
+    if read not in others:
+        return []
+    look, kind = others[read]
+    try:
+        beside = look(folder)
+    except DataError:  # of those files nothing was asked
+        return []
+    if beside is None:
+        return []
+    files = [row[column] for row in beside.rows.values() for column in paths_of(row)]
+    shown = ", ".join(files[:SHOWN]) + (f" and {len(files) - SHOWN} more" if len(files) > SHOWN else "")
+    return [f"{shown}: {kind} beside {others[look][1]}; other tasks take them, this reading does not."]
 
 
 def columns_of(layout: Layout) -> list[str]:

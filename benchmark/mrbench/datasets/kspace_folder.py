@@ -13,9 +13,8 @@ from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import SplitFile, Subject
-from mrbench.datasets.index import understood
-from mrbench.datasets.layouts.kspace import read_kspace_files
-from mrbench.datasets.layouts.table import paths_of, read_tables
+from mrbench.datasets.index import columns_of, layout_of, understood
+from mrbench.datasets.layouts.table import is_table, paths_of
 from mrbench.datasets.simulated_kspace import FolderScans
 from mrbench.datasets.twins import find_twins
 from mrbench.io.files import content_digest
@@ -31,9 +30,6 @@ FASTMRI_PARTS = {"COR": "knee", "AX": "brain"}
 
 USED = ("axes", "kspace", "mask", "split", "subject")
 """Columns that say something of k-space, in order; others, such as ``acquisition``, are for the reader."""
-
-REQUIRED = ("subject", "split", "kspace")
-"""Columns that a table must have."""
 
 
 class KspaceFolder(KspaceDataset):
@@ -72,8 +68,10 @@ class KspaceFolder(KspaceDataset):
         self.address = f"folder:{self.path}"
         if not self.path.is_dir():
             raise DataError(f"{self.path} is not a folder; give one that holds k-space files.")
-        layout = read_tables(self.path, REQUIRED) or read_kspace_files(self.path)
-        if layout is None:
+        layout = layout_of(self.path)
+        if layout is None or not any(row.get("kspace") for row in layout.rows.values()):
+            if layout is not None and is_table(self.path):
+                raise DataError(f"{self.path / TABLE} lacks the column kspace; it has {', '.join(columns_of(layout))}.")
             raise DataError(f"{self.path} holds no k-space; put {', '.join(SUFFIXES)} files there, or write {TABLE}.")
         self._table = layout.rows
         self.notes, self.left_out = (layout.summary,), layout.left_out
