@@ -58,6 +58,20 @@ def test_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
         torch.testing.assert_close(one, other, atol=0, rtol=0)
 
 
+def test_what_it_ran_on_is_kept_through_a_resume(tmp_path: Path) -> None:
+    """A budget in seconds means something on one processor alone."""
+
+    def trained(hardware: str, stop: bool) -> list[str]:
+        schedule = Schedule(12, 0.05, validate_every=4, checkpoint_seconds=0)
+        given = {"settings": {}, "validate": lambda: 0.0, "checkpoint": tmp_path / "c.pt", "hardware": hardware}
+        return train(LineRecipe(), schedule, **given, stop=lambda: stop)[1].hardware
+
+    for hardware in ("a CPU", "a CPU", "a GPU"):
+        with pytest.raises(TrainingStopped):
+            trained(hardware, stop=True)
+    assert trained("a CPU", stop=False) == ["a CPU", "a GPU"]
+
+
 class DrawnLineRecipe(LineRecipe):
     """The same with batches that another process may draw."""
 

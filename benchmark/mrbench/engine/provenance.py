@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,28 +17,7 @@ import mrbench
 from mrbench.core.errors import DataError
 from mrbench.core.task import Setting
 from mrbench.io.files import open_regular, write_atomically
-
-
-def describe_machine() -> dict[str, Any]:
-    """Processor, cores, memory, operating system."""
-    import psutil
-
-    return {
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+from mrbench.io.machine import describe_machine
 
 
 @lru_cache

@@ -127,6 +127,7 @@ def fit(
         report=report,
         stop=stop,
         group=group,
+        hardware=training.hardware,
     )
     path = out / f"{training.weights}.safetensors"
     if group.leads:

@@ -113,6 +113,8 @@ class Progress:
     best_score: float = -math.inf
     best_step: int = 0
     curve: list[CurvePoint] = field(default_factory=list)
+    hardware: list[str] = field(default_factory=list)
+    """What it ran on, in order; several where it was resumed elsewhere."""
 
     @property
     def flat(self) -> bool | None:
@@ -145,6 +147,7 @@ def train(
     report: Report = lambda progress, loss, score: None,
     stop: Callable[[], bool] = lambda: False,
     group: Group = ALONE,
+    hardware: str = "",
 ) -> tuple[dict[str, torch.Tensor], Progress]:
     """Train a recipe's network, resuming from ``checkpoint`` if it is there.
 
@@ -173,6 +176,8 @@ def train(
         Asked after each step; once it says True, a checkpoint is written and `TrainingStopped` raised.
     group : Group
         The processes that train together. All read the checkpoint; the first alone validates, reports and writes.
+    hardware : str
+        What this process runs on, kept with the progress.
 
     Returns
     -------
@@ -194,6 +199,8 @@ def train(
     progress, best = Progress(), _copy(recipe.network)
     if checkpoint.is_file():
         progress, best = _resume(checkpoint, players, average, settings)
+    if hardware not in progress.hardware:
+        progress.hardware.append(hardware)
     saved = started = time.monotonic()
     before = progress.seconds
     losses: list[float] = []

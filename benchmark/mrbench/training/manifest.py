@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Setting
 from mrbench.core.weights import weights_name
 from mrbench.io.files import sha256_of
+from mrbench.io.machine import cpu_model
 from mrbench.training.ancestry import ancestry_name, ancestry_of
 from mrbench.training.group import Group
 from mrbench.training.loop import Progress, Recipe, Schedule
@@ -100,7 +100,7 @@ class Training:
             "ema": self.schedule.ema,
             "settings": dict(self.recipe.settings),
             "parameters": sum(parameter.numel() for parameter in self.recipe.network.parameters()),
-            "hardware": self._hardware(),
+            "hardware": " + ".join(progress.hardware),
             "torch": torch.__version__,
             "date": time.strftime("%Y-%m-%d"),
         }
@@ -130,11 +130,14 @@ class Training:
         words = [str(part) for option in options.items() if option[1] is not None for part in option]
         return shlex.join(["mrbench", "train", *words, *(["--keep-last"] if schedule.keep_last else [])])
 
-    def _hardware(self) -> str:
+    @property
+    def hardware(self) -> str:
+        """What it trains on in this process."""
         import torch
 
         resources, count = self.method.resources, self.group.count
         each = f"{count} x " if count > 1 else ""
         if resources.device != "cpu":
             return each + torch.cuda.get_device_name(resources.device)
-        return f"{each}{platform.machine()} CPU, {resources.threads} thread{'s' if resources.threads > 1 else ''}"
+        name, threads = cpu_model(), f"{resources.threads} thread{'s' if resources.threads > 1 else ''}"
+        return f"{each}{name}{'' if 'CPU' in name else ' CPU'}, {threads}"
