@@ -85,5 +85,5 @@ def predictions() -> Iterator[tuple[str, Any, Case, np.ndarray]]:
 
     real, training = _smooth(10, 16, 72, 64), _smooth(11, 16, 72, 64)
     draw = GenerationInputs(16, (72, 64), 0, SPACING)
-    sample = Case("g", ("g",), draw, GenerationReference(real, training), SPACING)
+    sample = Case("g", ("g",), draw, GenerationReference(real, training, np.arange(16) // 8), SPACING)
     yield "generation", Generation(), sample, (0.8 * _smooth(12, 16, 72, 64) + 0.2 * training).astype(np.float32)

@@ -10,6 +10,7 @@ from scipy.linalg import sqrtm
 from scipy.ndimage import gaussian_filter
 
 from mrbench.metrics.distribution import (
+    copy_margins,
     frechet_distance,
     kernel_mmd,
     nearest_correlations,
@@ -90,6 +91,21 @@ def test_the_nearest_is_found_whatever_its_brightness() -> None:
         every = [np.corrcoef(image.ravel(), other.ravel())[0, 1] for other in training]
         assert values == pytest.approx(np.sort(every)[::-1][:2], abs=1e-6)
         assert every[which[0]] == max(every)
+
+
+def test_a_copy_is_near_to_one_person_alone() -> None:
+    training = slices(0)
+    people = np.arange(len(training)) // 2
+    mean = training.mean(0, keepdims=True)
+    made = np.concatenate([training[[3]], training[[3], :, ::-1], mean])
+    highest, margins = copy_margins(made, training, people)
+    assert highest[:2] == pytest.approx(1) and margins[0] == pytest.approx(margins[1])
+    both = np.concatenate([training, training[..., ::-1]])
+    every = np.array([[np.corrcoef(image.ravel(), other.ravel())[0, 1] for other in both] for image in made])
+    others = np.where(np.tile(people, 2) == people[3], -1, every[:2]).max(axis=1)
+    assert margins[:2] == pytest.approx(1 - others) and margins[2] < margins[0]
+    with pytest.raises(ValueError, match="name one of each"):
+        copy_margins(made, training, people[:-1])
 
 
 def test_a_constant_image_correlates_with_nothing() -> None:

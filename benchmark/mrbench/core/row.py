@@ -237,6 +237,7 @@ _DETAILS: Mapping[str, tuple[_Types, _Types]] = {
     "nearest_ncc": (_Types({list}), _NUMBERS),
     "nearest_ncc_real": (_Types({list}), _NUMBERS),
     "pair_ms_ssim_real": (_NUMBER, _NOTHING),
+    "other_people": (_Types({dict}), _NUMBER),
 }
 """Types of the details that tables and figures read, and of what is in them; any others are a task's own."""
 

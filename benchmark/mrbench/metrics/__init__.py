@@ -17,6 +17,7 @@ from mrbench.metrics.deformation import (
     warp,
 )
 from mrbench.metrics.distribution import (
+    copy_margins,
     frechet_distance,
     kernel_mmd,
     nearest_correlations,
@@ -45,6 +46,7 @@ __all__ = [
     "Turned",
     "compile_kernels",
     "compose",
+    "copy_margins",
     "dice",
     "dice_per_label",
     "endpoint_error_mm",

@@ -175,14 +175,52 @@ def nearest_correlations(
     ----------
     Bermudez et al., Learning implicit brain MRI manifolds with deep learning, SPIE Medical Imaging 2018.
     """
+    correlations = _correlations(images, training)
+    indices = np.argsort(-correlations, axis=1, kind="stable")[:, :nearest]
+    return indices, np.take_along_axis(correlations, indices, axis=1)
+
+
+def copy_margins(images: np.ndarray, training: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much more each image is like one person of the training set than like any other: what a copy is told by.
+
+    A correlation alone is high for whatever is smooth: the mean of many people is nearer to each of them than any real
+    person is. Such an image is near to several people alike, a copy to one. Training images count mirrored along x,
+    too, as a network may have seen them so.
+
+    Parameters
+    ----------
+    images, training : ndarray of float, shape ``(image, y, x)``
+        Whose likeness is sought, and to whom.
+    people : ndarray of int, shape ``(image,)``
+        Whose each training image is.
+
+    Returns
+    -------
+    correlations : ndarray of float, shape ``(image,)``
+        The highest normalised cross-correlation with a training image.
+    margins : ndarray of float, the same shape
+        That, less the highest with an image of another person; of one person alone, less -1.
+
+    Raises
+    ------
+    ValueError
+        If the images differ in size, or the people are not those of the training images.
+    """
+    if np.shape(people) != training.shape[:1]:
+        raise ValueError(f"{len(training)} training images are of {np.shape(people)} people; name one of each.")
+    correlations = np.maximum(_correlations(images, training), _correlations(images, training[..., ::-1]))
+    whose = np.asarray(people)[correlations.argmax(axis=1)]
+    others = np.where(whose[:, None] == people, -1.0, correlations).max(axis=1)
+    highest = correlations.max(axis=1)
+    return highest, highest - others
+
+
+def _correlations(images: np.ndarray, training: np.ndarray) -> np.ndarray:
     if images.shape[1:] != training.shape[1:]:
         raise ValueError(f"images have {images.shape[1:]} pixels, those of training {training.shape[1:]}.")
     (first, lengths), (second, others) = (_centred(stack) for stack in (images, training))
     size = np.multiply.outer(lengths, others)
-    products = first @ second.T
-    correlations = np.divide(products, size, out=np.zeros_like(size), where=size > 0)
-    indices = np.argsort(-correlations, axis=1, kind="stable")[:, :nearest]
-    return indices, np.take_along_axis(correlations, indices, axis=1)
+    return np.divide(first @ second.T, size, out=np.zeros_like(size), where=size > 0)
 
 
 def _centred(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
