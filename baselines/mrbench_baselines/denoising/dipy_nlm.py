@@ -23,13 +23,14 @@ class DipyNlm(Smoother):
     Nothing is minimised and nothing is tuned: ``x_i^2`` is the mean of its neighbours' ``y_j^2`` with the weights
     ``exp(-|P_i - P_j|^2 / sigma^2)``, P the patches and their distance the mean over their voxels, sigma the noise SD,
     which is given (the tool's ``sigma``). Since squares are averaged, the bias of Rician noise is ``2 sigma^2``, which
-    the tool takes off itself. The volume is mirrored at its rim, where the tool has too few neighbours, and one slice
-    is a stack of itself, whose patches are as far apart as in 2-D.
+    the tool takes off itself, and that of Gaussian noise ``sigma^2``, which is taken off here. The volume is mirrored
+    at its rim, where the tool has too few neighbours, and one slice is a stack of itself, whose patches are as far
+    apart as in 2-D.
 
     Parameters
     ----------
     bias : {"corrected", "kept"}
-        Whether ``2 sigma^2`` are taken off (the tool's ``rician``); of Gaussian noise nothing is.
+        Whether ``2 sigma^2`` are taken off where noise is Rician (the tool's ``rician``).
     """
 
     reference = "Coupe et al., IEEE TMI 2008 (3-D MRI); tool: DIPY"
@@ -51,12 +52,13 @@ class DipyNlm(Smoother):
         """The tool's result, in the image's units, with or without its correction of the bias."""
         margin = SEARCH + 1
         image = np.pad(inputs.image.astype(np.float64), margin, mode="symmetric")
-        return _cut(self._nlm(image, inputs.sigma, rician, "classic", 1, SEARCH), margin)
+        return _cut(self._nlm(image, inputs.sigma, inputs.noise, rician, "classic", 1, SEARCH), margin)
 
     def _nlm(
         self,
         image: np.ndarray,
         sigma: float,
+        noise: str,
         rician: bool,
         form: Literal["classic", "blockwise"],
         patch: int,
@@ -65,9 +67,10 @@ class DipyNlm(Smoother):
         from dipy.denoise.nlmeans import nlmeans
 
         threads = self.resources.threads
-        return nlmeans(
+        result = nlmeans(
             image, sigma, patch_radius=patch, block_radius=search, rician=rician, num_threads=threads, method=form
         )
+        return np.sqrt(np.maximum(result**2 - sigma**2, 0)) if noise == "gaussian" else result
 
 
 class DipyAscm(DipyNlm):
@@ -81,7 +84,7 @@ class DipyAscm(DipyNlm):
     Parameters
     ----------
     bias : {"corrected", "kept"}
-        Whether the tool takes ``2 sigma^2`` off its averages of squares (its ``rician``); of Gaussian noise nothing is.
+        As of `DipyNlm`.
     """
 
     reference = "Coupe et al., Adaptive multiresolution non-local means, IET Image Process. 2012; tool: DIPY"
@@ -92,7 +95,7 @@ class DipyAscm(DipyNlm):
         margin = 10  # the length of the tool's wavelets
         scale = RANGE / (float(np.abs(inputs.image).max()) or 1.0)
         image, sigma = np.pad(inputs.image * np.float64(scale), margin, mode="symmetric"), inputs.sigma * scale
-        fine, coarse = (self._nlm(image, sigma, rician, "blockwise", patch, 2) for patch in (1, 2))
+        fine, coarse = (self._nlm(image, sigma, inputs.noise, rician, "blockwise", patch, 2) for patch in (1, 2))
         return _cut(adaptive_soft_matching(image, fine, coarse, sigma), margin) / scale
 
 
