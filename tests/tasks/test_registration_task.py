@@ -87,6 +87,14 @@ def test_a_grid_turned_over_is_named(task: Registration, case: Case, axes: tuple
     assert f"mirrored along {' and '.join('zyx'[axis] for axis in axes)}" in warning
 
 
+def test_a_small_shift_is_of_no_other_convention(task: Registration, case: Case) -> None:
+    """The README's own method, a shift of half a voxel, was accused of another order of its components."""
+    shift = np.broadcast_to(np.reshape([0.1, -0.9, 0.9], (3, 1, 1, 1)), case.reference.displacement.shape)
+    looks = task.looks(case, shift.astype(np.float32))
+    assert all(look.unable == "the field is one shift of less than a voxel." for look in looks)
+    assert task.diagnose(case, 2 * shift.astype(np.float32)) is not None
+
+
 def test_what_no_field_can_tell_is_said(task: Registration, case: Case) -> None:
     still = task.looks(case, np.zeros_like(case.reference.displacement))
     assert all(look.unable == "no reading of the field brings labels together." for look in still)

@@ -169,6 +169,9 @@ class Registration(Task[RegistrationInputs, RegistrationReference]):
         best, over = tried.best, max(turned.by_name, key=lambda name: turned.by_name[name].labels)
         if max(tried.gain(best), turned.gained(over)) <= GAIN:
             return [cannot_tell(one, "no reading of the field brings labels together.") for one in both]
+        if float(np.ptp(prediction, axis=(1, 2, 3)).max()) < 0.1 and float(np.abs(prediction).max()) < 1:
+            # three small numbers: one of fifty other readings fits as well by chance
+            return [cannot_tell(one, "the field is one shift of less than a voxel.") for one in both]
         if turned.beats_named(over, str(OURS)) and turned.gained(over) > tried.gain(best) + GAIN:
             return [conventions, replace(grid, warning=_better(over, turned, over))]
         if tried.beats(best, OURS):
