@@ -17,7 +17,7 @@ class InstanceOptimisation(Method):
     """``min_v -LNCC(fixed, moving o phi) + smooth |grad v|^2`` by Adam from ``v = 0``; nothing is learned.
 
     The same minimisation, step for step, as ``voxelmorph[instance_steps=...]`` adds to its network: what separates the
-    two rows is what the network's start is worth. LNCC is the mean of squared local correlations in windows of 7
+    two rows is what the network's start is worth. LNCC is the mean of squared local correlations in windows of 9
     voxels, phi the displacement v itself, or the flow of the stationary velocity v; v lies on 2x2x2 blocks of the
     images, in voxels of its own grid.
 
