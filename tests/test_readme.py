@@ -12,14 +12,13 @@ import pytest
 from docs import directives, readme
 from typer.main import get_command
 
+from mrbench.api.boards import report_of
 from mrbench.cli import app
 from mrbench.core.case import Case
 from mrbench.core.method import is_tuned
 from mrbench.core.registry import dataset_names, find_method, find_task, method_names, task_names
 from mrbench.core.specification import parse_spec
-from mrbench.engine.store import RowStore
-from mrbench.stats.frame import frame
-from mrbench.stats.leaderboard import leaderboard
+from mrbench.report.render import Look, formats
 from mrbench.tasks.denoising import DenoisingInputs
 from mrbench.tasks.registration import Registration
 
@@ -94,15 +93,10 @@ def test_trust_is_read_from_names_and_docstrings(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("folder", BOARDS, ids=directives.board_name)
-def test_boards_in_results_follow_from_their_rows(folder: Path) -> None:
-    rows = RowStore(folder / "rows.jsonl").read()
-    metric = find_task(rows[0].task).primary
-    means = leaderboard(frame(rows), [metric]).cells[metric.name]["mean"]
-    lines = {line.split("`")[1]: line for line in (folder / "leaderboard.md").read_text().splitlines() if "| `" in line}
-    assert set(lines) == set(means.index)
-    for name, mean in means.items():
-        assert f"{mean:.{metric.decimals}f}" in lines[str(name)]
-    assert not rows[0].simulated or "simulated" in (folder / "leaderboard.md").read_text().partition("\n")[0]
+def test_tables_in_results_are_those_of_their_rows(folder: Path) -> None:
+    """as this version counts them: a table of an older one names other tests than were made"""
+    (markdown,) = (module for module in formats().values() if module.FILE == "leaderboard.md")
+    assert markdown.render(report_of(folder), Look()) == (folder / "leaderboard.md").read_text()
 
 
 @pytest.fixture
