@@ -105,6 +105,14 @@ def test_markdown_rows_have_as_many_cells_as_the_head(report: Report) -> None:
     assert re.search(r"\*\*0\.9\d+ \[0\.\d+, 0\.\d+\]\*\*", table(report))
 
 
+def test_letters_of_every_script_stay_apart_in_latex() -> None:
+    """Two names of Chinese letters both became ????."""
+    assert escape.latex("naïve_β-метод 汉字 ☃") == r"naïve\_β-метод 汉字 ?"
+    assert escape.beyond_latin("汉字") and escape.beyond_latin("β") and not escape.beyond_latin("naïve ↓ µ")
+    text = table(boards.report(boards.rows(("汉字", "方法"))), format="latex")
+    assert re.search("LuaLaTeX and a font that has these letters: (汉字, 方法|方法, 汉字)", text) and "汉字 &" in text
+
+
 def test_latex_is_ascii_and_escaped(report: Report) -> None:
     for layout in PAGES:
         text = table(report, format="latex", layout=layout)

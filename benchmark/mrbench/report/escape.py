@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.text import Text
 
+LAST_LATIN = "\u017f"
+"""Up to here pdfLaTeX knows the letters of UTF-8."""
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -82,17 +85,26 @@ def markdown_code(text: object) -> str:
 
 
 def latex(text: object) -> str:
-    """For LaTeX text mode in ASCII; a character that plain LaTeX lacks becomes its base letter or ``?``."""
+    """For LaTeX text mode: letters of every script as they are, since names must stay apart (see `beyond_latin`);
+    another sign that plain LaTeX lacks becomes its base character or ``?``.
+    """
     out = []
     for character in plain(text):
         if character in _LATEX:
             out.append(_LATEX[character])
-        elif character.isascii():
+        elif character.isascii() or unicodedata.category(character)[0] in "LM":
             out.append(character)
         else:
             base = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
             out.append(base or "?")
     return "".join(out)
+
+
+def beyond_latin(text: str) -> bool:
+    """Whether text has letters that LaTeX sets by a font of its script alone, which pdfLaTeX does not load."""
+    return any(
+        letter > LAST_LATIN and unicodedata.category(letter)[0] in "LM" for letter in text if letter not in _LATEX
+    )
 
 
 def csv(value: object) -> object:

@@ -192,6 +192,7 @@ def _document(report: Report, shown: Grid, body: Body, page: Page, size: str, le
         align="".join("l" if column.left else "r" for column in shown.columns),
         caption=escape.latex(caption),
         protocol=escape.plain(report.leaderboard.protocol),
+        foreign=[escape.plain(name) for name in report.methods if escape.beyond_latin(name)],
         left_out=[escape.latex(what) for what in left_out],
         skipped=[escape.latex(name) for name in report.leaderboard.skipped],
         label=escape.file_name(f"{report.task}-{report.track}-{report.dataset}"),
