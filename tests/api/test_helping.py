@@ -231,6 +231,21 @@ def test_a_board_is_cited(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["cite", str(folder)]).output == text
 
 
+def test_a_work_is_cited_once_whatever_part_of_it_is_meant(tmp_path: Path) -> None:
+    """VoxelMorph had two keys, and an author called "diffeomorphic form: Dalca"."""
+    folder = board_of(
+        tmp_path,
+        *((name, "learned") for name in ("voxelmorph", "instance-optimisation")),
+        ("identity", "classical"),
+        ("a\nb", "external"),
+    )
+    text = api.cite(folder)
+    assert "% method voxelmorph, method instance-optimisation\n@misc{balakrishnan2019," in text
+    assert text.count("balakrishnan2019") == 1 and "@misc{dalca2019,\n  author = {Dalca and others}" in text
+    assert "% method identity: " in text and "% dataset x: not stated" in text and "% metrics Dice; " in text
+    assert all(line[:1] in "%@ }" for line in text.splitlines())
+
+
 def test_bibtex_is_escaped() -> None:
     entry = _entry("a2001", "A & B, On 5% of {it}, J_Med 2001", ["method x"])
     assert r"A \& B" in entry and r"On 5\% of it" in entry and r"J\_Med" in entry

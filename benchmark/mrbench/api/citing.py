@@ -15,10 +15,12 @@ from mrbench.core.method import EXTERNAL
 from mrbench.core.registry import find_task, is_file, method_names
 from mrbench.core.specification import parse_spec
 from mrbench.engine.describing import described
+from mrbench.report.escape import plain
 from mrbench.stats.frame import of_one_protocol
 
 _WORK = re.compile(r"^(?P<author>[^,]+), (?:(?P<title>.+), )?(?P<venue>[^,]*?),? ?(?P<year>(?:19|20)\d\d)\b.*$")
 _UNPUBLISHED = ("", "none", "textbook", "not stated", "the user's own data", "the user's own command")
+_LABEL, _ASIDE = re.compile(r"^[a-z][a-z -]*: "), re.compile(r" \([^()]*\)$")
 _CITED = re.compile(r"\((?P<work>[A-Z][^()]*?(?:19|20)\d\d)\)")
 """A source in the description of a metric: ``(Xue et al. 2014)``."""
 
@@ -43,13 +45,18 @@ def cite(board: Path | str) -> str:
     references = _references(list(zip(lines["method"], lines["kind"], strict=True)), task)
     for method, reference in references.items():
         if reference is None:
-            unknown.append(method)
-        else:
-            _add(works, reference, f"method {method}")
-    _add(works, _dataset_citation(folder, last["run"]), f"dataset {last['dataset']}")
-    for metric in () if is_file(task) else find_task(task).metrics:
+            unknown.append(f"{method}: no citation is known to mrbench; add its authors' own")
+        elif not _add(works, reference, f"method {method}"):
+            unknown.append(f"method {method}: {reference if reference not in ('', 'none') else 'no work to cite'}")
+    dataset = _dataset_citation(folder, last["run"])
+    if not _add(works, dataset, f"dataset {last['dataset']}"):
+        unknown.append(f"dataset {last['dataset']}: {dataset or 'not stated'}")
+    metrics = () if is_file(task) else find_task(task).metrics
+    for metric in metrics:
         for cited in _CITED.finditer(metric.description):
             _add(works, cited["work"].replace("et al. ", "et al., "), f"metric {metric.label}")
+    if sourceless := [metric.label for metric in metrics if not _CITED.search(metric.description)]:
+        unknown.append(f"metrics {'; '.join(sourceless)}: defined in the documentation of mrbench")
     parts = [_entry("mrbench", f"mrbench {mrbench.__version__}", ["the benchmark itself"])]
     keys: dict[str, str] = {}
     for work, cited_for in works.items():
@@ -58,7 +65,7 @@ def cite(board: Path | str) -> str:
             key += "b"
         keys[key] = work
         parts.append(_entry(key, work, cited_for))
-    parts += [f"% {method}: no citation is known to mrbench; add its authors' own" for method in unknown]
+    parts += [f"% {plain(line)}" for line in unknown]
     return "\n".join(parts) + "\n"
 
 
@@ -90,11 +97,18 @@ def _dataset_citation(folder: Path, run: str) -> str:
     return str(about.get("citation", "")) if isinstance(about, dict) else ""
 
 
-def _add(works: dict[str, list[str]], reference: str, what: str) -> None:
-    """Note what each work that a reference names is cited for; works are apart by semicolons."""
-    for work in filter(None, (part.strip() for part in reference.split(";"))):
-        if work.partition(":")[0].strip().lower() not in _UNPUBLISHED and re.search(r"(19|20)\d\d", work):
+def _add(works: dict[str, list[str]], reference: str, what: str) -> bool:
+    """Note what each work that a reference names is cited for; works are apart by semicolons. Whether it names any.
+
+    ``diffeomorphic form: Dalca et al., ...`` and ``... 2019 (its first form)`` say of a work which part is meant.
+    """
+    found = False
+    for part in reference.split(";"):
+        work = _ASIDE.sub("", _LABEL.sub("", part.strip()))
+        if work.lower() not in _UNPUBLISHED and re.search(r"(19|20)\d\d", work):
             works.setdefault(work, []).append(what)
+            found = True
+    return found
 
 
 def _key(work: str) -> str:
@@ -114,7 +128,7 @@ def _entry(key: str, work: str, cited_for: list[str]) -> str:
             "year": known["year"],
         } | lines
     body = ",\n".join(f"  {name} = {{{_plain(value)}}}" for name, value in lines.items() if value)
-    return f"% {', '.join(cited_for)}\n@misc{{{key},\n{body}\n}}"
+    return f"% {plain(', '.join(cited_for))}\n@misc{{{key},\n{body}\n}}"
 
 
 def _plain(text: str) -> str:
