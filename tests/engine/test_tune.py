@@ -134,6 +134,8 @@ def test_a_manifest_of_ones_own_is_named_by_its_file(
     with pytest.raises(RequestError, match=r"there is no nowhere\.json"):
         candidates(setting, [f"{shift}[amount='tuned:nowhere.json']"])
     manifest = json.loads(path.read_text())
+    with pytest.raises(RequestError, match=r"was tuned by another command \(mrbench tune .*\); give another --out"):
+        tune(wanted(setting_of(task, dataset, split="validation"), f"{shift}[axis=z]"), out=own, limit=1)
     path.write_text(json.dumps(manifest | {"split": "test"}))
     with pytest.raises(RequestError, match="was tuned on the test split"):
         candidates(setting, [named % "z"])

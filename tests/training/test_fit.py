@@ -42,10 +42,10 @@ class Anyone(Dataset):
         return Subject(subject, images, np.ones(SHAPE, bool), rng.integers(0, 4, SHAPE, np.int16), (2.0, 2.0, 2.0))
 
 
-def trained(dataset: Dataset, folder: Path, **options: object) -> Path:
+def trained(dataset: Dataset, folder: Path, steps: int = 1, **options: object) -> Path:
     spec = parse_spec("vox2vox[base=2,bottleneck=1,adversarial=0]")
     method = find_method(spec.name, "segmentation").build(**spec.parameters)
-    schedule = Schedule(1, 1e-3, validate_every=1)
+    schedule = Schedule(steps, 1e-3, validate_every=1)
     return fit(
         method,
         spec,
@@ -71,6 +71,35 @@ def test_a_training_is_over_once_its_weights_are_written(dataset: Dataset, tmp_p
     """The same command, after a change of code or options, would else return what was trained before."""
     trained(dataset, tmp_path)
     assert not list(tmp_path.glob("*.pt"))
+
+
+def test_weights_of_another_training_are_not_replaced(dataset: Dataset, tmp_path: Path) -> None:
+    path, said = trained(dataset, tmp_path), list[str]()
+    before = path.read_bytes()
+    assert trained(dataset, tmp_path, say=said.append).read_bytes() == before
+    assert len(said) == 1 and "trained by the same command before; it is replaced" in said[0]
+    with pytest.raises(RequestError, match=r"another command \(mrbench train --task .* --steps 1 .*\); give another"):
+        trained(dataset, tmp_path, steps=2)
+    manifest = json.loads(path.with_suffix(".json").read_text())
+    changes = {"data": {"dataset_fingerprint": "old"}, "settings": {"settings": {}}, "ancestry": {"ancestry": []}}
+    for what, change in changes.items():
+        path.with_suffix(".json").write_text(json.dumps(manifest | change))
+        with pytest.raises(RequestError, match=f"by the same command with other {what}; give another --out"):
+            trained(dataset, tmp_path)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(RequestError, match="without a manifest"):
+        trained(dataset, tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_recipe_replaces_its_older_weights_and_no_others(dataset: Dataset, tmp_path: Path) -> None:
+    path = trained(dataset, tmp_path)
+    with pytest.raises(RequestError, match="another command"):
+        trained(dataset, tmp_path, recipe_name="vox2vox.anyone")
+    older = json.loads(path.with_suffix(".json").read_text()) | {"recipe": "vox2vox.anyone", "steps": 7}
+    path.with_suffix(".json").write_text(json.dumps(older))
+    trained(dataset, tmp_path, recipe_name="vox2vox.anyone")
+    assert json.loads(path.with_suffix(".json").read_text())["steps"] == 1
 
 
 def test_weights_of_another_network_are_one_sentence(dataset: Dataset, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def train(
     Raises
     ------
     RequestError
-        If the method has nothing to train, or the dataset cannot train it.
+        If the method has nothing to train, the dataset cannot train it, or ``out`` holds weights of that name that
+        another command trained.
     """
     from mrbench.training.group import leading
 
@@ -83,7 +84,7 @@ def train(
     data = asked.bound()[0].dataset
     prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
     with leading(resources.devices, asked.fit) as group:
-        return asked.fit(group, listen)
+        return asked.fit(group, listen, progress.said)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,12 @@ class _Training:
             raise RequestError(f"method '{self.method}' has nothing to train; choose a learned one.")
         return setting, learner
 
-    def fit(self, group: Group, listen: Listener = lambda state, loss, score: None) -> Path:
+    def fit(
+        self,
+        group: Group,
+        listen: Listener = lambda state, loss, score: None,
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> Path:
         """Train as one process of a group."""
         from mrbench.training.fit import fit
 
@@ -138,6 +144,7 @@ class _Training:
             validation_limit=self.validation_limit,
             loaders=self.loaders,
             report=listen,
+            say=say,
             group=group,
         )
 

@@ -75,7 +75,8 @@ def tune(
     Raises
     ------
     RequestError
-        If the method has nothing to tune or fails with every candidate, or there are no validation cases.
+        If the method has nothing to tune or fails with every candidate, there are no validation cases, or ``out`` holds
+        what another command has chosen.
     DataError
         If a case cannot be read.
     """
@@ -87,6 +88,9 @@ def tune(
     if not cases:
         raise RequestError(f"{setting.dataset.name} has no validation cases to tune on; add subjects to that split.")
     metric = metric or setting.task.primary
+    facts = _facts(candidate, cases, limit, metric)
+    path = inside(out, manifest_name(tunable, spec, setting.dataset.name, setting.track.name))
+    _refuse_others(path, facts["command"])
     started, names = time.monotonic(), list(tunable)
     tried: dict[tuple[float, ...], Mapping[str, float]] = {}
     faults: list[str] = []
@@ -113,7 +117,7 @@ def tune(
         _remove_empty(logs)
     if not any(tried.values()):
         raise RequestError(f"method '{spec}' fails with every parameter that was tried: {faults[0]}")
-    facts = {
+    found = {
         "chosen": dict(zip(names, best, strict=True)),
         "tried": [
             {**dict(zip(names, values, strict=True)), **(means or {metric.name: None})}
@@ -121,9 +125,8 @@ def tune(
         ],
         "seconds": round(time.monotonic() - started),
     }
-    path = inside(out, manifest_name(tunable, spec, setting.dataset.name, setting.track.name))
     with write_atomically(path) as file:
-        file.write(json.dumps(_manifest(candidate, cases, limit, metric) | facts, indent=1).encode() + b"\n")
+        file.write(json.dumps(facts | found, indent=1).encode() + b"\n")
     return path
 
 
@@ -157,7 +160,19 @@ def _refuse_grids(spec: MethodSpec, tunable: Mapping[str, Sequence[float]]) -> N
             raise RequestError(f"method '{spec}': the grid of {name} is {grid!r}; give two or more positive numbers.")
 
 
-def _manifest(candidate: Candidate, cases: Sequence[CaseId], limit: int | None, metric: Metric) -> dict[str, Any]:
+def _refuse_others(path: Path, command: str) -> None:
+    """Refuse to replace what another command has chosen."""
+    if not path.is_file():
+        return
+    try:
+        there = json.loads(path.read_text()).get("command", "unknown")
+    except (OSError, ValueError, AttributeError):
+        there = "unknown"
+    if there != command:
+        raise RequestError(f"{path} was tuned by another command ({there}); give another --out, or delete it.")
+
+
+def _facts(candidate: Candidate, cases: Sequence[CaseId], limit: int | None, metric: Metric) -> dict[str, Any]:
     """What was tuned, on what."""
     setting = candidate.setting
     task, dataset, track = setting.task, setting.dataset, setting.track

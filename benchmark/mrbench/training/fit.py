@@ -41,6 +41,7 @@ def fit(
     validation_limit: int | None = None,
     loaders: int = 0,
     report: Report = lambda progress, loss, score: None,
+    say: Callable[[str], None] = lambda sentence: None,
     stop: Callable[[], bool] = lambda: False,
     recipe_name: str | None = None,
     group: Group = ALONE,
@@ -75,6 +76,8 @@ def fit(
         Processes that draw batches ahead.
     report : callable
         Called after each step with progress, loss and score.
+    say : callable
+        Hears which weights will be replaced.
     stop : callable
         As of `mrbench.training.loop.train`.
     recipe_name : str, optional
@@ -94,7 +97,8 @@ def fit(
     TrainingStopped
         If ``stop`` said so; the same call continues.
     RequestError
-        If the method does not suit a track, the data are too few, or ``start_from`` does not fit.
+        If the method does not suit a track, the data are too few, ``start_from`` does not fit, or ``out`` holds weights
+        of that name that another command trained.
     """
     import torch
 
@@ -115,6 +119,9 @@ def fit(
     training = Training(
         method, spec, settings, schedule, recipe, seed, start_from, validation_limit, recipe_name, group
     )
+    path = out / f"{training.weights}.safetensors"
+    if training.refuse_others(path):
+        say(f"{path} was trained by the same command before; it is replaced once this training ends.")
     state = checkpoints / f"{training.weights}.pt"
     best, progress = train(
         recipe,
@@ -129,7 +136,6 @@ def fit(
         group=group,
         hardware=training.hardware,
     )
-    path = out / f"{training.weights}.safetensors"
     if group.leads:
         spacing = cases[0][0].load(cases[0][1]).spacing
         save_weights(path, best, {**training.manifest(progress), "spacing_mm": list(spacing)})

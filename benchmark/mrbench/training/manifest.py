@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mrbench.core.errors import RequestError
 from mrbench.core.method import LearnedMethod
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Setting
-from mrbench.core.weights import weights_name
+from mrbench.core.weights import manifest_path, read_manifest, weights_name
 from mrbench.io.files import sha256_of
 from mrbench.io.machine import cpu_model
 from mrbench.training.ancestry import ancestry_name, ancestry_of
@@ -68,6 +70,29 @@ class Training:
         if self.group.count > 1:  # absent otherwise: checkpoints of one process remain valid
             facts["processes"] = self.group.count
         return facts
+
+    def refuse_others(self, path: Path) -> bool:
+        """Whether these weights are there already, made by the same command; raises `RequestError` if by another."""
+        if not path.is_file():
+            return False
+        advice = "give another --out, or delete it."
+        if not manifest_path(path).is_file():
+            raise RequestError(f"{path} is there without a manifest that says how it was trained; {advice}")
+        there = read_manifest(manifest_path(path))
+        if self.recipe_name and there.get("recipe") == self.recipe_name:  # weights older than their recipe
+            return True
+        if there.get("command") != self.command:
+            raise RequestError(f"{path} was trained by another command ({there.get('command', 'unknown')}); {advice}")
+        same = {
+            "dataset_fingerprint": self.settings[0].dataset.fingerprint,
+            "ancestry": self.ancestry,
+            "settings": dict(self.recipe.settings),
+        }
+        for name, value in json.loads(json.dumps(same)).items():
+            if _portable(there.get(name)) != _portable(value):
+                what = name.replace("dataset_fingerprint", "data")
+                raise RequestError(f"{path} was trained by the same command with other {what}; {advice}")
+        return True
 
     def manifest(self, progress: Progress) -> dict[str, Any]:
         """What lies beside the weights."""
@@ -141,3 +166,8 @@ class Training:
             return each + torch.cuda.get_device_name(resources.device)
         name, threads = cpu_model(), f"{resources.threads} thread{'s' if resources.threads > 1 else ''}"
         return f"{each}{name}{'' if 'CPU' in name else ' CPU'}, {threads}"
+
+
+def _portable(facts: object) -> object:
+    """Without the precision of settings, which is the processor's."""
+    return {k: v for k, v in facts.items() if k != "precision"} if isinstance(facts, dict) else facts
