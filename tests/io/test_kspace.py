@@ -173,6 +173,8 @@ def faults() -> dict[str, tuple]:
         "no_mask": (lambda k: np.where(columns(), k[:, :1], 0), None, "no mask says whether"),
         "empty": (lambda k: 0 * k, None, "zero everywhere"),
         "nan": (lambda k: k * np.nan, None, "NaN"),
+        "blank_frame": (lambda k: k * (np.arange(3) != 1)[:, None, None, None], None, "frame 1 of .* is zero in"),
+        "mask_of_no_frame": (lambda k: k, np.arange(3)[:, None, None] * np.ones((1, 24, 16)), "no sample .* frame 0"),
         "flat": (lambda k: k[0, 0, 0], None, "has shape"),
     }
 

@@ -191,6 +191,17 @@ def test_unscored_data_say_why(monkeypatch) -> None:
     assert picture.names[0] == "zero-filled, no reference" and picture.reference.max() >= 1
 
 
+@pytest.mark.parametrize("lit", [0, 1])
+def test_a_slice_with_almost_nothing_in_it_has_a_picture(lit: int) -> None:
+    """The brightest of 1000 pixels may be 0: no division by it, whose warnings a user would see."""
+    case = case_of("multicoil-4x")
+    blank = np.zeros_like(case.reference.magnitude)
+    blank[..., :lit, :1] = 1
+    bare = dataclasses.replace(case, reference=dataclasses.replace(case.reference, magnitude=blank))
+    picture = task.picture(bare, zero_filled(bare))
+    assert np.isfinite(picture.difference).all() and picture.reference.max() == lit
+
+
 def test_order_of_cases_changes_nothing(tmp_path) -> None:
     """Forwards or backwards, each case gets its own mask; the masks of one subject differ."""
     for number in range(2):

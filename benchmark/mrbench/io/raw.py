@@ -87,8 +87,8 @@ def as_frames(path: Path, array: np.ndarray, axes: tuple[str, ...] | None = None
     Raises
     ------
     DataError
-        If it is not complex, its axes are not clear, it has fewer than 7 pixels along y or x, is zero everywhere, not
-        finite, or has its zero frequency in the corner.
+        If it is not complex, its axes are not clear, it has fewer than 7 pixels along y or x, is zero everywhere or in
+        a whole frame, not finite, or has its zero frequency in the corner.
     """
     if not np.iscomplexobj(array):
         raise DataError(f"{path} holds {array.dtype} numbers; k-space is complex (is this a magnitude image?).")
@@ -101,6 +101,9 @@ def as_frames(path: Path, array: np.ndarray, axes: tuple[str, ...] | None = None
     peak = float(max(np.abs(frames.real).max(), np.abs(frames.imag).max()))
     if not peak:
         raise DataError(f"{path} is zero everywhere; check how it was written.")
+    if blank := np.flatnonzero(~frames.any(axis=(1, 2, 3))).tolist():  # else it would pass for undersampling
+        more = f", and so are {len(blank) - 1} more" if blank[1:] else ""
+        raise DataError(f"slice or frame {blank[0]} of {path} is zero in every coil{more}; leave it out.")
     if not 1 / LARGEST < peak < LARGEST:
         raise DataError(f"{path} has samples of {peak:.1g}, whose squares single precision cannot hold; rescale them.")
     frames = np.ascontiguousarray(frames, np.complex64)
@@ -147,7 +150,7 @@ def fit_mask(path: Path, mask: np.ndarray, kspace: np.ndarray) -> np.ndarray:
     Raises
     ------
     DataError
-        If it has another shape, holds no numbers, or takes no sample.
+        If it has another shape, holds no numbers, or takes no sample of a frame.
     """
     frames, _, rows, columns = kspace.shape
     if mask.dtype.kind not in "biuf" or not np.isfinite(mask).all():
@@ -162,7 +165,10 @@ def fit_mask(path: Path, mask: np.ndarray, kspace: np.ndarray) -> np.ndarray:
         )
     if not mask.any():
         raise DataError(f"{path}: the mask takes no sample; check it.")
-    return np.broadcast_to(mask.astype(bool), (frames, rows, columns))
+    taken = np.broadcast_to(mask.astype(bool), (frames, rows, columns))
+    if not (some := taken.any(axis=(1, 2))).all():
+        raise DataError(f"{path}: the mask takes no sample of slice or frame {int(some.argmin())}; leave it out.")
+    return taken
 
 
 def settle(

@@ -300,7 +300,8 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         source = zero_filled(place)
         reference = source if target is None else target[place]
         scale = reference if place == middle else zero_filled(middle) if target is None else target[middle]
-        top = float(np.percentile(scale, 99.5))  # the brightest pixels, fat and vessels, would darken the rest
+        # the brightest pixels, fat and vessels, would darken the rest
+        top = float(np.percentile(scale, 99.5)) or float(scale.max()) or 1.0
         images = [image / top for image in (reference, source, prediction[place])]
         names = ("zero-filled, no reference" if target is None else "reference", "zero-filled")
         return Picture(images[0], images[1], images[2], images[2] - images[0], names=names)
