@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     )
     from mrbench.cli.progress import progress_bar
     from mrbench.core.binding import bind
-    from mrbench.core.method import FittedMethod, LearnedMethod, Method, method
+    from mrbench.core.method import FittedMethod, LearnedMethod, Method, Resources, method
+    from mrbench.engine.plan import Options
+    from mrbench.engine.shard import Shard
+    from mrbench.training.loop import Schedule
 
 _LAZY = {
     **dict.fromkeys(
@@ -50,7 +53,10 @@ _LAZY = {
         ),
         "mrbench.api",
     ),
-    **dict.fromkeys(("FittedMethod", "LearnedMethod", "Method", "method"), "mrbench.core.method"),
+    **dict.fromkeys(("FittedMethod", "LearnedMethod", "Method", "Resources", "method"), "mrbench.core.method"),
+    "Options": "mrbench.engine.plan",
+    "Schedule": "mrbench.training.loop",
+    "Shard": "mrbench.engine.shard",
     "bind": "mrbench.core.binding",
     "progress_bar": "mrbench.cli.progress",
 }
@@ -59,6 +65,10 @@ __all__ = [
     "FittedMethod",
     "LearnedMethod",
     "Method",
+    "Options",
+    "Resources",
+    "Schedule",
+    "Shard",
     "__version__",
     "bind",
     "compare",

@@ -195,6 +195,31 @@ def test_a_board_that_names_a_python_file_is_not_rebuilt(api_run, tmp_path: Path
         (lambda path: mrbench.run("registratoin", out=path), "did you mean 'registration'"),
         (lambda path: mrbench.run("registration", methods=["identity", "identity"], out=path), "asked for twice"),
         (lambda path: mrbench.run("registration", methods=["A=identity", "A=affine"], out=path), "called 'A'"),
+        (lambda path: mrbench.run("registration", limit=-1, out=path), r"limit=-1: give a whole number from 1 up"),
+        (lambda path: mrbench.run("registration", limit=0, out=path), r"limit=0: give a whole"),
+        (lambda path: mrbench.run("registration", limit=1.5, out=path), r"limit=1\.5: give a whole"),
+        (lambda path: mrbench.run("registration", limit="2", out=path), r"limit='2': give a whole"),
+        (lambda path: mrbench.run("registration", limit=True, out=path), r"limit=True: give a whole"),
+        (lambda path: mrbench.run("registration", methods=[], out=path), r"methods=\[\]: the list is empty"),
+        (lambda path: mrbench.run("registration", methods="noisy", out=path), r"such as \['noisy'\]"),
+        (lambda path: mrbench.run("registration", methods=[3], out=path), "3 is no name"),
+        (lambda path: mrbench.run("registration", methods=3, out=path), "give a list of names"),
+        (lambda path: mrbench.run(3, out=path), "task=3: give a name as text"),
+        (lambda path: mrbench.run("registration", out=None), "out=None: give a path"),
+        (lambda path: mrbench.run("registration", out=path, options=mrbench.Options(workers=0)), "workers=0: give a"),
+        (lambda path: mrbench.Options(mrbench.Resources(threads=0)), "threads=0: give a whole"),
+        (lambda path: mrbench.Options(timeout=float("nan")), "timeout=nan: give a number"),
+        (lambda path: mrbench.score("registration", predictions=None, out=path), "predictions=None: give a path"),
+        (lambda path: mrbench.Schedule(0, 1e-3), "steps=0: give a whole number from 1 up"),
+        (lambda path: mrbench.tune("registration", "demons", limit=0, out=path), "limit=0"),
+        (lambda path: mrbench.train("registration", "m", schedule=None, validation_limit=0), "validation_limit=0"),
+        (lambda path: mrbench.export(path, None), "out=None"),
+        (lambda path: mrbench.compare(path, 3), "second=3: give a path"),
+        (lambda path: mrbench.load(3), "folder=3: give a path"),
+        (lambda path: mrbench.findings(path, only=[]), r"only=\[\]: the list is empty"),
+        (lambda path: mrbench.dataset(3), "name=3: give a name"),
+        (lambda path: mrbench.dataset("ixi-hh-2mm").load("nope"), "unknown subject of ixi-hh-2mm 'nope'"),
+        (lambda path: mrbench.dataset("ixi-hh-2mm").load(3), "unknown subject of ixi-hh-2mm '3'"),
         (lambda path: mrbench.train("registration", "identity", schedule=None), "nothing to train"),
         (lambda path: mrbench.dataset("ixi"), "did you mean 'ixi-hh-2mm'"),
     ],
@@ -203,6 +228,31 @@ def test_wrong_requests_write_nothing(call, message: str, tmp_path: Path) -> Non
     with pytest.raises(RequestError, match=message):
         call(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda board: mrbench.figure(board, "panels", case="worst", slice=-1), "slice=-1: give a whole number from 0"),
+        (lambda board: mrbench.figure(board, "panels", slice=3.7), r"slice=3\.7: give a whole"),
+        (lambda board: mrbench.figure(board, "panels", slice="a"), "slice='a'"),
+        (lambda board: mrbench.figure(board, "panels", case=3), "case=3: give a name"),
+        (lambda board: mrbench.figure(board, "panels", width="a"), "width='a': give a number"),
+        (lambda board: mrbench.figure(board, "panels", methods=[]), r"methods=\[\]: the list is empty"),
+        (lambda board: mrbench.table(board, digits=-3), "digits=-3: give a whole number from 0 to 10"),
+        (lambda board: mrbench.table(board, digits=2.5), r"digits=2\.5"),
+        (lambda board: mrbench.table(board, digits=999), "digits=999"),
+        (lambda board: mrbench.table(board, fastest_above="a"), "fastest_above='a': give a number"),
+        (lambda board: mrbench.table(board, metrics="dice"), r"metrics='dice': .*such as \['dice'\]"),
+        (lambda board: mrbench.leaderboard(mrbench.load(board).iloc[:0]), "there are no rows to rank"),
+        (lambda board: mrbench.leaderboard(mrbench.load(board)[["method"]]), "the rows lack the column"),
+        (lambda board: mrbench.leaderboard(3), "folder=3: give a path"),
+    ],
+)
+def test_wrong_arguments_of_a_board_are_one_sentence(draw, message: str, api_run) -> None:
+    with pytest.raises(RequestError, match=message) as fault:
+        draw(api_run[1].folder)
+    assert "\n" not in str(fault.value)
 
 
 def test_every_name_of_the_package_is_there() -> None:

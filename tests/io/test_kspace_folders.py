@@ -77,6 +77,15 @@ def test_table_of_a_folder(tmp_path: Path, kspace: np.ndarray) -> None:
         KspaceFolder(tmp_path / "empty")
 
 
+def test_a_subject_that_is_not_there_is_one_sentence(tmp_path: Path, kspace: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", kspace)
+    folder = KspaceFolder(tmp_path)
+    with pytest.raises(RequestError, match=r"unknown subject of .* 'nope': choose from: a"):
+        folder.acquisition("nope", coils=None)
+    with pytest.raises(RequestError, match=r"is raw k-space; read it by acquisition\('a', coils=None\)"):
+        folder.load("a")
+
+
 def test_datasets_without_kspace_say_so() -> None:
     with pytest.raises(RequestError, match="has no k-space; choose cine-sim, icbm-sim"):
         find_dataset("msd-hippocampus", "k-space")

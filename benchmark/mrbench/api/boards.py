@@ -12,6 +12,7 @@ import pandas as pd
 
 from mrbench.api.board import ROWS, Board, runs_of
 from mrbench.api.trainings import trainings
+from mrbench.core.arguments import check_paths
 from mrbench.core.binding import bind
 from mrbench.core.errors import RequestError
 from mrbench.core.method import TRAINED
@@ -97,6 +98,7 @@ def report_of(folder: Path | str) -> Report:
     DataError
         If a file of the board is damaged.
     """
+    check_paths(board=folder)
     folder = Path(folder)
     rows = _frame_of(folder)
     runs, last = runs_of(folder), rows.iloc[-1]
@@ -154,6 +156,7 @@ def load(folder: Path | str) -> pd.DataFrame:
     RequestError
         If there are none.
     """
+    check_paths(folder=folder)
     folder = Path(folder)
     paths = [folder / ROWS] if (folder / ROWS).is_file() else sorted(folder.rglob(ROWS))
     rows = joined([RowStore(path).frame() for path in paths]) if paths else frame([])
@@ -168,9 +171,13 @@ def leaderboard(board: Path | str | pd.DataFrame) -> Leaderboard:
     Raises
     ------
     RequestError
-        If the rows are of several boards.
+        If there are no rows, they are of several boards, or lack a column.
     """
     rows = board if isinstance(board, pd.DataFrame) else load(board)
+    if lacking := [name for name in frame([]).columns if name not in rows]:
+        raise RequestError(f"the rows lack the column {lacking[0]}; give them as `mrbench.load` returns them.")
+    if rows.empty:
+        raise RequestError("there are no rows to rank; leave some, or give the folder of a board.")
     return ranked(rows, find_task(str(rows["task"].iloc[0])).metrics)
 
 
@@ -204,7 +211,7 @@ def rebuild(folder: Path | str) -> Board:
     RequestError
         If the folder is no board.
     """
-    folder = Path(folder)
     report = report_of(folder)
+    folder = Path(folder)
     page = write_board(folder, report, force=True)
     return Board(folder, None, lambda: report, shown_in_terminal(report), page)

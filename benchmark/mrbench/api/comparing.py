@@ -9,6 +9,7 @@ import pandas as pd
 from mrbench.api.board import ROWS
 from mrbench.api.boards import leaderboard, load
 from mrbench.api.trainings import trainings
+from mrbench.core.arguments import check_paths
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task
 from mrbench.engine.store import RowStore
@@ -27,6 +28,7 @@ def compare(first: Path | str, second: Path | str) -> tuple[SideBySide, pd.DataF
     RequestError
         If a folder is no board, or the two are of different tasks.
     """
+    check_paths(first=first, second=second)
     boards = []
     for folder in map(Path, (first, second)):
         rows = of_one_protocol(RowStore(folder / ROWS).frame())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrbench.api.progress import SILENT, Progress
+from mrbench.core.arguments import check_text
 from mrbench.core.case import SPLITS
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError, unknown_name
@@ -34,6 +35,7 @@ def dataset(name: str, representation: str | None = None) -> Dataset:
     >>> [cohort.load(subject).images["T1"].shape for subject in cohort.subjects("test")[:1]]  # doctest: +SKIP
     [(96, 112, 96)]
     """
+    check_text(name=name, representation=representation)
     return find_dataset(name, representation)
 
 

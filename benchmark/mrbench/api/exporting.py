@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mrbench.api.boards import bound_again
+from mrbench.core.arguments import check_paths, check_text, checked_names
 from mrbench.core.case import Case, CaseId
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.row import Row
@@ -24,7 +25,7 @@ NOT_AT_HAND = "not in the cache of this machine"
 
 
 def export(
-    board: Path | str, out: Path | str, *, format: str | None = None, methods: Sequence[str] = ()
+    board: Path | str, out: Path | str, *, format: str | None = None, methods: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Write the predictions of a board as files named by case, a folder for each method.
 
@@ -36,7 +37,7 @@ def export(
         Folder of results.
     format : str, optional
         ``nifti``, ``fastmri``, ``learn2reg``, ``itk`` or ``npy``, as the task allows; default: the first of these.
-    methods : sequence of str
+    methods : sequence of str, optional
         Names as on the board; default: all.
 
     Returns
@@ -50,13 +51,16 @@ def export(
     RequestError
         If the folder is no board, ``out`` is a file, a method or a format is unknown, or no prediction is in the cache.
     """
+    check_paths(board=board, out=out)
+    check_text(format=format)
+    asked = checked_names("methods", methods)
     setting, rows = bound_again(Path(board))
     form = _writer(format, setting.task.holds)
-    names = list(dict.fromkeys(row.method for row in rows))
-    if unknown := [method for method in methods if method not in names]:
-        raise unknown_name("method on the board", unknown[0], names)
-    chosen = [name for name in names if not methods or name in methods]
-    folders = {name: folder for name, folder in _folders(Path(out), names).items() if name in chosen}
+    known = list(dict.fromkeys(row.method for row in rows))
+    if unknown := [method for method in asked if method not in known]:
+        raise unknown_name("method on the board", unknown[0], known)
+    chosen = [name for name in known if not asked or name in asked]
+    folders = {name: folder for name, folder in _folders(Path(out), known).items() if name in chosen}
     by_case: dict[str, dict[str, Row]] = {}
     for row in rows:
         by_case.setdefault(row.case, {})[row.method] = row

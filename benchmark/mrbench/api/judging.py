@@ -13,6 +13,7 @@ import pandas as pd
 
 from mrbench.api.board import ROWS, runs_of
 from mrbench.api.trainings import trainings
+from mrbench.core.arguments import check_paths, checked_names
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.registry import find_dataset, find_task, is_file, task_names
 from mrbench.core.task import Task
@@ -26,7 +27,9 @@ from mrbench.stats.findings import Finding, judge
 from mrbench.stats.frame import of_one_protocol
 
 
-def findings(results: Path | str, *, claims: Path | str | None = None, only: Sequence[str] = ()) -> tuple[Finding, ...]:
+def findings(
+    results: Path | str, *, claims: Path | str | None = None, only: Sequence[str] | None = None
+) -> tuple[Finding, ...]:
     """Judge claims by the rows of every board below a folder.
 
     Parameters
@@ -35,7 +38,7 @@ def findings(results: Path | str, *, claims: Path | str | None = None, only: Seq
         Folder with boards, at any depth; one without any tests nothing.
     claims : Path, optional
         TOML file of claims; default: those of the field, which ship.
-    only : sequence of str
+    only : sequence of str, optional
         Ids of claims; default: all.
 
     Returns
@@ -50,14 +53,16 @@ def findings(results: Path | str, *, claims: Path | str | None = None, only: Seq
     DataError
         If a file of a board is damaged.
     """
+    check_paths(results=results, claims=results if claims is None else claims)
+    chosen = checked_names("only", only)
     results = Path(results)
     if not results.is_dir():
         raise RequestError(f"{results} is no folder; give the one that holds the boards.")
     asked = _claims(None if claims is None else Path(claims))
-    for name in only:
+    for name in chosen:
         if name not in {claim.id for claim in asked}:
             raise unknown_name("claim", name, [claim.id for claim in asked])
-    asked = tuple(claim for claim in asked if not only or claim.id in only)
+    asked = tuple(claim for claim in asked if not chosen or claim.id in chosen)
     tasks = {claim.task for claim in asked}
     for task in sorted(tasks - set(task_names())):
         raise unknown_name("task of a claim", task, task_names())

@@ -12,6 +12,7 @@ from mrbench.api import receipt
 from mrbench.api.board import RESULTS, ROWS, Board, recorded_dataset, shown_rows
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
+from mrbench.core.arguments import check_paths, check_text, check_whole, checked_names
 from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate, presets
 from mrbench.core.case import CaseId
@@ -45,7 +46,7 @@ def run(
     *,
     dataset: str = "icbm-sim",
     track: str | None = None,
-    methods: Sequence[str] = (),
+    methods: Sequence[str] | None = None,
     split: str = "test",
     limit: int | None = None,
     quick: bool = False,
@@ -60,7 +61,7 @@ def run(
     ----------
     task, dataset, track, split
         As `mrbench.core.binding.bind` resolves them.
-    methods : sequence of str
+    methods : sequence of str, optional
         ``name``, ``name[param=value]``, ``file.py:name`` or ``Alias=...``; default: every installed method.
     limit : int, optional
         Only the first cases; every table says so.
@@ -82,9 +83,13 @@ def run(
     DataError
         If a data file is bad or the disk is full; what was computed stays.
     """
+    check_text(task=task, dataset=dataset, track=track, split=split)
+    check_whole(1, limit=limit)
+    check_paths(out=out)
+    asked = checked_names("methods", methods)
     setting = bind(task, dataset, track, split)
     limit = QUICK_CASES if quick and limit is None else limit
-    wanted = resolved(setting, methods, quick=quick, all_weights=all_weights)
+    wanted = resolved(setting, asked, quick=quick, all_weights=all_weights)
     folder = Path(out) / setting.folder
     if not setting.cases(limit):
         raise RequestError(f"{dataset} has no {split} cases for {task}; choose another --split, or add subjects.")

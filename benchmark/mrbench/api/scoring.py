@@ -15,6 +15,7 @@ from mrbench.api.board import RESULTS, ROWS, Board, shown_rows
 from mrbench.api.boards import publish
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
+from mrbench.core.arguments import check_paths, check_text
 from mrbench.core.binding import bind
 from mrbench.core.candidate import content_of_subject
 from mrbench.core.case import Case, CaseId
@@ -83,6 +84,8 @@ def score(
         If nothing matches, files are of two formats, or the name is that of a method on the board; nothing was written
         then.
     """
+    check_text(task=task, dataset=dataset, track=track, split=split, name=name, format=format, convention=convention)
+    check_paths(predictions=predictions, out=out)
     setting = bind(task, dataset, track, split)
     folder, cases = Path(predictions).expanduser(), setting.cases()
     if not cases:

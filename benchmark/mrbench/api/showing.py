@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mrbench.api.boards import bound_again, report_of
+from mrbench.core.arguments import check_number, check_paths, check_text, check_whole, checked_names
 from mrbench.core.case import Case
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.task import Setting
@@ -59,6 +60,12 @@ def figure(
     RequestError
         If there is no such figure, case or slice, or the board lacks what it shows.
     """
+    check_text(kind=kind, case=case)
+    check_number(width=width)
+    check_whole(0, slice=slice)
+    chosen = checked_names("methods", methods)
+    if not isinstance(board, Report):
+        check_paths(board=board)
     report = board if isinstance(board, Report) else report_of(board)
     if case is not None:
         options["case"] = case
@@ -67,7 +74,7 @@ def figure(
         report, options["case"] = replace(report, pictures=shown), next(iter(shown.shots))
     elif slice is not None:
         raise RequestError("only the panels of a board's folder have slices to choose from.")
-    return drawn(report, kind, methods=methods, width=width, **options)
+    return drawn(report, kind, methods=chosen, width=width, **options)
 
 
 def _kept(report: Report, case: str | None) -> bool:
@@ -84,7 +91,7 @@ def shots_of(board: Path, report: Report, case: str | None, index: int | None) -
         If there is no such case or slice, or no prediction of it is in the cache.
     """
     setting, loaded, keys = _case_of(board, report, case)
-    if index is not None and not 0 <= index < (most := setting.task.slices(loaded)):
+    if index is not None and index >= (most := setting.task.slices(loaded)):
         raise RequestError(
             f"case {loaded.id} has no slice {index}; choose from 0 to {most - 1}."
             if most
@@ -121,7 +128,7 @@ def _none_at_hand(case: str, report: Report) -> RequestError:
     )
 
 
-def view(board: Path | str, out: Path | str, *, case: str | None = None, methods: Sequence[str] = ()) -> Path:
+def view(board: Path | str, out: Path | str, *, case: str | None = None, methods: Sequence[str] | None = None) -> Path:
     """Write one page with whole volumes of a case: three planes, every method, and their errors.
 
     Parameters
@@ -132,7 +139,7 @@ def view(board: Path | str, out: Path | str, *, case: str | None = None, methods
         File to write.
     case : str, optional
         ``median``, ``worst``, or the id of a case. Default: the median one.
-    methods : sequence of str
+    methods : sequence of str, optional
         Default: the best four whose predictions are at hand.
 
     Raises
@@ -140,14 +147,17 @@ def view(board: Path | str, out: Path | str, *, case: str | None = None, methods
     RequestError
         If the folder is no board, there is no such case or method, or no prediction of it is in the cache.
     """
-    report = report_of(board).select(methods)
+    check_paths(board=board, out=out)
+    check_text(case=case)
+    chosen = checked_names("methods", methods)
+    report = report_of(board).select(chosen)
     setting, loaded, keys = _case_of(Path(board), report, case)
     task, most = setting.task, setting.task.slices(loaded)
     if not most:
         raise RequestError(f"pictures of {task.name} show no single slice, so there is no volume to look at.")
     volumes: dict[str, np.ndarray] = {}
     for method, key in keys.items():
-        if len(volumes) == (len(methods) or VIEWED):
+        if len(volumes) == (len(chosen) or VIEWED):
             break
         if (array := cached_prediction(key)) is not None:
             pictures = [task.picture(loaded, array, index) for index in range(most)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mrbench.api.data import prepare
 from mrbench.api.progress import SILENT, Progress
+from mrbench.core.arguments import check_paths, check_text, check_whole
 from mrbench.core.binding import bind
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.core.method import LearnedMethod, Resources
@@ -39,13 +40,13 @@ def train(
     dataset: str = "icbm-sim",
     track: str | None = None,
     extra_subjects: int = 0,
-    start_from: Path | None = None,
+    start_from: Path | str | None = None,
     validation_limit: int | None = None,
     seed: int = 0,
     resources: Resources = RESOURCES,
     loaders: int = 0,
-    out: Path = Path("weights"),
-    checkpoints: Path = Path("checkpoints"),
+    out: Path | str = Path("weights"),
+    checkpoints: Path | str = Path("checkpoints"),
     progress: Progress = SILENT,
     listen: Listener = lambda state, loss, score: None,
 ) -> Path:
@@ -66,6 +67,10 @@ def train(
     """
     from mrbench.training.group import leading
 
+    check_text(task=task, method=method, dataset=dataset, track=track)
+    check_whole(0, extra_subjects=extra_subjects, loaders=loaders, seed=seed)
+    check_whole(1, validation_limit=validation_limit)
+    check_paths(out=out, checkpoints=checkpoints, start_from=out if start_from is None else start_from)
     asked = _Training(
         task,
         method,
@@ -73,13 +78,13 @@ def train(
         dataset,
         track,
         extra_subjects,
-        start_from,
+        None if start_from is None else Path(start_from),
         validation_limit,
         seed,
         resources.threads,
         loaders,
-        out,
-        checkpoints,
+        Path(out),
+        Path(checkpoints),
     )
     data = asked.bound()[0].dataset
     prepare(data, [*data.subjects("train"), *data.subjects("validation")], progress)
@@ -158,7 +163,7 @@ def tune(
     limit: int | None = None,
     metric: str | None = None,
     options: Options = OPTIONS,
-    out: Path = Path("tuned"),
+    out: Path | str = Path("tuned"),
     progress: Progress = SILENT,
     listen: Callable[[Mapping[str, float], float], None] = lambda parameters, score: None,
 ) -> tuple[MethodSpec, Path]:
@@ -183,6 +188,9 @@ def tune(
     """
     from mrbench.engine.tune import tune as search
 
+    check_text(task=task, method=method, dataset=dataset, track=track, metric=metric)
+    check_whole(1, limit=limit)
+    check_paths(out=out)
     setting = bind(task, dataset, track, "validation")
     ranking = {one.name: one for one in setting.task.metrics if one.ranked}
     if metric is not None and metric not in ranking:
@@ -193,6 +201,6 @@ def tune(
         learned_from = setting.dataset.subjects("train") if candidate.method.fitted else ()
         subjects = setting.task.subjects_for(setting, setting.cases(limit))
         prepare(setting.dataset, [*learned_from, *subjects], progress)
-    path = search(candidate, out=out, limit=limit, metric=decisive, options=options, report=listen)
+    path = search(candidate, out=Path(out), limit=limit, metric=decisive, options=options, report=listen)
     chosen = json.loads(path.read_text())["chosen"]
     return replace(candidate.spec, parameters={**candidate.spec.parameters, **chosen}), path

@@ -113,8 +113,8 @@ def table(
     text = api.table(
         folder,
         format=chosen,
-        methods=methods,
-        metrics=metrics,
+        methods=methods or None,
+        metrics=metrics or None,
         digits=digits,
         intervals=intervals,
         layout=layout,
@@ -165,10 +165,10 @@ def figure(
     from mrbench import api
     from mrbench.report.figures import written
 
-    given = {"metric": metric, "zoom": zoom, "errors": errors}
+    given = {"metric": metric, "zoom": zoom, "errors": errors, "methods": methods or None}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     path = out or Path(f"{kind}.pdf")
-    written(path, lambda: api.figure(folder, kind, case=case, slice=slice, methods=methods, width=width, **options))
+    written(path, lambda: api.figure(folder, kind, case=case, slice=slice, width=width, **options))
     typer.echo(f"wrote {path}")
 
 
@@ -185,7 +185,7 @@ def view(
     """Write one page with whole volumes of a case, to look through in three planes; it works offline."""
     from mrbench import api
 
-    typer.echo(f"wrote {api.view(folder, out, case=case, methods=methods or ())}")
+    typer.echo(f"wrote {api.view(folder, out, case=case, methods=methods or None)}")
 
 
 def index(
@@ -258,7 +258,7 @@ def findings(
     if only:
         refuse_unused(context, "page data", "with --only, which writes nothing")
     console = Console()
-    findings = api.findings(folder, claims=claims, only=only or ())
+    findings = api.findings(folder, claims=claims, only=only or None)
     for finding in findings:
         console.print(f"[bold]{escape(verdict_of(finding))}[/]: {escape(finding.claim.claim)}", soft_wrap=True)
         for line in dict.fromkeys(one.reason for lines in finding.lines for one in lines if one.verdict == "refused"):

@@ -127,7 +127,7 @@ def run(
             task,
             dataset=dataset,
             track=track,
-            methods=method or [],
+            methods=method or None,
             split=split,
             limit=limit,
             quick=quick,

@@ -102,7 +102,7 @@ def export(
     from mrbench.api.exporting import NOT_AT_HAND
 
     console = Console()
-    table = api.export(folder, out, format=format, methods=method or [])
+    table = api.export(folder, out, format=format, methods=method or None)
     for name, lines in table.groupby("method", sort=False):
         left = lines[lines["left_out"] != ""]
         where = {Path(path).parent for path in lines["path"] if path}

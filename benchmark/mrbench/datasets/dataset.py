@@ -7,6 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from mrbench.core.errors import DataError, RequestError, unknown_name
@@ -191,9 +192,12 @@ class Dataset(ABC):
 
         Raises
         ------
+        RequestError
+            If there is no such subject.
         DataError
             If its source cannot be read or is malformed, or the cache cannot be written.
         """
+        self.refuse_unknown(subject)
         path = self.entry(subject)
         loaded = read_subject(path, subject)
         if loaded is None:
@@ -204,6 +208,12 @@ class Dataset(ABC):
         if loaded.note:
             self.subject_notes[subject] = loaded.note
         return loaded
+
+    def refuse_unknown(self, subject: object) -> None:
+        """Raise `RequestError` for what is no subject of this dataset."""
+        known = {*chain(*self.split_file.splits.values()), *self.atlases}
+        if not isinstance(subject, str) or not (self.endless or subject in known):
+            raise unknown_name(f"subject of {self.name}", str(subject), known)
 
     def _store(self, subject: Subject) -> None:
         check_subject(subject)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from mrbench.core.case import SPLITS
-from mrbench.core.errors import DataError
+from mrbench.core.errors import DataError, RequestError
 from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import SplitFile, Subject
 from mrbench.datasets.index import columns_of, layout_of, understood
@@ -136,6 +136,7 @@ class KspaceFolder(KspaceDataset):
         return read_kspace(self.path / row["kspace"], mask, row.get("axes", ""))
 
     def acquisition(self, subject: str, *, coils: int | None) -> Acquisition:
+        self.refuse_unknown(subject)
         self.split_file.refuse_twin(subject)
         raw = self._read(subject)
         have = raw.kspace.shape[1]
@@ -166,7 +167,7 @@ class KspaceFolder(KspaceDataset):
         )
 
     def make(self, subject: str) -> Subject:
-        raise NotImplementedError("raw k-space is read as it is; see `acquisition`")
+        raise RequestError(f"{self.name} is raw k-space; read it by acquisition({subject!r}, coils=None).")
 
     def is_prepared(self, subject: str) -> bool:
         return True

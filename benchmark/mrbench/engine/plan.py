@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mrbench.core.arguments import check_number, check_whole
 from mrbench.core.candidate import Candidate
 from mrbench.core.case import CaseId
 from mrbench.core.errors import RequestError
@@ -59,6 +60,9 @@ class Options:
     repredict: bool = False
 
     def __post_init__(self) -> None:
+        check_whole(1, workers=self.workers, threads=self.resources.threads)
+        check_number(0.001, timeout=self.timeout, scoring_timeout=self.scoring_timeout)
+        check_number(0.01, memory=self.memory)
         asked = "--gather fetches" if self.gather else "--repredict makes" if self.repredict else ""
         if checked_keeping(self.predictions) == "drop" and asked:
             raise RequestError(f"{asked} predictions that --predictions drop does not keep; leave out one.")

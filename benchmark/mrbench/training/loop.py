@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from mrbench.core.arguments import check_number, check_whole
 from mrbench.core.errors import RequestError, brief
 from mrbench.io.files import write_atomically
 from mrbench.training.group import ALONE, Group
@@ -84,6 +85,10 @@ class Schedule:
     checkpoint_seconds: float = 60.0
     keep_last: bool = False
     ema: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_whole(1, steps=self.steps, validate_every=self.validate_every)
+        check_number(0, learning_rate=self.learning_rate, ema=self.ema)
 
     def rate(self, step: int) -> float:
         warmup = max(1, round(0.02 * self.steps))

@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Protocol, cast
 
+from mrbench.core.arguments import check_number, check_text, check_whole, checked_names
 from mrbench.core.errors import RequestError, unknown_name
 from mrbench.report.columns import Look
 
@@ -86,6 +87,10 @@ def table(
     RequestError
         If a name is unknown, or the format cannot hold what was asked for.
     """
+    check_text(format=format, layout=layout)
+    check_whole(0, 10, digits=digits)
+    check_number(fastest_above=fastest_above)
+    shown, columns = checked_names("methods", methods), checked_names("metrics", metrics)
     known = {name: module for module in formats().values() for name in module.NAMES}
     if format not in known:
         raise unknown_name("format of tables", format, formats())
@@ -95,7 +100,7 @@ def table(
     for name in (name for name, default in asdict(Look()).items() if getattr(look, name) != default):
         if name not in known[format].LOOK:
             raise RequestError(f"a table as {format} has no {name} to choose; leave it out.")
-    chosen = report.select(methods, metrics)
+    chosen = report.select(shown, columns)
     if fastest_above is not None:
         chosen = chosen.fastest(fastest_above)
     if not intervals:
