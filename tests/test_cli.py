@@ -56,6 +56,8 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
         (["run", "--task", "registration", "--split", "tests"], "did you mean 'test'"),
         (["run", "--task", "registration", "--dataset", "folder:nowhere"], "nowhere is not a folder"),
         (["run", "--task", "registration", "--device", "gpu"], "unknown device 'gpu'"),
+        (["run", "--task", "registration", "--device", "cpu,cpu"], "cpu,cpu: a CPU is one device here; give cpu once"),
+        (["run", "--task", "registration", "--device", "cpu,cuda"], "a CPU and GPUs do not go together"),
         (["train", "--recipes", "--device", "cuda:0,cuda:1"], "one device is used here"),
         (["train", "--task", "registration", "--method", "identity"], "nothing to train"),
         (["train", "--task", "registration", "--method", "voxelmorph", "--device", "gpu"], "unknown device 'gpu'"),

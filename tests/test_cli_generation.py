@@ -48,7 +48,9 @@ def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
         for name in ("bootstrap", "pca[components=8]")
     }
     assert copied["bootstrap"] == [1, 1, 1] and max(copied["pca[components=8]"]) < 1
-    assert "dcgan skipped: no weights of dcgan-z100f16 for heads" in " ".join(done.stdout.split())
+    said = " ".join(done.stdout.split())
+    assert "dcgan skipped: no weights of dcgan-z100f16 for heads" in said
+    assert f"train --task generation --track axial-t1 --method dcgan --dataset folder:{aligned_heads}`" in said
     assert (
         pictures(board / "pictures.npz").shot("median").views
         and "Generated and real" in (board / "report.html").read_text()

@@ -447,6 +447,18 @@ def test_names_of_methods_stay_in_the_folder(run, tmp_path: Path, monkeypatch: p
     assert not list(tmp_path.glob("evil*")) and [p.name for p in (tmp_path / "a/b/out").iterdir()] == ["_.._evil"]
 
 
+def test_a_long_name_of_a_method_has_a_folder(run, tmp_path: Path) -> None:
+    """A shell command may be a name, longer than that of a file can be."""
+    _, ran, _ = run
+    (tmp_path / "board").mkdir()
+    store = RowStore(tmp_path / "board/rows.jsonl")
+    for number, row in enumerate(row for row in ran.rows if row.prediction):
+        store.append(Row(**{**vars(row), "method": f"{'ü' * 300}{number % 2}"}))
+    (tmp_path / "board/run.json").write_text((ran.folder / "run.json").read_text())
+    made = mrbench.export(tmp_path / "board", tmp_path / "out")
+    assert (made["path"] != "").any() and all(len(p.name.encode()) < 255 for p in (tmp_path / "out").iterdir())
+
+
 def test_a_run_does_not_write_over_scored_predictions(run, cohort: Path, tmp_path: Path) -> None:
     """They were deleted, or with --limit averaged with the method's own, without a word."""
     folder, _, fields = run

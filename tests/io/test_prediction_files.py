@@ -311,3 +311,12 @@ def test_matching_refuses_what_is_not_clear(tmp_path: Path) -> None:
         match(tmp_path, [tmp_path / "s1_s2.npy"], BACK_AND_FORTH)
     with pytest.raises(RequestError, match="is not a folder"):
         files_below(tmp_path / "nowhere")
+
+
+def test_nifti_of_four_axes_is_called_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "case.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6, 2), np.uint8), np.eye(4)), path)
+    with pytest.raises(
+        RequestError, match=r"is NIfTI of shape \(4, 5, 6, 2\); a label map is one volume of three axes"
+    ):
+        format_of([path], "labels")

@@ -20,6 +20,9 @@ from mrbench.engine.predictions import cached_prediction
 from mrbench.io.paths import inside
 from mrbench.io.predictions.formats import Format, formats_of
 
+LONGEST_NAME = 200
+"""Bytes of a folder's name: file systems take 255."""
+
 NOT_AT_HAND = "not in the cache of this machine"
 """Why a prediction is left out that was made elsewhere, dropped or pruned."""
 
@@ -138,4 +141,6 @@ def _file_name(form: Format, case: CaseId) -> str:
 
 
 def _safe(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text).lstrip(".") or "_"
+    """The name as a folder can have it; the number that tells apart two of them still fits."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in text).lstrip(".")
+    return kept.encode()[:LONGEST_NAME].decode(errors="ignore") or "_"

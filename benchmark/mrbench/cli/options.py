@@ -43,6 +43,10 @@ def check_device(device: str, *, several: bool = False, cpus: bool = False) -> N
     names = Resources(device=device).devices
     if device == "cpu" or (cpus and several and set(names) == {"cpu"}):
         return
+    if len(names) > 1 and set(names) == {"cpu"}:
+        raise RequestError(f"--device {device}: a CPU is one device here; give cpu once, and --threads.")
+    if len(names) > 1 and "cpu" in names:
+        raise RequestError(f"--device {device}: a CPU and GPUs do not go together; give one kind of device.")
     for name in names:
         if not re.fullmatch(r"cuda(:\d{1,4})?", name):
             raise unknown_name("device", name, ["cpu", "cuda", "cuda:0,cuda:1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -229,11 +230,23 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
         if not default and _names_weights(spec):
             known = shipped_weights(weights_folder(method), instance.network)  # type: ignore[attr-defined]
             raise unknown_name(f"weights of {spec.name}", spec.parameters["weights"], known) from None
-        reasons.append(str(reason))
+        reasons.append(f"{reason}, or train with `{_training(setting, spec)}`" if method.takes_weights else str(reason))
     except OSError:
         raise RequestError(f"method '{spec}': {path} is not there; check the path.") from None
     skipped = next((reason for reason in reasons if reason), None)
     return Candidate(setting, spec, resolved, Traits.of(instance), source_hash(method), weights, skipped)
+
+
+def _training(setting: Setting, spec: MethodSpec) -> str:
+    """The command that trains the weights that a method lacks for a setting."""
+    network = {name: value for name, value in spec.parameters.items() if name != "weights"}
+    asked = {
+        "--task": setting.address.task,
+        "--track": setting.track.name,
+        "--method": str(MethodSpec(spec.name, network)),
+        "--dataset": setting.dataset.address,
+    }
+    return shlex.join(["mrbench", "train", *(word for option in asked.items() for word in option)])
 
 
 def _names_weights(spec: MethodSpec) -> bool:

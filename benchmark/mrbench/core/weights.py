@@ -135,7 +135,7 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
     Raises
     ------
     MethodSkipped
-        If there are none: the row says so and how to train them.
+        If there are none: the row says so.
     """
     weights = str(weights)  # a number, where somebody wrote weights=1
     if weights.endswith(".safetensors"):
@@ -148,10 +148,7 @@ def resolve_weights(folder: Path, network: str, weights: str) -> Path:
     for name in shipped:  # one set may serve several tracks
         if track and name.partition(".")[0] == dataset and track in tracks_of(name):
             return folder / f"{network}.{name}.safetensors"
-    raise MethodSkipped(
-        f"no weights of {network} for {weights}: choose weights={' or '.join(shipped) or 'PATH'}, "
-        f"or train with `mrbench train --dataset {dataset}`"
-    )
+    raise MethodSkipped(f"no weights of {network} for {weights}: choose weights={' or '.join(shipped) or 'PATH'}")
 
 
 def weights_folder(method: type) -> Path:

@@ -92,6 +92,10 @@ def format_of(files: Sequence[Path], holds: str) -> Format:
         if form is not None:
             first.setdefault(form.name, path)
     if not first:
+        if holds != "field" and (shape := images.nifti_shape(files[0])) is not None:
+            raise RequestError(
+                f"{files[0]} is NIfTI of shape {shape}; {_article(holds)} is one volume of three axes, so save that."
+            )
         raise RequestError(
             f"{files[0]} is in no known format of {_article(holds)}; known: {', '.join(formats_of(holds))}."
         )

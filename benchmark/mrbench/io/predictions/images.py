@@ -105,6 +105,12 @@ def looks_like_nifti(path: Path) -> bool:
     return header is not None and all(size <= 1 for size in header["dim"][4 : 1 + header["dim"][0]])
 
 
+def nifti_shape(path: Path) -> tuple[int, ...] | None:
+    """The shape of a NIfTI file in its own order of axes; None of another file."""
+    header = nifti_header(path)
+    return None if header is None else tuple(int(size) for size in header["dim"][1 : 1 + header["dim"][0]])
+
+
 def looks_like_fastmri(path: Path) -> bool:
     """Whether a file is HDF5 by its name."""
     return path.name.lower().endswith((".h5", ".hdf5", ".hdf"))
