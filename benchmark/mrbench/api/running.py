@@ -21,7 +21,7 @@ from mrbench.core.method import EXTERNAL
 from mrbench.core.registry import FOLDER
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
-from mrbench.engine.plan import Options, by_method_and_key, cases_of, missing
+from mrbench.engine.plan import Options, by_method_and_key, cases_of, missing, of_today
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.resolver import resolved
 from mrbench.engine.shard import refuse_overlap
@@ -98,6 +98,7 @@ def run(
     stored = RowStore(folder / ROWS).read()
     _refuse_another_folder(folder, setting, stored)
     _refuse_names_of_predictions(folder, stored, wanted)
+    stored = _with_rows_of_today(setting, wanted, folder, stored, options)
     known = by_method_and_key(stored)
     interrupted = False
     if todo := sum(len(missing(candidate, cases, known, options)) for candidate in wanted):
@@ -155,6 +156,20 @@ def _run(
         progress.finished(row, done, todo)
 
     run_board(setting, wanted, folder=folder, limit=limit, options=options, listen=listen)
+
+
+def _with_rows_of_today(
+    setting: Setting, wanted: Sequence[Candidate], folder: Path, rows: list[Row], options: Options
+) -> list[Row]:
+    """The stored rows, after those that are still true of changed data were written down as rows of these."""
+    cases = cases_of(setting, None, options)
+    if not of_today(setting, wanted, cases, rows):
+        return rows
+    store = RowStore(folder / ROWS, options.shard)
+    with store.locked():
+        store.append(*of_today(setting, wanted, cases, store.read()))
+        store.repair()  # drops the rows that these replace
+    return store.read()
 
 
 def _refuse_another_folder(folder: Path, setting: Setting, rows: Sequence[Row]) -> None:

@@ -84,6 +84,21 @@ def by_method_and_key(rows: Iterable[Row]) -> Rows:
     return {(row.method, row.key): row for row in rows}
 
 
+def of_today(
+    setting: Setting, candidates: Sequence[Candidate], cases: Sequence[CaseId], rows: Iterable[Row]
+) -> list[Row]:
+    """Rows of earlier data that these would make again as they are: with what rows say of the data of today.
+
+    A dataset is another one as soon as a subject is added to it, but what was computed of the others is as true as
+    before.
+    """
+    earlier = by_method_and_key(row for row in rows if row.fingerprint != setting.dataset.fingerprint)
+    if not earlier:
+        return []
+    kept = [(earlier.get((who.name, who.row_key(case))), case) for who in candidates for case in cases]
+    return [replace(row, **setting.row_facts(case)) for row, case in kept if row is not None]
+
+
 def missing(candidate: Candidate, cases: Sequence[CaseId], rows: Rows, options: Options) -> list[CaseId]:
     """The cases of a method that have no row yet, or one that should be tried anew.
 

@@ -154,21 +154,21 @@ class RowStore:
                 file.writelines(line for line, _ in kept.values())
         return [row for _, row in kept.values()]
 
-    def append(self, row: Row) -> None:
-        """Add one row and force it to the disk.
+    def append(self, *rows: Row) -> None:
+        """Add rows and force them to the disk.
 
         Raises
         ------
         DataError
             If the disk is full; the file is then as it was before.
         """
-        line = (row.to_json() + "\n").encode()
+        lines = "".join(row.to_json() + "\n" for row in rows).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(open_regular(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab", buffering=0) as file:
             length = file.seek(0, os.SEEK_END)
             try:
-                while line:
-                    line = line[file.write(line) :]
+                while lines:
+                    lines = lines[file.write(lines) :]
                 os.fsync(file.fileno())
             except OSError as error:
                 with suppress(OSError):
