@@ -95,3 +95,16 @@ def test_shards_keep_rows_of_before(heads: Path) -> None:
     done = mrbench("merge", BOARD, cwd=heads.parent)
     assert done.returncode == 0 and "LIMITED" not in done.stdout, done.stdout
     assert len(cases(heads)) == 3 and before.items() <= cases(heads).items()
+
+
+@pytest.mark.slow
+def test_methods_that_did_not_run_on_the_data_of_today_are_named(heads: Path) -> None:
+    """a subject is added and one of two methods run -> the other is not shown, which the run and the table say"""
+    run(heads, "nothing", "half")
+    write_head(heads, 2)
+    done = mrbench("export", BOARD, "--out", "files", cwd=heads.parent)
+    assert done.returncode == 2 and "of earlier data alone; run it again" in done.stderr
+    for shown in (run(heads, "nothing"), run(heads, "nothing"), table(heads)):
+        assert "other data than the rest: half (2 rows). Run these methods again" in shown
+    shown = run(heads, "half")
+    assert "Not shown" not in shown + table(heads) and "3 test cases" in shown

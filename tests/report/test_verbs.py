@@ -23,6 +23,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("name", ["protocol", "fingerprint"])
+def test_rows_of_another_protocol_or_other_data_do_not_vanish(tmp_path: Path, name: str) -> None:
+    """some rows of a board are of another protocol or other data -> said under the table, and of which methods"""
+    rows = [replace(row, details={}) for row in boards.rows(("a", "b", "c"), cases=6)]
+    rows = [replace(row, **{name: "old"}) if row.method == "a" or row.key == "b0" else row for row in rows]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{row.to_json()}\n" for row in rows))
+    done = CliRunner().invoke(app, ["table", str(tmp_path)])
+    said = "Not shown, as they are of another protocol or of other data than the rest: {}. Run these methods again"
+    assert done.exit_code == 0 and said.format("a (6 rows), b (1 row)") in done.stdout
+    done = CliRunner().invoke(app, ["compare", str(tmp_path), "a", "b"])
+    assert isinstance(done.exception, RequestError) and said.format("a (6 rows), b (1 row)") in str(done.exception)
+    done = CliRunner().invoke(app, ["compare", str(tmp_path), "b", "c"])
+    assert done.exit_code == 0 and done.stdout.startswith("c is better") and said.format("b (1 row)") in done.stdout
+
+
 def test_table_is_printed_or_written(folder: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["table", str(folder), "-f", "csv", "-m", "elastix[grid_mm=10]"])
     assert done.exit_code == 0 and done.stdout.startswith("rank,method") and len(done.stdout.splitlines()) == 2

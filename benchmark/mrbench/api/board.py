@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -90,25 +91,25 @@ class Board:
 
 def shown_rows(
     setting: Setting, wanted: Sequence[Candidate], rows: Sequence[Row], limit: int | None
-) -> tuple[list[Row], dict[str, int]]:
-    """The rows of a board that share its protocol and data, and how many of each method are of older code.
+) -> tuple[list[Row], dict[str, int], dict[str, int]]:
+    """The rows of a board that share its protocol and data, how many of each method are of older code, and how many of
+    its cases do not share these.
 
     Methods that were not asked for stand as they are stored, and nothing of them is imported.
     """
     cases = {case.id: case for case in setting.cases(limit)}
     known = {candidate.name: candidate for candidate in wanted}
-    shown = [
-        row
-        for row in rows
-        if row.case in cases and (row.protocol, row.fingerprint) == (setting.protocol.hash, setting.dataset.fingerprint)
-    ]
+    facts = (setting.protocol.hash, setting.dataset.fingerprint)
+    rows = [row for row in rows if row.case in cases]
+    shown = [row for row in rows if (row.protocol, row.fingerprint) == facts]
+    hidden = Counter(row.method for row in rows if (row.protocol, row.fingerprint) != facts)
     older: dict[str, int] = {}
     for row in shown:
         if row.method in known and row.key != known[row.method].row_key(cases[row.case]):
             older[row.method] = older.get(row.method, 0) + 1
     order = {name: place for place, name in enumerate([*known, *(row.method for row in shown)][::-1])}
     places = {case: place for place, case in enumerate(cases)}
-    return sorted(shown, key=lambda row: (-order[row.method], places[row.case])), older
+    return sorted(shown, key=lambda row: (-order[row.method], places[row.case])), older, hidden
 
 
 def runs_of(folder: Path) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from mrbench.engine.predictions import cached_prediction
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.store import RowStore
 from mrbench.report.board import write_board, write_index
+from mrbench.report.caption import hidden_notes
 from mrbench.report.facts import Facts
 from mrbench.report.page import FILE as PAGE
 from mrbench.report.pictures import FILE as PICTURES
@@ -31,7 +32,7 @@ from mrbench.report.pictures import update
 from mrbench.report.render import table as table_of
 from mrbench.report.render.terminal import shown as shown_in_terminal
 from mrbench.report.report import Report
-from mrbench.stats.frame import frame, joined, of_one_protocol
+from mrbench.stats.frame import frame, joined, of_one_protocol, of_other_protocols
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
 from mrbench.stats.matching import without_weights
@@ -46,6 +47,7 @@ def publish(
     folder: Path,
     *,
     older: Mapping[str, int] | None = None,
+    hidden: Mapping[str, int] | None = None,
     figures: bool = True,
     force: bool = False,
     interrupted: bool = False,
@@ -54,7 +56,7 @@ def publish(
     older = older or {}
     if not rows:
         return Board(folder, rows, older=older, interrupted=interrupted)
-    report = report_from(setting, rows, folder, older)
+    report = report_from(setting, rows, folder, older, hidden or {})
     if figures:
         cases = {case.id: case for case in setting.all_cases}
         board, keys = report.leaderboard, report.predictions(report.leaderboard.cases)
@@ -69,10 +71,12 @@ def publish(
     return Board(folder, rows, lambda: report, shown_in_terminal(report), page, older, interrupted, setting=setting)
 
 
-def report_from(setting: Setting, rows: list[Row], folder: Path, older: Mapping[str, int]) -> Report:
+def report_from(
+    setting: Setting, rows: list[Row], folder: Path, older: Mapping[str, int], hidden: Mapping[str, int]
+) -> Report:
     """Rank rows of a setting; the pictures are those that lie in the folder."""
     table, about = frame(rows), facts_of(setting)
-    notes = list(about["notes"])
+    notes = [*about["notes"], *hidden_notes(hidden)]
     if older:
         notes.append(f"Rows of older code, to be run again: {', '.join(f'{name} ({n})' for name, n in older.items())}.")
     facts = Facts(
@@ -100,22 +104,29 @@ def report_of(folder: Path | str) -> Report:
     """
     check_paths(board=folder)
     folder = Path(folder)
-    rows = _frame_of(folder)
+    rows, hidden = rows_of(folder)
     runs, last = runs_of(folder), rows.iloc[-1]
     task = str(runs.get(last["run"], {}).get("task", last["task"]))
     if is_file(task):  # a file of results must not choose what is imported
         raise RequestError(f"{folder} is of {task}, a Python file, which only `mrbench run` imports; run it again.")
     recorded, task_object = Facts.recorded(rows, runs), find_task(task)
-    facts = replace(recorded, notes=(*recorded.notes, *_of_earlier_data(last, task_object.representation)))
+    notes = (*recorded.notes, *hidden_notes(hidden), *_of_earlier_data(last, task_object.representation))
+    facts = replace(recorded, notes=notes)
     return _with_trainings(Report.from_rows(rows, task_object, facts=facts, pictures=pictures(folder / PICTURES)))
 
 
-def _frame_of(folder: Path) -> pd.DataFrame:
-    """The rows of a board that share data and protocol with the last one; raises `RequestError` if there are none."""
-    rows = of_one_protocol(RowStore(folder / ROWS).frame())
-    if rows.empty:
+def rows_of(folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The rows of a board that share data and protocol with the last one, and how many of each method do not.
+
+    Raises
+    ------
+    RequestError
+        If the folder is no board.
+    """
+    every = RowStore(folder / ROWS).frame()
+    if every.empty:
         raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board.")
-    return rows
+    return of_one_protocol(every), of_other_protocols(every)
 
 
 def _of_earlier_data(row: pd.Series, representation: str) -> list[str]:
@@ -200,7 +211,10 @@ def bound_again(board: Path) -> tuple[Setting, list[Row]]:
             raise RequestError(f"{board} is of {name}, a Python file, which only `mrbench run` imports.")
     setting = bind(task, dataset, last.track, last.split, last.seed)
     facts = (setting.protocol.hash, setting.dataset.fingerprint)
-    return setting, [row for row in rows if (row.protocol, row.fingerprint) == facts]
+    today = [row for row in rows if (row.protocol, row.fingerprint) == facts]
+    if not today:
+        raise RequestError(f"{board} has rows of another protocol or of earlier data alone; run it again.")
+    return setting, today
 
 
 def rebuild(folder: Path | str) -> Board:

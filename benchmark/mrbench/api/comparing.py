@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from mrbench.api.board import ROWS
-from mrbench.api.boards import leaderboard, load
+from mrbench.api.boards import leaderboard, rows_of
 from mrbench.api.trainings import trainings
 from mrbench.core.arguments import check_paths
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task
 from mrbench.engine.store import RowStore
+from mrbench.report.caption import hidden_notes
 from mrbench.report.generalisation import write_generalisation
 from mrbench.stats.frame import joined, of_one_protocol
 from mrbench.stats.generalisation import transfers
@@ -49,7 +51,11 @@ def compare_methods(board: Path | str, first: str, second: str, *, metric: str |
     RequestError
         If the folder is no board, or does not have the methods or the metric.
     """
-    return pair(leaderboard(load(board)), first, second, metric)
+    rows, hidden = rows_of(Path(board))
+    note = " ".join(hidden_notes({name: hidden[name] for name in (first, second) if name in hidden}))
+    if hidden.keys() & {first, second} - set(rows["method"]):
+        raise RequestError(f"{board}: {note}")
+    return replace(pair(leaderboard(rows), first, second, metric), note=note)
 
 
 def transfer_table(folder: Path | str) -> Path:

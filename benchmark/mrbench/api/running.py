@@ -200,21 +200,23 @@ def _board(
     interrupted: bool = False,
 ) -> Board:
     """The board, ranked anew and its files written, unless nothing has changed since that was done last."""
-    rows, older = shown_rows(setting, wanted, stored, limit)
-    asked = (limit, [candidate.name for candidate in wanted], older, facts_of(setting))
+    rows, older, hidden = shown_rows(setting, wanted, stored, limit)
+    asked = (limit, [candidate.name for candidate in wanted], older, hidden, facts_of(setting))
     last = receipt.kept(folder, receipt.stamp_of(folder, asked)) if rows and not interrupted else None
     if last is not None:
-        report = partial(_report, setting, rows, folder, older)
+        report = partial(_report, setting, rows, folder, older, hidden)
         return Board(folder, rows, report, last.shown, folder / last.page, older, setting=setting)
     from mrbench.api.boards import publish
 
-    board = publish(setting, rows, folder, older=older, figures=not interrupted, interrupted=interrupted)
+    board = publish(setting, rows, folder, older=older, hidden=hidden, figures=not interrupted, interrupted=interrupted)
     if board.shown is not None and board.page is not None and not interrupted:
         receipt.keep(folder, receipt.stamp_of(folder, asked), board.shown, board.page.name)
     return board
 
 
-def _report(setting: Setting, rows: list[Row], folder: Path, older: Mapping[str, int]) -> Report:
+def _report(
+    setting: Setting, rows: list[Row], folder: Path, older: Mapping[str, int], hidden: Mapping[str, int]
+) -> Report:
     from mrbench.api.boards import report_from
 
-    return report_from(setting, rows, folder, older)
+    return report_from(setting, rows, folder, older, hidden)

@@ -124,11 +124,11 @@ def score(
             store.append(row)  # as they come: who stops it keeps what was scored
             progress.finished(row, done + 1, len(cases))
         every = store.repair()
-    shown, older = shown_rows(setting, [], every, None)
+    shown, older, hidden = shown_rows(setting, [], every, None)
     notices = [f"{path} is no case's and was not scored." for path in matched.surplus]
     if reading.advice:
         notices.append(reading.advice)
-    return replace(publish(setting, shown, board, older=older), notices=tuple(notices))
+    return replace(publish(setting, shown, board, older=older, hidden=hidden), notices=tuple(notices))
 
 
 def _refuse_a_method_of_that_name(rows: Sequence[Row], label: str, board: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,13 @@ def subject_notes(rows: pd.DataFrame) -> list[str]:
         more = f" and {len(who) - NAMED} more" if len(who) > NAMED else ""
         said.append(f"{', '.join([*who][:NAMED])}{more}: {note}")
     return said
+
+
+def hidden_notes(hidden: Mapping[str, int]) -> list[str]:
+    """What to say of the rows, by method, that are of another protocol or of other data than the table."""
+    named = ", ".join(f"{method} ({number} row{'s' if number != 1 else ''})" for method, number in hidden.items())
+    said = f"Not shown, as they are of another protocol or of other data than the rest: {named}. "
+    return [f"{said}Run these methods again, or score their predictions again, to have them here."] if hidden else []
 
 
 def processor_notes(rows: pd.DataFrame, facts: Facts) -> list[str]:

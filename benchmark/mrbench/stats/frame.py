@@ -192,6 +192,13 @@ def of_one_protocol(rows: pd.DataFrame) -> pd.DataFrame:
     return _without(rows, (rows["protocol"] != last["protocol"]) | (rows["fingerprint"] != last["fingerprint"]))
 
 
+def of_other_protocols(rows: pd.DataFrame) -> dict[str, int]:
+    """How many rows of each method `of_one_protocol` leaves out."""
+    kept = of_one_protocol(rows)
+    left = rows["method"].value_counts(sort=False).sub(kept["method"].value_counts(sort=False), fill_value=0)
+    return {str(method): int(number) for method, number in left.items() if number}
+
+
 class _Texts:
     """A column of texts as codes, because a million rows name a handful of methods."""
 

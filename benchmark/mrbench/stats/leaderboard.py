@@ -156,7 +156,8 @@ def _refuse_mixtures(rows: pd.DataFrame) -> None:
     for name in SAME:
         different = rows[name].cat.remove_unused_categories().cat.categories
         if len(different) > 1:
-            raise RequestError(f"rows of different {name} ({', '.join(sorted(different))}) cannot share a table.")
+            names = ", ".join(sorted(different))
+            raise RequestError(f"rows of different {name} ({names}) cannot share a table; choose those of one.")
     if rows.duplicated(["method", "case"]).any():
         raise RequestError("a method has two rows for one case; give each method and case once.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Pair:
         Difference in standard deviations of the subjects' differences.
     detectable : float
         Smallest difference that as many subjects show with 80 % power at 5 %.
+    note : str
+        What else must be said of the two; empty where nothing must.
     """
 
     metric: Metric
@@ -47,10 +50,15 @@ class Pair:
     p_holm: float
     effect_size: float
     detectable: float
+    note: str = ""
 
     @property
     def sentence(self) -> str:
         """All of it in words, with the digits that the metric is shown with."""
+        return f"{self._numbers} {self.note}".rstrip()
+
+    @property
+    def _numbers(self) -> str:
         digits, unit = self.metric.decimals, f" {self.metric.unit}" if self.metric.unit else ""
         text = f"{self.better} is better than {self.other} on {self.wins} of {self.n} subjects in {self.metric.label}"
         text += f": difference {self.difference:+.{digits}f}{unit}"
@@ -97,7 +105,9 @@ def pair(board: Leaderboard, first: str, second: str, metric: str | None = None)
     if not pair["n"]:
         raise RequestError(f"'{first}' and '{second}' share no case with {chosen.name}.")
     means = tuple(float(board.cells.loc[pair[side], (chosen.name, "mean")]) for side in ("first", "second"))
-    numbers = {name: float(pair[name]) for name in ("low", "high", "p", "p_holm", "effect_size", "detectable")}
+    numbers: dict[str, Any] = {
+        name: float(pair[name]) for name in ("low", "high", "p", "p_holm", "effect_size", "detectable")
+    }
     return Pair(
         chosen,
         pair["first"],
