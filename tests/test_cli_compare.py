@@ -50,7 +50,8 @@ def test_the_leak_is_what_the_network_gains_beyond_the_classical_methods(boards:
     assert done.returncode == 0, done.stderr
     words = " ".join(done.stdout.split())
     assert "A = heads, test, rician-10, 8 cases; B = heads, train, rician-10, 12 cases" in words
-    assert "LIMITED: 8 cases against 12" in words
+    assert "LIMITED" not in words and "Of B: Not shown, as they are of another protocol" in words
+    assert "gaussian (10 rows), autoencoder (10 rows)" in words
     network = next(line for line in done.stdout.splitlines() if line.startswith("autoencoder"))
     assert "+2.00" in network and network.split("[")[-2].split()[-1] == "+1.00"  # rows of the old protocol left out
     assert sorted(boards.rglob("*")) == before

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from mrbench.core.metric import Metric
 from mrbench.core.row import Row
+from mrbench.report.facts import Facts
 from mrbench.report.side_by_side import Comparison, comparison, dumbbells, write_comparison
 from mrbench.stats.frame import frame
 from mrbench.stats.side_by_side import side_by_side
@@ -43,16 +44,22 @@ def shown() -> Comparison:
 
 
 def of(first: list[Row], second: list[Row]) -> Comparison:
-    return comparison(side_by_side(frame(first), frame(second), PSNR), frame(first), frame(second))
+    facts = (Facts(all_cases=6), Facts(all_cases=40))
+    return comparison(side_by_side(frame(first), frame(second), PSNR), frame(first), frame(second), facts)
 
 
 def test_the_title_says_what_the_boards_are_of() -> None:
     title = shown().title
     assert "denoising, PSNR, dB ↑" in title
     assert "A = heads, test, rician-10, 6 cases" in title
-    assert "B = heads (simulated), train, rician-10, 9 cases" in title
-    assert title.endswith("LIMITED: 6 cases against 9")
-    assert "LIMITED" not in of(TEST, [replace(row, track="rician-20") for row in TEST]).title
+    assert title.endswith("B = heads (simulated), train, rician-10, LIMITED to 9 of 40 cases")
+
+
+def test_what_one_board_lacks_is_left_out_and_said() -> None:
+    text = of(TEST, [replace(row, track="u") for row in TEST if (row.method, row.case) != ("mean", "c5")]).text
+    assert "B - A is paired, over the subjects that both boards have." in text
+    assert "Left out of B - A, because one board alone has them: 1 subject of mean." in text
+    assert "Classical methods (2) differ by +0.00 on average, from +0.00 to +0.00" in text
 
 
 def test_the_notes_name_the_classical_methods_their_spread_and_the_pairing() -> None:

@@ -91,6 +91,22 @@ def test_other_subjects_are_apart_and_the_same_subjects_are_paired() -> None:
     assert (apart.table["difference_high"] - apart.table["difference_low"] > 2).all()
 
 
+def test_what_one_board_lacks_is_no_difference() -> None:
+    """one board lacks a hard case of a method, or of all -> the others are compared with themselves"""
+    means = {"mean": 28.0, "net": 33.0}
+    here, there = board(means, range(12), 3.0), board(means, range(12), 3.0, track="u")
+    same = compare(here, there).table
+    hardest = min(there, key=lambda row: row.metrics["psnr_db"])
+    for gone, methods in ((there.index(hardest), {"mean"}), (None, {"mean", "net"})):
+        rest = [r for i, r in enumerate(there) if (r.case != hardest.case if gone is None else i != gone)]
+        result = compare(here, rest)
+        assert result.same_subjects and dict(result.table["left_out"]) == {n: int(n in methods) for n in means}
+        np.testing.assert_allclose(result.table[["difference", "difference_low", "difference_high"]], 0, atol=1e-9)
+        np.testing.assert_allclose(result.table["excess"], same["excess"], atol=1e-9)
+    few = compare(board(means, range(3)), board(means, range(3), track="u")[1:]).table
+    np.testing.assert_allclose(few["difference"], 0, atol=1e-9)
+
+
 def test_the_unpaired_interval_covers_the_truth() -> None:
     """One column a simulated pair of boards: 15 subjects against 25 of half the spread."""
     rng = np.random.default_rng(0)

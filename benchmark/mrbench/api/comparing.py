@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
-from mrbench.api.board import ROWS
+from mrbench.api.board import ROWS, runs_of
 from mrbench.api.boards import leaderboard, rows_of
 from mrbench.api.trainings import trainings
 from mrbench.core.arguments import check_paths
@@ -15,32 +13,34 @@ from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task
 from mrbench.engine.store import RowStore
 from mrbench.report.caption import hidden_notes
+from mrbench.report.facts import Facts
 from mrbench.report.generalisation import write_generalisation
+from mrbench.report.side_by_side import Comparison, comparison
 from mrbench.stats.frame import joined, of_one_protocol
 from mrbench.stats.generalisation import transfers
 from mrbench.stats.pair import Pair, pair
-from mrbench.stats.side_by_side import SideBySide, side_by_side
+from mrbench.stats.side_by_side import side_by_side
 
 
-def compare(first: Path | str, second: Path | str) -> tuple[SideBySide, pd.DataFrame, pd.DataFrame]:
+def compare(first: Path | str, second: Path | str) -> Comparison:
     """Set two boards of one task side by side.
 
     Raises
     ------
     RequestError
         If a folder is no board, or the two are of different tasks.
+    DataError
+        If a file of a board is damaged.
     """
     check_paths(first=first, second=second)
-    boards = []
-    for folder in map(Path, (first, second)):
-        rows = of_one_protocol(RowStore(folder / ROWS).frame())
-        if rows.empty:
-            raise RequestError(f"{folder} has no {ROWS} with rows; give the folders of two boards.")
-        boards.append(rows)
-    tasks = [str(rows["task"].iloc[0]) for rows in boards]
+    folders = (Path(first), Path(second))
+    (ours, hidden), (theirs, hidden_there) = map(rows_of, folders)
+    tasks = [str(rows["task"].iloc[0]) for rows in (ours, theirs)]
     if tasks[0] != tasks[1]:
         raise RequestError(f"boards of different tasks ({tasks[0]}, {tasks[1]}) cannot be compared.")
-    return side_by_side(boards[0], boards[1], find_task(tasks[0]).primary), boards[0], boards[1]
+    facts = (Facts.recorded(ours, runs_of(folders[0])), Facts.recorded(theirs, runs_of(folders[1])))
+    notes = [f"Of {side}: {note}" for side, one in (("A", hidden), ("B", hidden_there)) for note in hidden_notes(one)]
+    return comparison(side_by_side(ours, theirs, find_task(tasks[0]).primary), ours, theirs, facts, notes)
 
 
 def compare_methods(board: Path | str, first: str, second: str, *, metric: str | None = None) -> Pair:

@@ -215,7 +215,7 @@ def compare(
 
     from mrbench import api
     from mrbench.core.errors import RequestError
-    from mrbench.report.side_by_side import comparison, write_comparison
+    from mrbench.report.side_by_side import write_comparison
 
     console = Console()
     if len(others) == 2:
@@ -225,7 +225,7 @@ def compare(
     if len(others) > 2:
         raise RequestError(f"{len(others)} names follow {first}; give one more board, or two methods of this one.")
     refuse_unused(context, "metric", "for two boards, of which all metrics are compared")
-    shown = comparison(*api.compare(first, others[0]))
+    shown = api.compare(first, others[0])
     shown.sheet.show(console)
     if out is not None:
         console.print(f"wrote {escape(str(write_comparison(out, shown)))}", soft_wrap=True)

@@ -62,11 +62,11 @@ def caption(
         What the task itself has to say of these rows.
     """
     subject = f"{task}, {track}, {dataset}"
-    flags = _flags(board, facts)
+    limit = limit_of(len(board.cases), facts)
     count = f"{_cases(board, split)}."
     limits = _limits(board)
     notes = [count, *limits, *task_notes, *_reading(board), *_times(board), f"Protocol {board.protocol}."]
-    title = f"{subject}{f' ({facts.simulation})' if facts.simulation else ''}{flags}"
+    title = f"{subject}{f' ({facts.simulation})' if facts.simulation else ''}{f', {limit}' if limit else ''}"
     return Caption(title, tuple(notes), _short(board, title, split, limits))
 
 
@@ -104,11 +104,11 @@ def processor_notes(rows: pd.DataFrame, facts: Facts) -> list[str]:
     return [f"Measured on several processors, so compare no times across them. {named}."]
 
 
-def _flags(board: Leaderboard, facts: Facts) -> str:
-    shown = len(board.cases)
+def limit_of(shown: int, facts: Facts) -> str:
+    """Say that not all cases are shown; empty where all are."""
     if facts.all_cases is not None and shown < facts.all_cases:
-        return f", LIMITED to {shown} of {facts.all_cases} cases"
-    return f", LIMITED to {shown} cases" if facts.all_cases is None and facts.limited else ""
+        return f"LIMITED to {shown} of {facts.all_cases} cases"
+    return f"LIMITED to {shown} cases" if facts.all_cases is None and facts.limited else ""
 
 
 def _cases(board: Leaderboard, split: str) -> str:

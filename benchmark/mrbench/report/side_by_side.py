@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mrbench.io.files import write_atomically
+from mrbench.report.caption import limit_of
 from mrbench.report.columns import Cell, count_text, heading, number
+from mrbench.report.facts import Facts
 from mrbench.report.figures import style
 from mrbench.report.render.csv import to_csv
 from mrbench.report.sheet import Sheet
@@ -55,10 +58,17 @@ class Comparison:
                 columns[f"{metric}_{side}{ours}"] = table[f"{name}_{ending}"]
         for name, ours in (("difference", "difference"), ("excess", "beyond_classical")):
             columns |= {f"{ours}{ending}": table[f"{name}{ending}"] for ending in ("", "_low", "_high")}
+        columns["left_out"] = table["left_out"]
         return to_csv(pd.DataFrame({**columns, "other_weights": table["other_weights"].astype(bool)}))
 
 
-def comparison(result: SideBySide, first: pd.DataFrame, second: pd.DataFrame) -> Comparison:
+def comparison(
+    result: SideBySide,
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    facts: tuple[Facts, Facts],
+    notes: Sequence[str] = (),
+) -> Comparison:
     """Say what the two boards are of, and what their difference can and cannot mean.
 
     Parameters
@@ -67,21 +77,28 @@ def comparison(result: SideBySide, first: pd.DataFrame, second: pd.DataFrame) ->
         Of `mrbench.stats.side_by_side`.
     first, second : DataFrame
         The rows that it was made from.
+    facts : tuple of Facts
+        How many cases either board has in all.
+    notes : sequence of str
+        What else must be said of the two.
     """
-    boards = (_board(first, result.cases[0]), _board(second, result.cases[1]))
+    boards = (_board(first, result.cases[0], facts[0]), _board(second, result.cases[1], facts[1]))
     title = f"{first['task'].iloc[0]}, {heading(result.metric)}: A = {boards[0]}; B = {boards[1]}"
-    if result.cases[0] != result.cases[1]:
-        title += f"; LIMITED: {result.cases[0]} cases against {result.cases[1]}"
-    return Comparison(result, title, boards, tuple(_notes(result)))
+    return Comparison(result, title, boards, (*_notes(result), *notes))
 
 
 def _notes(result: SideBySide) -> list[str]:
-    notes = [
-        "Mean [95 % interval over subjects]; a failure counts as in the leaderboards.",
-        "B - A is paired: both boards are of the same subjects."
-        if result.same_subjects
-        else "B - A is unpaired: the subjects of each board are drawn anew.",
-    ]
+    notes = ["Mean [95 % interval over subjects]; a failure counts as in the leaderboards."]
+    incomplete = result.table[result.table["left_out"] > 0]
+    if not result.same_subjects:
+        notes.append("B - A is unpaired: the subjects of each board are drawn anew.")
+    elif incomplete.empty:
+        notes.append("B - A is paired: both boards are of the same subjects.")
+    else:
+        notes.append("B - A is paired, over the subjects that both boards have.")
+    for count, methods in incomplete.groupby("left_out"):
+        said = f"{count} subject{'s' if count != 1 else ''} of {', '.join(methods.index)}"
+        notes.append(f"Left out of B - A, because one board alone has them: {said}.")
     if len(result.classical):
         mean, low, high = (_signed(float(pick(result.classical)), result) for pick in (pd.Series.mean, min, max))
         notes.append(
@@ -101,10 +118,11 @@ def _notes(result: SideBySide) -> list[str]:
     return notes
 
 
-def _board(rows: pd.DataFrame, cases: int) -> str:
+def _board(rows: pd.DataFrame, cases: int, facts: Facts) -> str:
     row = rows.iloc[0]
     data = f"{row.dataset} (simulated)" if row.simulated else row.dataset
-    return f"{data}, {row.split}, {row.track}, {cases} case{'s' if cases != 1 else ''}"
+    shown = limit_of(cases, facts) or f"{cases} case{'s' if cases != 1 else ''}"
+    return f"{data}, {row.split}, {row.track}, {shown}"
 
 
 def write_comparison(folder: Path, shown: Comparison) -> Path:

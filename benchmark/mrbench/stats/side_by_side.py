@@ -25,7 +25,8 @@ class SideBySide:
     table : DataFrame, index ``method`` (its name on the second board)
         ``kind``; ``name``, ``n_cases``, ``n_failed``, ``mean``, ``low`` and ``high`` on either board, with the ending
         ``_first`` or ``_second``; ``difference``, the mean on the second board less that on the first, with its 95 %
-        interval ``difference_low`` and ``difference_high``; ``excess`` (``_low``, ``_high``) of a learned method, the
+        interval ``difference_low`` and ``difference_high``; ``left_out``, how many subjects are not in it because only
+        one board has a value of them, where it is paired; ``excess`` (``_low``, ``_high``) of a learned method, the
         difference less the mean difference of the classical methods, who say how much easier the second board is for
         anyone (NaN of classical methods, and where there are none); ``other_weights``, whether it ran with other
         weights on either board, as a method with weights for each track does.
@@ -34,7 +35,8 @@ class SideBySide:
     rank_correlation : float
         Kendall's tau-b of the means of the shared methods on the two boards; NaN with fewer than two.
     same_subjects : bool
-        Whether both boards are of the same subjects (or sets of them) of one dataset, so that differences are paired.
+        Whether the subjects (or sets of them) of one board are all on the other one, of one dataset, so that
+        differences are paired: over the subjects that a method has values of on both.
     cases : tuple of int
         How many cases the rows of either board cover.
     """
@@ -72,7 +74,7 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric, *, l
     Notes
     -----
     The subjects of each board vary for all its methods alike, so that what makes a board easy for everyone cancels in
-    the excess. Where both boards are of the same subjects of one dataset, each is compared with itself; else the
+    the excess. Where the boards are of the same subjects of one dataset, each is compared with itself; else the
     variances of the two means add up and their degrees of freedom are Welch's.
     """
     from scipy.stats import kendalltau
@@ -103,10 +105,10 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, metric: Metric, *, l
 
 
 def _same_subjects(first: pd.DataFrame, second: pd.DataFrame, boards: list[Leaderboard]) -> bool:
-    """Whether the boards are of the same sets of subjects; those of the same name in another dataset are others."""
+    """Whether all sets of subjects of one board are on the other; those of the same name in another dataset are not."""
     datasets = {rows["dataset"].iloc[0] for rows in (first, second)}
     sets = [set(map(frozenset, board.subjects)) for board in boards]
-    return len(datasets) == 1 and sets[0] == sets[1]
+    return len(datasets) == 1 and (sets[0] <= sets[1] or sets[1] <= sets[0])
 
 
 def _differences(
@@ -122,25 +124,39 @@ def _differences(
             table[:, common] = nan
     else:
         beyond = [np.full_like(table, nan) for table in values]
-    columns = ("difference", "difference_low", "difference_high", "excess", "excess_low", "excess_high")
-    numbers = np.column_stack([_moved(boards, table, same, level) for table in (values, beyond)])
-    return pd.DataFrame(numbers, index=classical.index, columns=columns)
+    moved = _moved_by_subject if same else _moved_apart
+    columns = ("difference", "difference_low", "difference_high", "left_out")
+    parts = [pd.DataFrame(moved(boards, table, level), classical.index, columns) for table in (values, beyond)]
+    excess = parts[1].drop(columns="left_out").rename(columns=lambda name: name.replace("difference", "excess"))
+    return parts[0].astype({"left_out": int}).join(excess)
 
 
-def _moved(boards: list[Leaderboard], values: list[np.ndarray], same: bool, level: float) -> np.ndarray:
-    """Mean of the second less the first, low and high of each column."""
-    first, second = values
-    means = [_column_means(table) for table in (first, second)]
-    table = np.column_stack([means[1] - means[0], *np.full((2, first.shape[1]), nan)])
+def _moved_apart(boards: list[Leaderboard], values: list[np.ndarray], level: float) -> np.ndarray:
+    """Mean of the second less the first, low and high of each column, and 0: each board has subjects of its own."""
+    means = [_column_means(table) for table in values]
+    table = np.column_stack([means[1] - means[0], *np.full((2, len(means[0])), nan), np.zeros(len(means[0]))])
     for column in np.flatnonzero(~np.isnan(table[:, 0])):
-        pair = (first[:, [column]], second[:, [column]])
-        if same:
-            moments = _paired([board.subjects for board in boards], pair)
-        else:
-            parts = [_moments(board, values) for board, values in zip(boards, pair, strict=True)]
-            moments = None if parts[0] is None or parts[1] is None else parts[1] - parts[0]
-        if moments is not None:
-            table[column, 1:] = np.ravel(interval(moments, level=level))
+        parts = [_moments(board, every[:, [column]]) for board, every in zip(boards, values, strict=True)]
+        if parts[0] is not None and parts[1] is not None:
+            table[column, 1:3] = np.ravel(interval(parts[1] - parts[0], level=level))
+    return table
+
+
+def _moved_by_subject(boards: list[Leaderboard], values: list[np.ndarray], level: float) -> np.ndarray:
+    """Mean of the differences of each set of subjects with itself, low and high of each column, and how many sets have
+    a value on one board alone.
+    """
+    table = np.full((values[0].shape[1], 4), nan)
+    for column, line in enumerate(table):
+        first, second = (_by_subject(board, every[:, [column]]) for board, every in zip(boards, values, strict=True))
+        both = [unit for unit in second if unit in first]
+        line[3] = len(first) + len(second) - 2 * len(both)
+        if not both:
+            continue
+        apart, design = np.array([[second[unit] - first[unit]] for unit in both]), Design([sorted(one) for one in both])
+        line[0] = apart.mean()
+        if design.enough:
+            line[1:3] = np.ravel(interval(design.moments(apart), level=level))
     return table
 
 
@@ -155,14 +171,10 @@ def _moments(board: Leaderboard, values: np.ndarray) -> Moments | None:
     return design.moments(units) if design.enough else None
 
 
-def _paired(subjects: list[list[tuple[str, ...]]], pair: tuple[np.ndarray, np.ndarray]) -> Moments | None:
-    """Of the differences of each set of subjects with itself."""
-    means: list[dict[frozenset[str], float]] = []
-    for who, values in zip(subjects, pair, strict=True):
-        design, known = Design(who), ~np.isnan(values)
-        with np.errstate(invalid="ignore"):
-            units = design.by_unit(np.where(known, values, 0)) / design.by_unit(known.astype(float))
-        means.append(dict(zip(dict.fromkeys(map(frozenset, who)), units[:, 0], strict=True)))
-    apart = {unit: mean - means[0][unit] for unit, mean in means[1].items() if not np.isnan(mean - means[0][unit])}
-    design = Design([sorted(unit) for unit in apart])
-    return design.moments(np.array(list(apart.values()))[:, None]) if design.enough else None
+def _by_subject(board: Leaderboard, values: np.ndarray) -> dict[frozenset[str], float]:
+    """Mean over the cases of each set of subjects that has a value."""
+    design, known = Design(board.subjects), ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        units = design.by_unit(np.where(known, values, 0)) / design.by_unit(known.astype(float))
+    means = zip(dict.fromkeys(map(frozenset, board.subjects)), units[:, 0], strict=True)
+    return {unit: float(mean) for unit, mean in means if not np.isnan(mean)}
