@@ -98,6 +98,17 @@ def test_shards_keep_rows_of_before(heads: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_merge_names_the_shards_that_are_missing(heads: Path) -> None:
+    """of five shards of two cases two are at hand, then all -> the third to fifth have no cases and miss nobody"""
+    arguments = ["run", "-t", "denoising", "-d", f"folder:{heads}", "-m", "nothing=mine.py:nothing"]
+    assert mrbench(*arguments, "--shard", "1/5", cwd=heads.parent).returncode == 0
+    done = mrbench("merge", BOARD, cwd=heads.parent)
+    assert done.returncode == 0 and "Shard 2/5 is missing" in done.stdout and "Shard 2/5 is missing" in table(heads)
+    assert mrbench(*arguments, "--shard", "2/5", cwd=heads.parent).returncode == 0
+    assert "missing" not in mrbench("merge", BOARD, cwd=heads.parent).stdout
+
+
+@pytest.mark.slow
 def test_methods_that_did_not_run_on_the_data_of_today_are_named(heads: Path) -> None:
     """a subject is added and one of two methods run -> the other is not shown, which the run and the table say"""
     run(heads, "nothing", "half")

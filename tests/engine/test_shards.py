@@ -21,7 +21,7 @@ from mrbench.core.task import Setting
 from mrbench.engine.plan import Options
 from mrbench.engine.provenance import read_runs
 from mrbench.engine.run import run_board
-from mrbench.engine.shard import Shard
+from mrbench.engine.shard import Shard, missing_of
 from mrbench.engine.store import RowStore
 
 
@@ -62,6 +62,26 @@ def test_shards_together_are_the_whole(setting: Setting, tmp_path: Path) -> None
     assert len(read_runs(folder / "run.json")) == 2
     assert numbers(run(setting, folder, None)) == numbers([*parts[0], *parts[1]])
     assert len(read_runs(folder / "run.json")) == 2, "nothing was left to compute"
+
+
+@pytest.mark.parametrize(
+    ("runs", "cases", "missing"),
+    [
+        (["1/3"], 6, ["2/3", "3/3"]),
+        (["1/3", "3/3", "1/3"], 6, ["2/3"]),
+        (["1/3", "2/3", "3/3"], 6, []),
+        (["2/8"], 3, ["1/8", "3/8"]),
+        (["1/3", None], 6, []),
+        (["1/3", "1/2"], 6, []),
+        (["one"], 6, []),
+        (["1/0"], 6, []),
+        ([], 6, []),
+    ],
+)
+def test_missing_shards_are_known_from_the_runs(runs: list[str | None], cases: int, missing: list[str]) -> None:
+    """shards of one whole -> those that are not there; beside a run of all cases, or of two wholes -> none is known"""
+    recorded = [{} if shard is None else {"shard": shard} for shard in runs]
+    assert [str(shard) for shard in missing_of(recorded, cases)] == missing
 
 
 def test_sites_are_merged_and_overlaps_refused(setting: Setting, tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine.predictions import cached_prediction
 from mrbench.engine.provenance import facts_of
+from mrbench.engine.shard import missing_of
 from mrbench.engine.store import RowStore
 from mrbench.report.board import write_board, write_index
-from mrbench.report.caption import hidden_notes
+from mrbench.report.caption import hidden_notes, missing_notes
 from mrbench.report.facts import Facts
 from mrbench.report.page import FILE as PAGE
 from mrbench.report.pictures import FILE as PICTURES
@@ -110,9 +111,21 @@ def report_of(folder: Path | str) -> Report:
     if is_file(task):  # a file of results must not choose what is imported
         raise RequestError(f"{folder} is of {task}, a Python file, which only `mrbench run` imports; run it again.")
     recorded, task_object = Facts.recorded(rows, runs), find_task(task)
-    notes = (*recorded.notes, *hidden_notes(hidden), *_of_earlier_data(last, task_object.representation))
+    missing = missing_of(recorded.runs.values(), _asked(recorded))
+    notes = (
+        *recorded.notes,
+        *missing_notes(missing),
+        *hidden_notes(hidden),
+        *_of_earlier_data(last, task_object.representation),
+    )
     facts = replace(recorded, notes=notes)
     return _with_trainings(Report.from_rows(rows, task_object, facts=facts, pictures=pictures(folder / PICTURES)))
+
+
+def _asked(facts: Facts) -> int:
+    """How many cases the runs of a board were asked for; 0 where none recorded it."""
+    limits = [run["limit"] for run in facts.runs.values() if run.get("limit") is not None]
+    return min([facts.all_cases or 0, *limits])
 
 
 def rows_of(folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:

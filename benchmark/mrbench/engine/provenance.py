@@ -67,6 +67,7 @@ class _Run(TypedDict, total=False):
     dataset: str
     limit: int | None
     protocol: dict[str, Any]
+    shard: str
 
 
 def read_runs(path: Path) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mrbench.core.errors import RequestError
 
@@ -49,6 +49,24 @@ def shards_of(folder: Path) -> list[Shard]:
     """The shards whose rows lie in the folder of a board."""
     names = (_FILE.fullmatch(path.name) for path in folder.glob("rows.*.jsonl"))
     return sorted(Shard(int(name[2]), int(name[1])) for name in names if name)
+
+
+def missing_of(runs: Iterable[Mapping[str, Any]], cases: int) -> list[Shard]:
+    """The shards that are not among the runs that made a board; none where the runs were no shards of one whole.
+
+    Parameters
+    ----------
+    runs : iterable of mapping
+        As ``run.json`` records them.
+    cases : int
+        Of the whole board; shards beyond them have none.
+    """
+    written = [_WRITTEN.fullmatch(str(run.get("shard"))) for run in runs]
+    there = {Shard(int(part[2]), int(part[1])) for part in written if part}
+    if None in written or len({shard.of for shard in there}) != 1:
+        return []
+    of = next(iter(there)).of
+    return [shard for number in range(1, min(of, cases) + 1) if (shard := Shard(of, number)) not in there]
 
 
 def refuse_overlap(folder: Path, shard: Shard | None) -> None:

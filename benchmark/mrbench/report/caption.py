@@ -94,6 +94,13 @@ def hidden_notes(hidden: Mapping[str, int]) -> list[str]:
     return [f"{said}Run these methods again, or score their predictions again, to have them here."] if hidden else []
 
 
+def missing_notes(shards: Sequence[object]) -> list[str]:
+    """Which shards of a board nobody has merged into it."""
+    *others, last = map(str, shards) if shards else [""]
+    named = f"Shards {', '.join(others)} and {last} are" if others else f"Shard {last} is"
+    return [f"{named} missing: run what was not run yet, then merge again."] if shards else []
+
+
 def processor_notes(rows: pd.DataFrame, facts: Facts) -> list[str]:
     """Which methods ran on which processor, where there were several: their times are of no one machine."""
     timed = rows[rows["seconds"].notna() & (rows["kind"] != EXTERNAL)]
