@@ -80,6 +80,7 @@ def test_a_subject_more_or_mended_keeps_the_rows_of_the_others(heads: Path) -> N
     }
     (heads / "h2.nii.gz").unlink()
     assert "2 test cases" in run(heads, "nothing", "half"), "nothing is left to compute"
+    assert "2 test cases" in table(heads) and "LIMITED" not in table(heads) and "2 subjects" in table(heads)
     done = mrbench("export", BOARD, "--out", "files", cwd=heads.parent)
     assert done.returncode == 0 and len([*(heads.parent / "files").rglob("*.nii.gz")]) == 4
 

@@ -22,7 +22,7 @@ from mrbench.core.registry import FOLDER
 from mrbench.core.row import Row
 from mrbench.core.task import Setting
 from mrbench.engine.plan import Options, by_method_and_key, cases_of, missing, of_today
-from mrbench.engine.provenance import facts_of
+from mrbench.engine.provenance import facts_of, read_runs, write_runs
 from mrbench.engine.resolver import resolved
 from mrbench.engine.shard import refuse_overlap
 from mrbench.engine.store import RowStore
@@ -161,14 +161,20 @@ def _run(
 def _with_rows_of_today(
     setting: Setting, wanted: Sequence[Candidate], folder: Path, rows: list[Row], options: Options
 ) -> list[Row]:
-    """The stored rows, after those that are still true of changed data were written down as rows of these."""
+    """The stored rows, after those that are still true of changed data were written down as rows of these.
+
+    Their runs are told what these data are, so that a board that lost a subject does not count it for ever.
+    """
     cases = cases_of(setting, None, options)
     if not of_today(setting, wanted, cases, rows):
         return rows
     store = RowStore(folder / ROWS, options.shard)
     with store.locked():
-        store.append(*of_today(setting, wanted, cases, store.read()))
+        kept = of_today(setting, wanted, cases, store.read())
+        store.append(*kept)
         store.repair()  # drops the rows that these replace
+        runs, about = read_runs(store.runs), facts_of(setting)
+        write_runs(store.runs, runs | {row.run: {**runs[row.run], "about": about} for row in kept if row.run in runs})
     return store.read()
 
 

@@ -91,7 +91,11 @@ def hidden_notes(hidden: Mapping[str, int]) -> list[str]:
     """What to say of the rows, by method, that are of another protocol or of other data than the table."""
     named = ", ".join(f"{method} ({number} row{'s' if number != 1 else ''})" for method, number in hidden.items())
     said = f"Not shown, as they are of another protocol or of other data than the rest: {named}. "
-    return [f"{said}Run these methods again, or score their predictions again, to have them here."] if hidden else []
+    return (
+        [f"{said}Run these methods again, or score their predictions again; cases that are gone stay out."]
+        if hidden
+        else []
+    )
 
 
 def missing_notes(shards: Sequence[object]) -> list[str]:
