@@ -59,7 +59,7 @@ def test_what_is_resolved_elsewhere_is_what_would_be_resolved_here(outside: Path
         ("raise SystemExit(2)", "cannot be imported: SystemExit: 2"),
         ("1 / 0", "cannot be imported: ZeroDivisionError"),
         ("raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()", "cannot be imported: Odd"),
-        ("", "unknown method in methods.py 'threshold'"),
+        ("", "holds no method; `mrbench new method my_name` writes one"),
     ],
 )
 def test_a_file_that_cannot_be_imported_is_one_sentence(outside: Path, text: str, said: str) -> None:
