@@ -117,6 +117,15 @@ def test_a_mask_that_nobody_gave_is_noted(tmp_path: Path) -> None:
     assert Folder(folder(tmp_path / "b", brain())).load("s").note == ""
 
 
+@pytest.mark.parametrize("kind", [Folder, ContrastFolder, VolumeFolder])
+def test_a_background_that_is_taken_off_is_noted(kind: type[Folder], tmp_path: Path) -> None:
+    """Scores of a volume less 500 were those of the volume, and nothing said so."""
+    for name, by, noted in (("shifted", 500, True), ("plain", 0, False)):
+        path = folder(tmp_path / name, brain() - by)
+        (path / "subjects.csv").write_text("subject,split,T1\ns,test,T1.nii.gz\n")
+        assert ("was subtracted from every voxel" in kind(path).load("s").note) == noted
+
+
 def test_a_crop_without_background_is_all_foreground() -> None:
     crop = (300 + np.random.default_rng(1).random((9, 10, 11))).astype(np.float32)
     assert foreground_of(crop).all() and without_background(crop) is crop

@@ -14,7 +14,13 @@ from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Dataset, SplitFile, Subject
 from mrbench.datasets.index import layout_of
-from mrbench.datasets.intensity import check_magnitude, foreground_of, known_foreground, without_background
+from mrbench.datasets.intensity import (
+    check_magnitude,
+    foreground_of,
+    known_foreground,
+    shift_note,
+    without_background,
+)
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.table import is_table, paths_of
 from mrbench.datasets.twins import find_twins
@@ -61,7 +67,7 @@ class Folder(Dataset):
 
     citation = "the user's own data"
     licence = "the user's own"
-    preparation = 3
+    preparation = 5
     highest: float = 1.0
     signed: bool = False
     """Whether intensities may be negative: then none is clipped at 0 or refused."""
@@ -175,11 +181,11 @@ class Folder(Dataset):
                 check_magnitude(path, array, given if given is not None else known_foreground(array))
             images[contrast] = self._scaled(path, array, mask)
         known = given is not None or known_foreground(arrays[contrasts[0]]) is not None
-        note = "" if known else NO_BACKGROUND
+        notes = ("" if known else NO_BACKGROUND, shift_note(volume.array for volume in volumes.values()))
         truth = {}
         if row.get("landmarks"):
             truth["landmarks"] = read_landmarks(self.path / row["landmarks"], self.path / row[contrasts[0]])
-        return Subject(subject, images, mask, labels, first.spacing, truth, first.affine, note)
+        return Subject(subject, images, mask, labels, first.spacing, truth, first.affine, " ".join(filter(None, notes)))
 
     def _foreground(self, array: np.ndarray) -> np.ndarray:
         return array != 0 if self.signed else foreground_of(array)
@@ -212,7 +218,7 @@ class ContrastFolder(Folder):
 
     representation = "contrasts"
     form = "contrasts"
-    preparation = 4
+    preparation = 6
     highest = np.inf
     wanted = f"one line a subject in {TABLE}: subject,split,T1,T2"
 

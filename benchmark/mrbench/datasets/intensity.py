@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,12 @@ def without_background(volume: np.ndarray) -> np.ndarray:
     shifted = volume - np.float32(background)
     shifted[volume == np.float32(background)] = 0
     return shifted
+
+
+def shift_note(volumes: Iterable[np.ndarray]) -> str:
+    """What a table says where a constant background other than zero is taken off any of the volumes as read."""
+    shifted = any(background_of(volume) for volume in volumes)
+    return "Its constant background is not zero and was subtracted from every voxel." if shifted else ""
 
 
 def known_foreground(volume: np.ndarray) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from mrbench.core.errors import DataError
 from mrbench.datasets.dataset import Subject
 from mrbench.datasets.folder import NO_IMAGES, Folder
 from mrbench.datasets.icbm_sim import IcbmSim
-from mrbench.datasets.intensity import check_magnitude, head_mask, known_foreground, without_background
+from mrbench.datasets.intensity import check_magnitude, head_mask, known_foreground, shift_note, without_background
 from mrbench.datasets.layouts.table import paths_of
 from mrbench.io.nifti import Volume
 from mrbench.io.paths import checked_id
@@ -103,7 +103,16 @@ class VolumeFolder(Folder):
         array = array / array.max()
         mask = inside if inside is not None else head_mask(array)
         labels = given.array if given is not None and name == "labels" else None
-        return Subject(subject, {contrast: array}, mask, labels, volume.spacing, {}, volume.affine, note)
+        return Subject(
+            subject,
+            {contrast: array},
+            mask,
+            labels,
+            volume.spacing,
+            {},
+            volume.affine,
+            " ".join(filter(None, (note, shift_note([volume.array])))),
+        )
 
     def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
         return read_image(self.path / row[column], labels=column in FOREGROUND, flat=True)
