@@ -16,8 +16,12 @@ from mrbench.core.method import Method
 from mrbench.io.cfl import read_cfl, write_cfl
 from mrbench.tasks.reconstruction import ReconstructionInputs
 
-REGULARISERS = {"wavelet": ["-R", "W:3:0:{}"], "tv": ["-R", "T:3:0:{}", "-u", "0.02"], "l2": ["-R", "Q:{}"]}
-"""Options of ``pics``. TV needs a smaller ADMM step than the default, with which 100 iterations do not converge."""
+REGULARISERS = {"wavelet": ["-R", "W:3:0:{}"], "tv": ["-R", "T:3:0:{}"], "l2": ["-R", "Q:{}"]}
+"""Options of ``pics``."""
+
+ADMM = {"one coil": "0.02", "array": "0.005"}
+"""Of TV, ``-u``: with the default, 100 iterations do not converge. In an array, 100 iterations from .02 end .3 dB
+below those from .005 (two validation slices of ixi-hh-2mm), which end .2 dB below 400."""
 
 
 class BartPics(Method):
@@ -90,6 +94,8 @@ class BartPics(Method):
             if not read_cfl(folder / "maps").any():
                 raise MrbenchError("bart ecalib returned empty maps: the calibration block is too small for it.")
         options = [option.format(self.strength) for option in REGULARISERS[self.regulariser]]
+        if self.regulariser == "tv":
+            options += ["-u", ADMM["one coil" if len(kspace) == 1 else "array"]]
         _bart(folder, "pics", "-S", "-i", str(self.iterations), *options, "-p", "pattern", "kspace", "maps", "image")
         return read_cfl(folder / "image").reshape(kspace.shape[1:])
 
