@@ -357,7 +357,7 @@ def test_weights_build_the_network_of_their_track(tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_a_skip() -> None:
-    with pytest.raises(MethodSkipped, match="mrbench train"):
+    with pytest.raises(MethodSkipped, match="choose weights="):
         _ = find_method("autoencoder", "denoising").build(weights="nowhere.rician-5").weights_path
 
 
