@@ -202,6 +202,21 @@ def test_who_may_not_stand_is_left_out_before_the_best_is_chosen() -> None:
     assert (own.verdict, own.first) == ("refuted", "net")  # the board vanished where weights at home were ahead
 
 
+def test_weights_of_earlier_data_are_no_evidence() -> None:
+    """A network loses to a PCA where the people of the board are no longer those that it was trained on."""
+    boards = [board(rows("net", 0.65, kind="learned", fingerprint="new"), rows("old", 0.70, fingerprint="new"))]
+    for fingerprint, tracks, verdict in (
+        ("new", ("t",), "refuted"),
+        ("old", ("t",), "refused"),
+        ("old", ("another",), "refuted"),
+        ("", ("t",), "refuted"),
+    ):
+        trained = training("net", fingerprint=fingerprint, tracks=tracks)
+        own = line(asked(boards, [trained], second=("old",)))
+        assert own.verdict == verdict, (fingerprint, tracks)
+        assert verdict != "refused" or "were trained on an earlier version of d; train them again" in own.reason
+
+
 def test_predictions_from_elsewhere_are_no_evidence() -> None:
     """Each of their files has a source of its own, which says nothing of the code; nobody knows what trained them."""
     outside = [replace(one, source=one.case) for one in rows("net", 0.75, kind="external")]

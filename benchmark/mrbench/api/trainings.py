@@ -56,6 +56,7 @@ def training_of(manifest: Mapping[str, Any], manifests: Mapping[str, Mapping[str
         len(chain[0]["train"]) if chain else 0,
         flat=bool(manifest.get("flat")),
         hardware=str(manifest.get("hardware", "")),
+        fingerprint=str(manifest.get("dataset_fingerprint", "")),
         samples=_total(history, "samples_seen"),
         seconds=_total(history, "seconds"),
     )

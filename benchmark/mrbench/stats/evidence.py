@@ -50,6 +50,14 @@ class Rows:
         return str(self.frame["dataset"].iloc[0])
 
     @property
+    def track(self) -> str:
+        return str(self.frame["track"].iloc[0])
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.frame["fingerprint"].iloc[0])
+
+    @property
     def simulated(self) -> bool:
         return bool(self.frame["simulated"].iloc[0])
 

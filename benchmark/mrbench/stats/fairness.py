@@ -32,6 +32,8 @@ def may_not_stand(method: str, test: Test, board: Rows, trainings: Mapping[str, 
     training = trainings.get(weights_of(method, board))
     if training is None:
         return f"no manifest at hand tells what trained the weights of {method}"
+    if training.is_outdated(board.dataset, board.track, board.fingerprint):
+        return f"the weights of {method} were trained on an earlier version of {board.dataset}; train them again"
     if test.strangers and training.is_home(board.dataset):
         return AT_HOME
     if leaked := seen_among(training.seen, board.dataset, board.subjects):

@@ -32,6 +32,8 @@ class Training:
     flat : bool
         Whether the validation curve of the last training had come to rest.
     hardware : str
+    fingerprint : str
+        Of the data of the last training.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class Training:
     seconds: float | None = None
     flat: bool = False
     hardware: str = ""
+    fingerprint: str = ""
 
     def __str__(self) -> str:
         return f"{self.dataset}, {' + '.join(self.tracks)}"
@@ -52,6 +55,11 @@ class Training:
     def is_home(self, dataset: str) -> bool:
         """Whether the last training was on a dataset, or on another with the same files."""
         return files_owner(self.dataset) == files_owner(dataset)
+
+    def is_outdated(self, dataset: str, track: str, fingerprint: str) -> bool:
+        """Whether these weights are for a track of a dataset that has changed since they were trained."""
+        asked = (self.dataset, True, True) == (dataset, track in self.tracks, bool(self.fingerprint))
+        return asked and self.fingerprint != fingerprint
 
     def knows(self, dataset: str) -> bool:
         """Whether any training that these weights descend from was on a dataset, or on another with the same files."""
