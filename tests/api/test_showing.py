@@ -13,12 +13,14 @@ from typer.testing import CliRunner
 
 import mrbench
 from mrbench import api
+from mrbench.api import boards
 from mrbench.api.boards import report_of
 from mrbench.cli.app import app
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import find_dataset
 from mrbench.report import page
 from mrbench.report.volumes import Volumes, write_volumes
+from mrbench.stats.training import Training
 
 METHOD = """
 import numpy as np
@@ -156,3 +158,15 @@ def test_rows_of_earlier_data_say_so(board_run, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(text.replace('"blobs"', '"icbm-sim"'))
     (note,) = (note for note in report_of(tmp_path).facts.notes if "earlier version" in note)
     assert find_dataset("icbm-sim", "images").fingerprint in note and "run them again" in note
+
+
+def test_weights_of_earlier_data_say_so(board_run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, board = board_run
+    rows = [json.loads(line) for line in (board.folder / "rows.jsonl").read_text().splitlines()]
+    trained = [row | {"kind": "learned", "weights": "w" * 64} if row["method"] == "Ours" else row for row in rows]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in trained))
+    for fingerprint, said in ((rows[0]["fingerprint"], False), ("0" * 12, True)):
+        training = Training(rows[0]["dataset"], (rows[0]["track"],), weights="w" * 64, fingerprint=fingerprint)
+        monkeypatch.setattr(boards, "trainings", lambda task, names, one=training: {one.weights: one})
+        notes = report_of(tmp_path).facts.notes
+        assert ("Trained on an earlier version of these data: Ours." in notes) == said

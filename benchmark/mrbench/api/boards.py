@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from mrbench.core.errors import RequestError
 from mrbench.core.method import TRAINED
 from mrbench.core.registry import dataset_names, find_dataset, find_task, is_file
 from mrbench.core.row import Row
-from mrbench.core.task import Setting
+from mrbench.core.task import Setting, Task
 from mrbench.engine.predictions import cached_prediction
 from mrbench.engine.provenance import facts_of
 from mrbench.engine.shard import missing_of
@@ -37,6 +37,7 @@ from mrbench.stats.frame import frame, joined, of_one_protocol, of_other_protoco
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
 from mrbench.stats.matching import without_weights
+from mrbench.stats.training import Training
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,7 +91,7 @@ def report_from(
         notes=tuple(notes),
         runs=Facts.recorded(table, runs_of(folder)).runs,
     )
-    return _with_trainings(Report.from_rows(table, setting.task, facts=facts, pictures=pictures(folder / PICTURES)))
+    return _reported(table, setting.task, facts, folder)
 
 
 def report_of(folder: Path | str) -> Report:
@@ -119,7 +120,7 @@ def report_of(folder: Path | str) -> Report:
         *_of_earlier_data(last, task_object.representation),
     )
     facts = replace(recorded, notes=notes)
-    return _with_trainings(Report.from_rows(rows, task_object, facts=facts, pictures=pictures(folder / PICTURES)))
+    return _reported(rows, task_object, facts, folder)
 
 
 def _asked(facts: Facts) -> int:
@@ -152,11 +153,25 @@ def _of_earlier_data(row: pd.Series, representation: str) -> list[str]:
     return [] if was == today else [said]
 
 
-def _with_trainings(report: Report) -> Report:
-    """Add what the manifests of its trained methods tell."""
-    learned = report.summary.index[report.summary["kind"].isin(TRAINED)]
-    names = {without_weights(str(name)).partition("[")[0] for name in learned}
-    return replace(report, trainings=trainings(report.task, names)) if names else report
+def _reported(rows: pd.DataFrame, task: Task[Any, Any], facts: Facts, folder: Path) -> Report:
+    """The report of rows, with what the manifests of its trained methods tell."""
+    learned = rows[rows["kind"].isin(TRAINED)].drop_duplicates("method")
+    names = {without_weights(str(name)).partition("[")[0] for name in learned["method"]}
+    known = trainings(task.name, names) if names else {}
+    facts = replace(facts, notes=(*facts.notes, *_of_earlier_weights(learned, known)))
+    report = Report.from_rows(rows, task, facts=facts, pictures=pictures(folder / PICTURES))
+    return replace(report, trainings=known)
+
+
+def _of_earlier_weights(learned: pd.DataFrame, known: Mapping[str, Training]) -> list[str]:
+    """What to say of methods whose data have changed since they were trained on them."""
+    said = [
+        str(row["method"])
+        for _, row in learned.iterrows()
+        if (training := known.get(str(row["weights"])))
+        and training.is_outdated(str(row["dataset"]), str(row["track"]), str(row["fingerprint"]))
+    ]
+    return [f"Trained on an earlier version of these data: {', '.join(said)}."] if said else []
 
 
 def _of_board(render: Callable[Concatenate[Report, P], R]) -> Callable[Concatenate[Path | str | Report, P], R]:
