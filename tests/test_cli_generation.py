@@ -47,7 +47,7 @@ def test_run_tells_the_memoriser(aligned_heads: Path, tmp_path: Path) -> None:
         name: [r["metrics"]["copied"] for r in rows if r["method"] == name]
         for name in ("bootstrap", "pca[components=8]")
     }
-    assert copied["bootstrap"] == [1, 1, 1] and max(copied["pca[components=8]"]) < 1
+    assert min(copied["bootstrap"]) > 0.8 > max(copied["pca[components=8]"])  # crowns of phantoms are alike
     said = " ".join(done.stdout.split())
     assert "dcgan skipped: no weights of dcgan-z100f16 for heads" in said
     assert f"train --task generation --track axial-t1 --method dcgan --dataset folder:{aligned_heads}`" in said

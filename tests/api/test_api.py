@@ -81,12 +81,12 @@ def test_how_files_were_read_is_said_and_stands_under_the_table(cohort: Path, tm
 
     folder = tmp_path / "noisy"
     folder.mkdir()
-    for name in ("a", "b"):
-        image = nib.load(cohort / "3_t1.nii.gz")
+    for name, person in (("a", 3), ("b", 4)):
+        image = nib.load(cohort / f"{person}_t1.nii.gz")
         values = image.get_fdata(dtype=np.float32)
         noise = np.random.default_rng(1).normal(0, 0.01, values.shape).astype(np.float32)
         nib.Nifti1Image(np.where(values > 0, values, noise), image.affine).to_filename(folder / f"{name}_T1.nii.gz")
-        (folder / f"{name}_labels.nii.gz").write_bytes((cohort / "3_labels.nii.gz").read_bytes())
+        (folder / f"{name}_labels.nii.gz").write_bytes((cohort / f"{person}_labels.nii.gz").read_bytes())
     heard = Heard()
     board = mrbench.run(
         "registration", dataset=f"folder:{folder}", methods=["identity"], out=tmp_path / "out", progress=heard
