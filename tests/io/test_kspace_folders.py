@@ -164,3 +164,14 @@ def test_one_scan_in_two_splits_is_refused(tmp_path: Path, kspace: np.ndarray) -
     (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,train,a.npy\np2,test,b.npy\n")
     with pytest.raises(DataError, match="'p1' in train and 'p2' in test are one scan"):
         KspaceFolder(tmp_path).subjects("test")
+
+
+def test_a_folder_named_as_kspace_fails_by_itself(tmp_path: Path, kspace: np.ndarray) -> None:
+    """It was opened as a file before anything ran."""
+    np.save(tmp_path / "a.npy", kspace)
+    (tmp_path / "b.h5").mkdir()
+    (tmp_path / "subjects.csv").write_text("subject,split,kspace\np1,test,a.npy\np2,test,b.h5\n")
+    folder = KspaceFolder(tmp_path)
+    assert folder.subjects("test") == ("p1", "p2") and folder.acquisition("p1", coils=None).kspace.size
+    with pytest.raises(DataError):
+        folder.acquisition("p2", coils=None)

@@ -57,7 +57,7 @@ def _scans(folder: Path, rows: Mapping[str, Mapping[str, str]]) -> Iterator[tupl
         (subject, column, file)
         for subject, row in rows.items()
         for column, file in ((column, row[column]) for column in paths_of(row) if column not in SHARED)
-        if is_there(folder / file)
+        if (folder / file).is_file() or (column != "kspace" and is_there(folder / file))
     ]
     several = len({row["split"] for row in rows.values()}) > 1
     raw = {file: _beginning(folder / file) for _, column, file in named if column == "kspace"}
