@@ -19,7 +19,6 @@ from mrbench.report.escape import plain
 from mrbench.stats.frame import of_one_protocol
 
 _WORK = re.compile(r"^(?P<author>[^,]+), (?:(?P<title>.+), )?(?P<venue>[^,]*?),? ?(?P<year>(?:19|20)\d\d)\b.*$")
-_UNPUBLISHED = ("", "none", "textbook", "not stated", "the user's own data", "the user's own command")
 _LABEL, _ASIDE = re.compile(r"^[a-z][a-z -]*: "), re.compile(r" \([^()]*\)$")
 _CITED = re.compile(r"\((?P<work>[A-Z][^()]*?(?:19|20)\d\d)\)")
 """A source in the description of a metric: ``(Xue et al. 2014)``."""
@@ -105,7 +104,7 @@ def _add(works: dict[str, list[str]], reference: str, what: str) -> bool:
     found = False
     for part in reference.split(";"):
         work = _ASIDE.sub("", _LABEL.sub("", part.strip()))
-        if work.lower() not in _UNPUBLISHED and re.search(r"(19|20)\d\d", work):
+        if re.search(r"(19|20)\d\d", work):  # what is published has a year
             works.setdefault(work, []).append(what)
             found = True
     return found

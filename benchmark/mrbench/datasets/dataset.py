@@ -211,9 +211,13 @@ class Dataset(ABC):
 
     def refuse_unknown(self, subject: object) -> None:
         """Raise `RequestError` for what is no subject of this dataset."""
-        known = {*chain(*self.split_file.splits.values()), *self.atlases}
-        if not isinstance(subject, str) or not (self.endless or subject in known):
-            raise unknown_name(f"subject of {self.name}", str(subject), known)
+        if not isinstance(subject, str) or not (self.endless or subject in self._known):
+            raise unknown_name(f"subject of {self.name}", str(subject), self._known)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """Everyone who can be loaded; kept, as every load asks."""
+        return frozenset(chain(*self.split_file.splits.values(), self.atlases))
 
     def _store(self, subject: Subject) -> None:
         check_subject(subject)

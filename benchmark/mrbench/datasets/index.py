@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrbench.core.errors import DataError
-from mrbench.datasets.layouts.beside import SHOWN
+from mrbench.datasets.layouts.beside import some_of
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.brats import read_brats
 from mrbench.datasets.layouts.dicom import read_dicom
@@ -82,8 +82,7 @@ def _of_the_other_kind(folder: Path, read: Callable[[Path], Layout | None]) -> l
     if beside is None:
         return []
     files = [row[column] for row in beside.rows.values() for column in paths_of(row)]
-    shown = ", ".join(files[:SHOWN]) + (f" and {len(files) - SHOWN} more" if len(files) > SHOWN else "")
-    return [f"{shown}: {kind} beside {others[look][1]}; other tasks take them, this reading does not."]
+    return [f"{some_of(files)}: {kind} beside {others[look][1]}; other tasks take them, this reading does not."]
 
 
 def columns_of(layout: Layout) -> list[str]:

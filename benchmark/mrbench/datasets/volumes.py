@@ -103,16 +103,8 @@ class VolumeFolder(Folder):
         array = array / array.max()
         mask = inside if inside is not None else head_mask(array)
         labels = given.array if given is not None and name == "labels" else None
-        return Subject(
-            subject,
-            {contrast: array},
-            mask,
-            labels,
-            volume.spacing,
-            {},
-            volume.affine,
-            " ".join(filter(None, (note, shift_note([volume.array])))),
-        )
+        note = " ".join(filter(None, (note, shift_note([volume.array]))))
+        return Subject(subject, {contrast: array}, mask, labels, volume.spacing, {}, volume.affine, note)
 
     def _volume(self, row: Mapping[str, str], column: str, like: Volume | None = None) -> Volume:
         return read_image(self.path / row[column], labels=column in FOREGROUND, flat=True)

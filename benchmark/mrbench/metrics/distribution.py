@@ -208,7 +208,8 @@ def copy_margins(images: np.ndarray, training: np.ndarray, people: np.ndarray) -
     """
     if np.shape(people) != training.shape[:1]:
         raise ValueError(f"{len(training)} training images are of {np.shape(people)} people; name one of each.")
-    correlations = np.maximum(_correlations(images, training), _correlations(images, training[..., ::-1]))
+    both = _correlations(np.concatenate([images, images[..., ::-1]]), training)  # as if the training images were
+    correlations = np.maximum(*np.split(both, 2))
     whose = np.asarray(people)[correlations.argmax(axis=1)]
     others = np.where(whose[:, None] == people, -1.0, correlations).max(axis=1)
     highest = correlations.max(axis=1)

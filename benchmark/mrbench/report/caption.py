@@ -89,20 +89,22 @@ def subject_notes(rows: pd.DataFrame) -> list[str]:
 
 def hidden_notes(hidden: Mapping[str, int]) -> list[str]:
     """What to say of the rows, by method, that are of another protocol or of other data than the table."""
+    if not hidden:
+        return []
     named = ", ".join(f"{method} ({number} row{'s' if number != 1 else ''})" for method, number in hidden.items())
-    said = f"Not shown, as they are of another protocol or of other data than the rest: {named}. "
-    return (
-        [f"{said}Run these methods again, or score their predictions again; cases that are gone stay out."]
-        if hidden
-        else []
-    )
+    return [
+        f"Not shown, as they are of another protocol or of other data than the rest: {named}. "
+        "Run these methods again, or score their predictions again; cases that are gone stay out."
+    ]
 
 
 def missing_notes(shards: Sequence[object]) -> list[str]:
     """Which shards of a board nobody has merged into it."""
-    *others, last = map(str, shards) if shards else [""]
+    if not shards:
+        return []
+    *others, last = map(str, shards)
     named = f"Shards {', '.join(others)} and {last} are" if others else f"Shard {last} is"
-    return [f"{named} missing: run what was not run yet, then merge again."] if shards else []
+    return [f"{named} missing: run what was not run yet, then merge again."]
 
 
 def processor_notes(rows: pd.DataFrame, facts: Facts) -> list[str]:

@@ -58,8 +58,7 @@ class Training:
 
     def is_outdated(self, dataset: str, track: str, fingerprint: str) -> bool:
         """Whether these weights are for a track of a dataset that has changed since they were trained."""
-        asked = (self.dataset, True, True) == (dataset, track in self.tracks, bool(self.fingerprint))
-        return asked and self.fingerprint != fingerprint
+        return self.dataset == dataset and track in self.tracks and self.fingerprint not in ("", fingerprint)
 
     def knows(self, dataset: str) -> bool:
         """Whether any training that these weights descend from was on a dataset, or on another with the same files."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mrbench.datasets.listing import NO_SCAN, suffix_of
@@ -56,10 +56,12 @@ def unnamed_beside(folder: Path, rows: Mapping[str, Mapping[str, str]], names: s
         return []
     if len(files) == 1:
         return [f"{files[0]} is not named in {TABLE}; add it there if it is to be used."]
-    more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
-    return [
-        f"{len(files)} files are not named in {TABLE}: {', '.join(files[:SHOWN])}{more}; add there what is to be used."
-    ]
+    return [f"{len(files)} files are not named in {TABLE}: {some_of(files)}; add there what is to be used."]
+
+
+def some_of(files: Sequence[str]) -> str:
+    """The first files by name, and how many more there are."""
+    return ", ".join(files[:SHOWN]) + (f" and {len(files) - SHOWN} more" if len(files) > SHOWN else "")
 
 
 def _files(folder: Path, named: set[str]) -> Iterator[str]:
