@@ -10,6 +10,7 @@ import pandas as pd
 
 from mrbench.core.metric import Metric
 from mrbench.report import generalisation
+from mrbench.stats.generalisation import Transfers
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, float("inf")), decimals=2)
 NAN = float("nan")
@@ -21,10 +22,11 @@ TABLE = pd.DataFrame(
     ],
     columns=["method", "tested_on", "trained_on", "home", "n_cases", "n_failed", "mean", "low", "high", "loss"],
 )
+RESULT = Transfers(TABLE, pd.DataFrame(columns=["method", "tested_on", "trained_on", "reason"]))
 
 
 def test_markdown_marks_weights_at_home_and_says_what_others_lose() -> None:
-    text = generalisation.sheet("super-resolution", PSNR, TABLE).markdown
+    text = generalisation.sheet("super-resolution", PSNR, RESULT).markdown
     assert r"| `net\|a` | heads, x2 | **heads, x2** | 5 | 30.00 [29.00, 31.00] |  |" in text
     assert r"| `net\|a` | heads, x2 | brains, x2 | 5 (1 failed) | 28.00 | 2.00 |" in text
     assert "### super-resolution: train on / test on" in text and "how much worse in dB" in text
@@ -37,8 +39,8 @@ def test_csv_is_unrounded() -> None:
 
 
 def test_files_are_table_and_a_figure_a_method(tmp_path: Path) -> None:
-    path = generalisation.write_generalisation(tmp_path, "super-resolution", PSNR, TABLE)
-    assert path == tmp_path / "generalisation.md"
+    path = generalisation.write_generalisation(tmp_path, "super-resolution", PSNR, RESULT, ["Of brains: old rows."])
+    assert path == tmp_path / "generalisation.md" and path.read_text().endswith("Of brains: old rows.\n")
     assert {file.name for file in tmp_path.iterdir()} == {
         "generalisation.md",
         "generalisation.csv",

@@ -295,6 +295,9 @@ def test_what_is_not_there_is_not_tested() -> None:
     full = board(rows("net", 0.75), rows("old", 0.70))
     assert line(asked([], second=("old",))).reason == "there is no such board"
     assert line(asked([full], second=("ants*",))).reason == "it has no row of ants*"
+    aged = board(rows("net", 0.75), rows("old", 0.70), hidden={"ants": 15, "net": 1})
+    assert "; 15 rows of ants left out, as of another protocol" in line(asked([aged], second=("ants*",))).reason
+    assert "1 row of net left out, as of another protocol" in line(asked([aged], second=("old",))).notes[-1]
     few = asked([board(rows("net", 0.75, n=4), rows("old", 0.70, n=4))], second=("old",))
     assert few.verdict == "not tested here" and "4 subjects are too few" in line(few).reason
     failed = [*rows("old", 0.7)[:-1], row("old", SUBJECTS - 1, None)]

@@ -78,10 +78,10 @@ def test_losses_are_paired_and_homes_are_known(rows: list[Row]) -> None:
 
 
 def test_files_say_the_same(rows: list[Row], tmp_path) -> None:
-    result = of(rows).table
+    result = of(rows)
     text = sheet("reconstruction", PSNR, result).markdown
     assert "| `net` | heads, 4x | **heads, 4x** | 9 | 32.40" in text and "| sim, 4x + 8x | 9 | 30.40" in text
-    assert len(csv(PSNR, result).splitlines()) == 1 + len(result)
+    assert len(csv(PSNR, result.table).splitlines()) == 1 + len(result.table)
     write_generalisation(tmp_path, "reconstruction", PSNR, result)
     assert {p.name for p in tmp_path.iterdir()} >= {"generalisation.md", "generalisation.csv", "generalisation_net.pdf"}
 
@@ -91,17 +91,16 @@ def test_failures_count_and_simulated_boards_are_named(rows: list[Row]) -> None:
     failed = [
         replace(r, status="error", metrics={}) if r.weights == "c" and r.case.startswith("s0") else r for r in rows
     ]
-    table = of(failed).table
     away = lines(of(failed))["heads, 4x", "sim, 4x + 8x"]
     assert (away.n_cases, away.n_failed) == (9, 3)
     assert away.mean < 30.4 and away.loss > 2, "as the worst that any method reached there, 20 dB"
-    assert "9 (3 failed)" in sheet("reconstruction", PSNR, table).markdown
+    assert "9 (3 failed)" in sheet("reconstruction", PSNR, of(failed)).markdown
     (simulated,) = of([row("net", "c", "4x", n, 30.0, dataset="sim") for n in range(3)]).table.itertuples()
     assert simulated.tested_on == "sim (simulated k-space), 4x" and simulated.home
 
 
 def test_one_subject_has_no_interval() -> None:
-    text = sheet("reconstruction", PSNR, of([row("net", "a", "4x", 0, 32.0)]).table).markdown
+    text = sheet("reconstruction", PSNR, of([row("net", "a", "4x", 0, 32.0)])).markdown
     assert "| 1 | 32.00 |" in text
 
 
@@ -110,11 +109,20 @@ def test_weights_that_descend_from_the_test_data_are_refused(rows: list[Row]) ->
     descended = {**TRAININGS, "c": Training("sim", ("4x", "8x"), ("sim", "heads"))}
     result = of(rows, descended)
     assert ("heads, 4x", "sim, 4x + 8x") not in lines(result) and ("heads, 4x", "heads, 4x") in lines(result)
-    (refused,) = result.refused.itertuples()
+    refused, said = result.refused.iloc[-1], sheet("reconstruction", PSNR, result).text
     assert (refused.method, refused.trained_on, refused.tested_on) == ("net", "sim, 4x + 8x", "heads, 4x")
     assert refused.reason == "descends from weights trained on subjects of heads"
+    assert f"Left out on heads, 4x: net, trained on sim, 4x + 8x: it {refused.reason}." in said
     strangers = {**TRAININGS, "c": Training("sim", ("4x", "8x"), ("sim", "cine"))}
-    assert of(rows, strangers).refused.empty
+    assert not of(rows, strangers).refused["trained_on"].any()
+
+
+def test_weights_that_nobody_here_knows_are_refused(rows: list[Row]) -> None:
+    (refused,) = of(rows).refused.itertuples()
+    reason = "has weights that are not installed here, so that nobody knows what they were trained on"
+    assert (refused.method, refused.reason) == ("net[weights=mine.safetensors]", reason)
+    said = sheet("reconstruction", PSNR, of(rows)).text
+    assert f"Left out on heads, 4x: net[weights=mine.safetensors]: it {reason}." in said
 
 
 def test_boards_without_known_weights_give_an_empty_table(rows: list[Row]) -> None:

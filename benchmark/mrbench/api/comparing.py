@@ -11,12 +11,11 @@ from mrbench.api.trainings import trainings
 from mrbench.core.arguments import check_paths
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset, find_task
-from mrbench.engine.store import RowStore
 from mrbench.report.caption import hidden_notes
 from mrbench.report.facts import Facts
 from mrbench.report.generalisation import write_generalisation
 from mrbench.report.side_by_side import Comparison, comparison
-from mrbench.stats.frame import joined, of_one_protocol
+from mrbench.stats.frame import joined
 from mrbench.stats.generalisation import transfers
 from mrbench.stats.pair import Pair, pair
 from mrbench.stats.side_by_side import side_by_side
@@ -67,10 +66,10 @@ def transfer_table(folder: Path | str) -> Path:
         If the folder has no such rows, or boards of several tasks.
     """
     folder = Path(folder)
-    boards = [of_one_protocol(RowStore(path).frame()) for path in sorted(folder.glob(f"*/*/{ROWS}"))]
-    rows = joined(boards) if boards else None
-    if rows is None or rows.empty:
+    boards = {path.parent: rows_of(path.parent) for path in sorted(folder.glob(f"*/*/{ROWS}")) if path.stat().st_size}
+    if not boards:
         raise RequestError(f"{folder} has no boards; give the folder of a board, or of a task's boards.")
+    rows = joined([shown for shown, _ in boards.values()])
     if rows["task"].nunique() > 1:
         raise RequestError(f"{folder} holds boards of several tasks; give the folder of one.")
     task = find_task(rows["task"].iloc[0])
@@ -79,7 +78,12 @@ def transfer_table(folder: Path | str) -> Path:
         for name, representations in dataset_names().items()
         if task.representation in representations
     }
-    table = transfers(rows, trainings(task.name), task.primary, simulations).table
-    if table.empty:
+    result = transfers(rows, trainings(task.name), task.primary, simulations)
+    if result.table.empty:
         raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
-    return write_generalisation(folder, task.name, task.primary, table)
+    notes = [
+        f"Of {board.relative_to(folder)}: {note}"
+        for board, (_, hidden) in boards.items()
+        for note in hidden_notes(hidden)
+    ]
+    return write_generalisation(folder, task.name, task.primary, result, notes)

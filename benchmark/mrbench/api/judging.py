@@ -24,7 +24,7 @@ from mrbench.report.findings import as_json, as_markdown
 from mrbench.stats.claims import Claim, parse_claims
 from mrbench.stats.evidence import Rows
 from mrbench.stats.findings import Finding, judge
-from mrbench.stats.frame import of_one_protocol
+from mrbench.stats.frame import of_one_protocol, of_other_protocols
 
 
 def findings(
@@ -99,7 +99,8 @@ def _claims(path: Path | None) -> tuple[Claim, ...]:
 
 
 def _rows(path: Path, tasks: set[str]) -> Rows | None:
-    rows = of_one_protocol(RowStore(path).frame())
+    every = RowStore(path).frame()
+    rows = of_one_protocol(every)
     task = "" if rows.empty else str(rows["task"].iloc[-1])
     if task not in tasks or is_file(task):
         return None
@@ -107,7 +108,8 @@ def _rows(path: Path, tasks: set[str]) -> Rows | None:
     rows = rows.assign(processor=about.processors(rows))
     kind = find_task(task)
     held_out = _held_out(kind, rows) if kind.draws else frozenset()
-    return Rows(rows, {metric.name: metric for metric in kind.metrics}, about.limited, kind.draws, held_out)
+    hidden = of_other_protocols(every)
+    return Rows(rows, {metric.name: metric for metric in kind.metrics}, about.limited, kind.draws, held_out, hidden)
 
 
 def _held_out(task: Task[Any, Any], rows: pd.DataFrame) -> frozenset[str]:

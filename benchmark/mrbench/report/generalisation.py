@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from mrbench.report.columns import Cell, count_text, heading, number
 from mrbench.report.figures import style
 from mrbench.report.render.csv import to_csv
 from mrbench.report.sheet import Sheet
+from mrbench.stats.generalisation import Transfers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 NAME = "generalisation"
 
 
-def write_generalisation(folder: Path, task: str, metric: Metric, table: pd.DataFrame) -> Path:
+def write_generalisation(folder: Path, task: str, metric: Metric, result: Transfers, notes: Sequence[str] = ()) -> Path:
     """Write ``generalisation.md``, ``.csv`` and a figure a method as PDF; return the table's path.
 
     Parameters
@@ -33,10 +35,14 @@ def write_generalisation(folder: Path, task: str, metric: Metric, table: pd.Data
         Its name.
     metric : Metric
         What is compared.
-    table : DataFrame
-        From `mrbench.stats.generalisation.transfers`.
+    result : Transfers
+        What came out, and what is refused.
+    notes : sequence of str
+        What else the reader must know; stands below the table.
     """
-    content = {f"{NAME}.md": sheet(task, metric, table).markdown.encode(), f"{NAME}.csv": csv(metric, table).encode()}
+    table = result.table
+    markdown = sheet(task, metric, result, notes).markdown
+    content = {f"{NAME}.md": markdown.encode(), f"{NAME}.csv": csv(metric, table).encode()}
     for method, lines in table.groupby("method", sort=False):
         name = f"{NAME}_{escape.file_name(method)}.pdf"
         content[name] = style.saved(heatmap(f"{task}: {method}", metric, lines), "pdf")
@@ -46,14 +52,20 @@ def write_generalisation(folder: Path, task: str, metric: Metric, table: pd.Data
     return folder / f"{NAME}.md"
 
 
-def sheet(task: str, metric: Metric, table: pd.DataFrame) -> Sheet:
+def sheet(task: str, metric: Metric, result: Transfers, notes: Sequence[str] = ()) -> Sheet:
     """One line for each method, training and test; the loss is against the weights trained for that board."""
+    refused = [
+        f"Left out on {line['tested_on']}: {', trained on '.join(filter(None, (line['method'], line['trained_on'])))}: "
+        f"it {line['reason']}."
+        for line in result.refused.to_dict("records")
+    ]
     unit = f" in {metric.unit}" if metric.unit else ""
+    lost = f"mean over the same cases of how much worse{unit} than those weights"
     return Sheet(
         f"{task}: train on / test on",
         ("method", "tested on", "trained on", "n", heading(metric), "lost"),
-        [_cells(line, metric) for line in table.to_dict("records")],
-        f"Bold: trained for that board. Lost: mean over the same cases of how much worse{unit} than those weights.",
+        [_cells(line, metric) for line in result.table.to_dict("records")],
+        " ".join([f"Bold: trained for that board. Lost: {lost}.", *refused, *notes]),
         names=3,
     )
 

@@ -30,6 +30,8 @@ class Rows:
         Whether cases are draws from a model and name no subjects.
     held_out : frozenset of str
         Subjects of the split of such a board, as far as they are known.
+    hidden : mapping of str to int
+        How many rows of a method are of another protocol or of other data, and left out of ``frame``.
     """
 
     frame: pd.DataFrame = field(repr=False)
@@ -37,6 +39,7 @@ class Rows:
     limited: bool = False
     draws: bool = False
     held_out: frozenset[str] = frozenset()
+    hidden: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

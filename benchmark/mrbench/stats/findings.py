@@ -181,7 +181,7 @@ def _line(
     sign = -1 if test.metric == COST else board.metrics[test.metric].sign
     for number, (names, side) in enumerate(zip((test.first, test.second), sides, strict=False)):
         if not side:
-            return replace(blank, reason=f"it has no row of {' or '.join(names)}")
+            return replace(blank, reason="; ".join([f"it has no row of {' or '.join(names)}", *_hidden(board, names)]))
         ranked = sorted(side, key=lambda name: -sign * values[name].mean())
         if not (sound := [name for name in ranked if not faults[name]]):
             told = [name for name in ranked if faults[name] != AT_HOME]
@@ -189,7 +189,8 @@ def _line(
         most = max(values[name].count() for name in sound)
         sides[number] = [name for name in sound if values[name].count() == most]
     first, second = sides[0][0], sides[1][0] if test.second else ""
-    line = replace(blank, first=first, second=second, notes=_notes(board, values, sides, faults))
+    notes = (*_notes(board, values, sides, faults), *_hidden(board, (*test.first, *test.second)))
+    line = replace(blank, first=first, second=second, notes=notes)
     if second and (fault := unequal(first, second, test, board, trainings)):
         return replace(line, verdict=REFUSED, reason=fault)
     choices = (len(sides[0]), len(sides[-1]))
@@ -212,6 +213,15 @@ def _notes(
             notes.append(f"{name} is the best of {1 + len(others)}, and the interval widened for that")
     notes += [f"left out: {fault}" for fault in faults.values() if fault and fault != AT_HOME]
     return tuple(notes)
+
+
+def _hidden(board: Rows, patterns: Sequence[str]) -> list[str]:
+    """Rows that a claim asks for and that the board cannot show."""
+    return [
+        f"{board.hidden[name]} row{'s' if board.hidden[name] > 1 else ''} of {name} left out, "
+        "as of another protocol or of other data than the rest"
+        for name in matching(patterns, board.hidden)
+    ]
 
 
 def _measured(line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: int, choices: tuple[int, int]) -> Line:

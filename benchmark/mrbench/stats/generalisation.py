@@ -40,7 +40,7 @@ class Transfers:
         none, or these are they.
     refused : DataFrame
         ``method``, ``tested_on``, ``trained_on``, ``reason``: weights that are no strangers to the board, because an
-        ancestor of theirs was trained on its dataset.
+        ancestor of theirs was trained on its dataset; weights of which nobody here knows what they were trained on.
     """
 
     table: pd.DataFrame
@@ -57,7 +57,7 @@ def transfers(
     rows : DataFrame
         From `stats.frame`, of any boards of one task, those of one board of one protocol.
     trainings : mapping
-        From the sha256 of weights to what they were trained on; rows of other weights are left out.
+        From the sha256 of weights to what they were trained on; rows of other weights are refused.
     metric : Metric
         What is compared.
     simulations : mapping
@@ -90,7 +90,10 @@ def _on_board(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     board = leaderboard(rows, [metric])
     shipped = board.summary[board.summary["weights"].isin(list(trainings))]
-    lines, refused = [], []
+    strange = board.summary["weights"].notna() & ~board.summary["weights"].isin(list(trainings))
+    unknown = "has weights that are not installed here, so that nobody knows what they were trained on"
+    refused = [{"method": method, "trained_on": "", "reason": unknown} for method in board.summary.index[strange]]
+    lines = []
     for method, line in shipped.iterrows():
         training = trainings[line["weights"]]
         name = {"method": without_weights(str(method)), "trained_on": str(training)}
