@@ -56,15 +56,14 @@ def report(folder: Folder) -> None:
     from rich.markup import escape
 
     from mrbench import api
-    from mrbench.report.console import uncut
 
     console = Console()
     if (folder / api.ROWS).is_file():
         show(console, api.rebuild(folder))
         return
     path = api.transfer_table(folder)
-    with uncut(console):
-        console.print(Markdown(path.read_text()))
+    text = path.read_text()
+    console.print(Markdown(text) if console.is_terminal else text, markup=False, highlight=False, soft_wrap=True)
     console.print(f"wrote {escape(str(path))}", soft_wrap=True)
 
 
