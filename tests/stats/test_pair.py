@@ -52,7 +52,7 @@ def test_a_metric_where_lower_is_better() -> None:
 
 
 def test_too_few_subjects_are_said() -> None:
-    assert pair(board(3), "old", "new").sentence.endswith("3 subjects are too few for an interval or a test.")
+    assert pair(board(3), "old", "new").sentence.endswith("These are too few for an interval or a test.")
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

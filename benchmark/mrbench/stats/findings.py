@@ -241,7 +241,7 @@ def _measured(line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: i
         n=design.n_units,
     )
     if not design.enough:
-        return replace(line, reason=f"{_count(design.n_subjects)} are too few for an interval")
+        return replace(line, reason=f"too few subjects for an interval, {design.n_subjects}")
     levels = (_widened(choices[0]), _widened(choices[1]))
     moments = design.moments(units)
     low, high = (float(back(interval(moments, level=level)[end][0])) for end, level in enumerate(levels))
@@ -266,10 +266,6 @@ def _told(line: Line, board: Rows) -> Line:
     if board.draws and line.verdict == SUPPORTED:
         return replace(line, verdict=PART)
     return line
-
-
-def _count(subjects: int) -> str:
-    return f"{subjects} subject{'s' if subjects != 1 else ''}"
 
 
 def _verdict(test: Test, low: float, high: float) -> str:

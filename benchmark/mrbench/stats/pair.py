@@ -63,7 +63,7 @@ class Pair:
         text = f"{self.better} is better than {self.other} on {self.wins} of {self.n} subjects in {self.metric.label}"
         text += f": difference {self.difference:+.{digits}f}{unit}"
         if np.isnan(self.p):
-            return f"{text}. {self.n} subjects are too few for an interval or a test."
+            return f"{text}. These are too few for an interval or a test."
         text += f" [{self.low:+.{digits}f}, {self.high:+.{digits}f}], p = {self.p:.2g}"
         text += f" ({self.p_holm:.2g} after Holm's correction over all pairs of the board), d = {self.effect_size:.2f}."
         return f"{text} {self.n} subjects can detect {self.detectable:.{digits}f}{unit} with 80 % power."
