@@ -40,7 +40,6 @@ class MoDL(LearnedReconstruction):
         Name (``ixi-hh-2mm.multicoil-4x``), path, or ``auto``: those trained for the data set and track.
     """
 
-    presets = ()  # until its weights are shipped
     reference = "Aggarwal et al., MoDL: Model-based deep learning architecture for inverse problems, IEEE TMI 2019"
     needs_maps = True
 
