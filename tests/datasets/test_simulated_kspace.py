@@ -9,7 +9,7 @@ import pytest
 from mrbench.core.registry import find_dataset, find_task
 from mrbench.core.task import Setting
 from mrbench.datasets.cine_sim import FRAMES, SHAPE, _grid
-from mrbench.datasets.simulated_kspace import FolderScans
+from mrbench.datasets.simulated_kspace import MATRIX, SLICES, FolderScans, OasisScans
 from mrbench.physics.fourier import root_sum_of_squares, to_image
 from mrbench.simulation.heart import RIGHT_WALL, Heart, beats, contract
 
@@ -123,3 +123,14 @@ def test_a_folder_of_images_is_simulated_kspace(tmp_path: Path) -> None:
     thin = dataset.content_key("a")
     nib.Nifti1Image(2 * head.T.astype(np.float32) ** 2, np.eye(4)).to_filename(folder / "a.nii.gz")
     assert find_dataset(f"folder:{folder}", "k-space").content_key("a") != thin
+
+
+@pytest.mark.real_data
+def test_oasis_is_heard_by_an_array_at_its_own_resolution() -> None:
+    """Another scanner than `ixi-hh-2mm`, and another matrix: 1 mm, slices 2 mm apart."""
+    scans = OasisScans()
+    assert scans.simulated and not scans.subjects("train") and len(scans.subjects("test")) == 18
+    acquired = scans.acquisition("1002", coils=8)
+    slices, coils, rows, columns = acquired.kspace.shape
+    assert (slices, coils, rows) == (SLICES, 8, columns) and rows % 16 == 0 and rows > MATRIX
+    assert acquired.spacing == pytest.approx((2, 1, 1)) and acquired.reference.max() == 1

@@ -231,6 +231,7 @@ _DETAILS: Mapping[str, tuple[_Types, _Types]] = {
     "dice_by_structure": (_Types({dict}), _NUMBERS),
     "labelled": (_Types({bool}), _NOTHING),
     "frames": (_NUMBER, _NOTHING),
+    "slices": (_NUMBER, _NOTHING),
     "true_acceleration": (_NUMBER, _NOTHING),
     "acquisition": (_TEXT, _NOTHING),
     "scored": (_Types({bool}), _NOTHING),

@@ -17,6 +17,7 @@ from mrbench.datasets.acquisition import Acquisition, KspaceDataset
 from mrbench.datasets.dataset import Dataset, SplitFile, Subject
 from mrbench.datasets.icbm_sim import IcbmHeads
 from mrbench.datasets.ixi_hh import IxiHeads
+from mrbench.datasets.oasis import OasisVolumes
 from mrbench.datasets.volumes import VolumeFolder
 from mrbench.physics.coils import receive_coils, smooth_phase
 from mrbench.physics.fourier import to_kspace
@@ -147,6 +148,13 @@ class IcbmScans(SimulatedScans):
 
     def __init__(self) -> None:
         super().__init__(IcbmHeads())
+
+
+class OasisScans(SimulatedScans):
+    """`oasis-miccai2012` as simulated k-space: brains of another scanner at 1 mm, without skulls; test only."""
+
+    def __init__(self) -> None:
+        super().__init__(OasisVolumes())
 
 
 class FolderScans(SimulatedScans):

@@ -256,7 +256,7 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
     def details(self, evaluation: ReconstructionEvaluation) -> Mapping[str, Any]:
         reference = evaluation.reference
         details: dict[str, Any] = {
-            "frames": len(evaluation.prediction),
+            "frames" if evaluation.inputs.dynamic else "slices": len(evaluation.prediction),
             "true_acceleration": round(true_acceleration(evaluation.inputs.mask), 3),
         }
         if reference.note:
@@ -276,8 +276,9 @@ class Reconstruction(Task[ReconstructionInputs, ReconstructionReference]):
         accelerations = {case: own["true_acceleration"] for case, own in by_case if "true_acceleration" in own}
         if not accelerations:
             return said
-        frames = sorted({own["frames"] for own in details if "frames" in own})
-        said.append(f"A case is {' or '.join(map(str, frames))} frames.")
+        for kind in ("frames", "slices"):
+            if sizes := sorted({own[kind] for own in details if kind in own}):
+                said.append(f"A case is {' or '.join(map(str, sizes))} {kind if sizes != [1] else kind[:-1]}.")
         low, high, mean = (
             min(accelerations.values()),
             max(accelerations.values()),
