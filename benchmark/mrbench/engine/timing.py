@@ -23,6 +23,9 @@ CONTENDED_CORES = 0.5
 _TICK = 0.004
 """Seconds: the kernel hands out cores in slices, and a wait shorter than one is no contention."""
 
+_TAKEN = 0.01
+"""Seconds that a process waits, at about the most, each time that the kernel takes its core away for another one."""
+
 _PRESSURE = Path("/proc/pressure/cpu")
 
 _CLEAR_REFS, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
@@ -44,8 +47,9 @@ class Stopwatch:
         Mean number of cores that everything else on the machine used meanwhile.
     lost_seconds : float
         Wall time in which the body could have computed but had to wait for a core. Of threads it is what the kernel
-        counts (``run_delay`` of ``schedstat``), the largest of all threads. Children are not seen there: of them it
-        is the time in which the body had less than one core, where somebody on the machine waited for one.
+        counts (``run_delay`` of ``schedstat``), the largest of all threads. Children, and threads that ended,
+        are not seen there: of them it is the time in which the body had less than one core and somebody on the machine
+        waited for one, but no more than they can have waited, as often as the kernel took a core away from them.
     threads_used : int
         Threads that computed: those of this process whose CPU time rose by a twentieth of the wall time or more, and
         at least as many as the CPU time needs. In less than a slice of a core's time nothing can be told, and it is 1.
@@ -61,7 +65,7 @@ class Stopwatch:
 
     def __enter__(self) -> Stopwatch:
         self._busy, self._waits, self._threads = _machine_busy(), _pressure(), _threads()
-        self._process, self._children = _process_cpu(), _children_cpu()
+        self._usage = _usage()
         self._start = time.perf_counter()
         return self
 
@@ -69,8 +73,7 @@ class Stopwatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.seconds = time.perf_counter() - self._start
-        children = _children_cpu() - self._children
-        self.cpu_seconds = _process_cpu() - self._process + children
+        self.cpu_seconds, taken = (now - then for now, then in zip(_usage(), self._usage, strict=True))
         others = _machine_busy() - self._busy - self.cpu_seconds
         self.other_load_cores = max(0.0, others / self.seconds) if self.seconds > 0.05 else 0.0
         threads, none = _threads(), (0.0, 0.0)
@@ -83,11 +86,12 @@ class Stopwatch:
         cores = len(os.sched_getaffinity(0))  # its own threads may have waited for each other
         waited = max((delay for _, delay in spent), default=0.0)
         self.lost_seconds = min(waited, max(0.0, self.seconds - self.cpu_seconds / cores))
-        waits = _pressure()
+        waits, unseen = _pressure(), self.cpu_seconds - sum(cpu for cpu, _ in spent)
         if not threads:  # a kernel that does not count: other work is all that is known
             self.lost_seconds = self.seconds if self.other_load_cores > CONTENDED_CORES else 0.0
-        elif children > 0.05 * self.seconds and waits is not None and self._waits is not None:
-            self.lost_seconds = max(self.lost_seconds, min(self.seconds - self.cpu_seconds, waits - self._waits))
+        elif unseen > 0.05 * self.seconds and waits is not None and self._waits is not None:
+            lost = min(self.seconds - self.cpu_seconds, waits - self._waits, _TAKEN * taken)
+            self.lost_seconds = max(self.lost_seconds, lost)
 
     @property
     def contended(self) -> bool:
@@ -179,14 +183,10 @@ def _status_mib() -> dict[str, float]:
     return {words[0].rstrip(":"): int(words[1]) / 1024 for words in fields if words[-1:] == ["kB"]}
 
 
-def _process_cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _children_cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _usage() -> tuple[float, int]:
+    """CPU seconds of this process and of its children that ended, and how often the kernel took their core away."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used), sum(one.ru_nivcsw for one in used)
 
 
 def _threads() -> dict[str, tuple[float, float]]:
