@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from mrbench.engine import cluster as engine
 from mrbench.engine.plan import Options
 from mrbench.engine.predictions import prediction_path
 from mrbench.engine.run import run_board
+from mrbench.engine.store import RowStore
 
 pytestmark = [
     pytest.mark.slow,
@@ -136,8 +138,25 @@ def test_a_disk_of_a_worker_that_cannot_be_written_stops_with_one_sentence(
     shutil.rmtree(cache, ignore_errors=True)
     cache.symlink_to("/sys/kernel")  # where not even root makes folders
     try:
-        with pytest.raises(DataError, match=r"cannot write /sys/kernel/.*; free space or choose") as caught:
+        with pytest.raises(
+            DataError, match=r"a worker on \S+: cannot write /sys/kernel/.*; free space or choose"
+        ) as caught:
             run(setting, tmp_path, ["threshold"], scheduler=far.scheduler_address)
     finally:
         cache.unlink()
     assert "\n" not in str(caught.value) and not (tmp_path / "out" / "rows.jsonl").exists()
+
+
+def test_a_worker_with_a_full_disk_costs_the_others_no_case(tmp_path: Path) -> None:
+    """one worker cannot write, another is in the middle of a case -> that case becomes a row before the run ends"""
+    (tmp_path / "cache-0").symlink_to("/sys/kernel")
+    setting = lay_out(tmp_path, 4)
+    with (
+        cluster(tmp_path, 2) as both,
+        pytest.raises(DataError, match=r"a worker on \S+: cannot write /sys/kernel/"),
+    ):
+        while len(both.scheduler.workers) < 2:
+            time.sleep(0.05)
+        run(setting, tmp_path, ["threshold[seconds=1.5]"], scheduler=both.scheduler_address)
+    (row,) = RowStore(tmp_path / "out" / "rows.jsonl").read()
+    assert row.status == "ok"

@@ -99,19 +99,24 @@ _lock = threading.Lock()
 
 def compute(item: Item) -> Answer:
     """Compute one item on a worker, which may have joined after the others were asked whether they fit."""
+    here = f"a worker on {socket.gethostname()}"
+    if fault := fault_of(item.wanted):
+        return _stopped(f"{here} {fault}.")
     try:
-        if fault := fault_of(item.wanted):
-            raise DataError(f"a worker on {socket.gethostname()} {fault}.")
         slot = _take(item)
         candidate = _candidate(slot, item)
         case = slot.case(candidate, item.case, item.key, cached=item.measured and prediction_path(item.key).is_file())
         finished = completed(slot, case)
     except MrbenchError as error:
-        return Answer(Finished(Outcome("error", str(error), outside=True)), stop=str(error))
+        return _stopped(f"{here}: {error}")
     with _lock:
         _idle.setdefault((item.address, item.options), []).append(slot)
     kept = item.options.gather and finished.scored is not None and finished.scored.kept
     return Answer(finished, prediction=prediction_path(item.key).read_bytes() if kept else None)
+
+
+def _stopped(said: str) -> Answer:
+    return Answer(Finished(Outcome("error", said, outside=True)), stop=said)
 
 
 def _take(item: Item) -> Slot:
@@ -201,6 +206,7 @@ class _Client:
         self.flying: dict[str, tuple[Candidate, CaseId, str, int]] = {}
         self.again: deque[tuple[Candidate, CaseId, str, int]] = deque()
         self.count = 0
+        self.stop = ""
 
     def run(self, work: Sequence[tuple[Candidate, list[CaseId]]]) -> None:
         from distributed import as_completed
@@ -214,8 +220,10 @@ class _Client:
             seen = time.monotonic() if slots else seen
             if time.monotonic() > seen + LONELY:
                 raise DataError("no worker is left on the cluster; what is done stays, so start some and run it again.")
-            while len(self.flying) < slots and (job := self._next(fresh)) is not None:
+            while not self.stop and len(self.flying) < slots and (job := self._next(fresh)) is not None:
                 done.add(self._submit(job))
+            if not self.flying and self.stop:  # the others have finished what they held
+                raise DataError(self.stop)
             if not self.flying and not self.again and slots:
                 return
             if not done.has_ready():
@@ -256,7 +264,8 @@ class _Client:
         candidate, case, key, deaths = job
         if isinstance(result, Answer):
             if result.stop:
-                raise DataError(result.stop)
+                self.stop = result.stop
+                return
             if result.prediction is not None:
                 with suppress(DataError), write_atomically(prediction_path(key)) as file:  # costs the picture alone
                     file.write(result.prediction)
