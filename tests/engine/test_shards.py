@@ -124,6 +124,14 @@ def test_what_is_no_shard_is_one_sentence(text: str) -> None:
         Shard.parse(text)
 
 
+@pytest.mark.parametrize("option", ["--shard", "--scheduler"])
+def test_an_empty_part_or_address_is_refused(option: str, tmp_path: Path) -> None:
+    """the variable of a script is not set -> one sentence, and nothing is computed"""
+    done = CliRunner().invoke(app, ["run", "-t", "registration", option, "", "--out", str(tmp_path / "out")])
+    assert isinstance(done.exception, RequestError) and str(done.exception).startswith(f"{option} ")
+    assert not (tmp_path / "out").exists()
+
+
 def test_shards_share_the_cases_evenly() -> None:
     parts = [Shard(4, number).part(range(10)) for number in range(1, 5)]
     assert sorted(case for part in parts for case in part) == list(range(10)) and {len(p) for p in parts} == {2, 3}

@@ -101,6 +101,8 @@ def run(
     from mrbench.engine.predictions import checked_keeping
     from mrbench.engine.shard import Shard
 
+    if scheduler == "":
+        raise RequestError("--scheduler is empty; give an address such as tcp://host:8786, or leave it out.")
     if not scheduler:
         refuse_unused(context, "gather", "without --scheduler: predictions are here")
     if scheduler and device not in ("cpu", "cuda"):
@@ -115,7 +117,7 @@ def run(
         retry,
         memory,
         scoring_timeout,
-        Shard.parse(shard) if shard else None,
+        None if shard is None else Shard.parse(shard),
         scheduler or "",
         gather,
         checked_keeping(predictions),

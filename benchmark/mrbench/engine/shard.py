@@ -29,7 +29,7 @@ class Shard:
         written = _WRITTEN.fullmatch(text.strip())
         number, of = (int(part) for part in written.groups()) if written else (0, 0)
         if not 1 <= number <= of:
-            raise RequestError(f"--shard {text} is no part of a whole; give i/n with i from 1 to n, such as 2/8.")
+            raise RequestError(f"--shard '{text}' is no part of a whole; give i/n with i from 1 to n, such as 2/8.")
         return cls(of, number)
 
     def __str__(self) -> str:
