@@ -68,6 +68,15 @@ def test_only_parts_of_the_cache_are_pruned(cache: Path) -> None:
     assert prune(["datasets"])[0] == 1 and len(left(cache)) == 10
 
 
+@pytest.mark.parametrize("limit", ["limit_gib", "older_than_days"])
+@pytest.mark.parametrize("value", [-1, float("nan"), "2"])
+def test_a_limit_that_is_none_removes_nothing(cache: Path, limit: str, value: object) -> None:
+    """-1 GiB removed everything, and not a number nothing, without a word"""
+    with pytest.raises(RequestError, match=rf"{limit}=.*: give a number from 0 up\."):
+        prune(**{limit: value})
+    assert len(left(cache)) == 10
+
+
 def test_the_verb_shows_and_prunes(cache: Path) -> None:
     shown = CliRunner().invoke(app, ["cache"], env={"COLUMNS": "160"})
     assert shown.exit_code == 0 and "predictions" in shown.output and str(cache) in shown.output.replace("\n", "")

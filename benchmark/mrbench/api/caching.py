@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mrbench.core.arguments import check_number
 from mrbench.core.errors import unknown_name
 from mrbench.io.files import YOUNG, cache_root, sweep_cache
 
@@ -85,8 +86,9 @@ def prune(
     Raises
     ------
     RequestError
-        If there is no such kind.
+        If there is no such kind, or a limit is below zero or no number.
     """
+    check_number(0, limit_gib=limit_gib, older_than_days=older_than_days)
     for kind in kinds:
         if kind not in KINDS:
             raise unknown_name("part of the cache", kind, KINDS)
