@@ -215,6 +215,14 @@ def test_cpu_time_stays_where_the_caption_calls_it_fairer() -> None:
     assert "CPU time is the fairer" in re.sub(r"\s+", " ", text) and "CPU time, s" in text and "*" in text
 
 
+def test_threads_beyond_those_that_were_given_are_told() -> None:
+    """a method computes on two threads where it may use one -> the caption names it"""
+    said = "Computed on more threads than they were given"
+    first, *rest = [replace(row, threads_used=row.threads) for row in boards.rows(cases=3)]
+    assert said not in boards.report([first, *rest]).caption.text
+    assert f"{said}: {first.method} (2)." in boards.report([replace(first, threads_used=2), *rest]).caption.text
+
+
 @pytest.mark.parametrize("changed", ["source", "weights"])
 def test_rows_of_several_versions_are_no_single_method(changed: str) -> None:
     """As after an upgrade and a run of the first cases alone."""

@@ -164,6 +164,9 @@ def _times(board: Leaderboard) -> list[str]:
     outside = summary.index[summary["kind"] == EXTERNAL]
     threads = sorted({number for numbers in summary["threads"] for number in numbers if number})
     said = [f"Time: median of predict alone on {' or '.join(map(str, threads))} thread(s)."] if threads else []
+    if len(beyond := summary["threads_beyond"].dropna()):
+        names = ", ".join(f"{method} ({count:.0f})" for method, count in beyond.items())
+        said.append(f"Computed on more threads than they were given: {names}.")
     if len(outside):
         said.append(f"Made elsewhere and scored from files: {', '.join(outside)}; times are what their authors say.")
     elsewhere = summary[~summary["device"].isin(["cpu", ""])]

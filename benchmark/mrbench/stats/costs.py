@@ -22,7 +22,8 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
     -------
     DataFrame, index ``method``
         ``kind``, ``n_cases``, ``n_failed``, ``seconds_median``, ``seconds_iqr``, ``cpu_seconds_median``, ``contended``
-        (on any case), ``device`` and ``threads`` (all of them), ``message`` (the first one), ``weights``, ``mixed``
+        (on any case), ``device`` and ``threads`` (all of them), ``threads_beyond`` (the most that computed on a case
+        that was allowed fewer; NaN where none did), ``message`` (the first one), ``weights``, ``mixed``
         (whether rows are of several versions of code or weights), and the medians of cost by the size of the case,
         ``cpu_seconds_per_megavoxel`` and ``memory_mib_per_megavoxel``.
     """
@@ -31,6 +32,7 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
     for cost in ("cpu_seconds", "memory_mib"):
         scored = scored.assign(**{f"{cost}_per_megavoxel": scored[cost] / scored["megavoxels"]})
     ok = scored.groupby("method", observed=False)
+    beyond = ran["threads_used"].where(ran["threads_used"] > ran["threads"])
     table = pd.DataFrame(
         {
             "kind": every["kind"].first().astype("str"),
@@ -42,6 +44,7 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
             "contended": every["contended"].any(),
             "device": _distinct(ran, "device").map(" + ".join),
             "threads": _distinct(ran, "threads").map(tuple),
+            "threads_beyond": beyond.groupby(ran["method"], observed=False).max(),
             "message": every["message"].agg(_first_text).astype("str"),
             "weights": every["weights"].first().astype("str"),
             # of files from elsewhere each has a source of its own, which says nothing of their code
