@@ -380,6 +380,25 @@ def test_pairs_may_go_both_ways(tmp_path: Path) -> None:
     assert dataset.pairs("test") == (("p", "q"), ("q", "p")) and dataset.pairs("train") is None
 
 
+@pytest.mark.parametrize("layout", ["BIDS", "files named by contrast", "plain files"])
+def test_pairs_are_read_beside_every_layout(layout: str, tmp_path: Path) -> None:
+    """visits of one person, one pair of two, the other way round -> that pair alone, and a word on who is nobody"""
+    first, second = {"BIDS": ("sub-1_ses-1", "sub-1_ses-2")}.get(layout, ("p1", "p2"))
+    for number, name in enumerate((first, second)):
+        place = {
+            "BIDS": f"sub-1/ses-{number + 1}/anat/{name}_T1w.nii.gz",
+            "files named by contrast": f"{name}_T1.nii.gz",
+            "plain files": f"{name}.nii.gz",
+        }[layout]
+        scan(tmp_path / place, number)
+    (tmp_path / "pairs.csv").write_text(f"moving,fixed\n{second},{first}\n{first},nobody\n")
+    dataset = Folder(tmp_path)
+    assert dataset.notes[0].startswith(f"Read as {layout}:") and dataset.notes[0].endswith("1 pair.")
+    assert dataset.pairs("test") == ((second, first),)
+    unknown = f"pairs.csv, line 3 names 'nobody', who is not in the folder, whose subjects are {first}, {second}."
+    assert dataset.left_out == (unknown,)
+
+
 def tumours(path: Path, names: dict[str, str], labels: tuple[int, ...] = (1, 2, 3)) -> Path:
     for folder, style in names.items():
         prefix = "X" if folder == "renamed" else folder.rpartition("/")[2]

@@ -17,7 +17,7 @@ from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.layouts.learn2reg import read_learn2reg
 from mrbench.datasets.layouts.named import read_named
 from mrbench.datasets.layouts.plain import read_plain
-from mrbench.datasets.layouts.table import is_table, paths_of, read_tables
+from mrbench.datasets.layouts.table import is_table, paths_of, read_pairs, read_tables
 from mrbench.datasets.layouts.transmorph import read_transmorph
 from mrbench.datasets.twins import find_twins
 from mrbench.io.fastmri import acquisition_of
@@ -38,6 +38,8 @@ LAST = ("labels", "mask", "axes", "acquisition")
 
 def layout_of(folder: Path, *, images: bool = False, blank: bool = False) -> Layout | None:
     """The layout of a folder: its own table, else what the first of `LAYOUTS` finds; None where none does.
+
+    Pairs of ``pairs.csv`` go before those of a release.
 
     Every dataset of a folder asks here, so that the table which `index` makes of it, saved in it, changes nothing.
 
@@ -65,7 +67,9 @@ def layout_of(folder: Path, *, images: bool = False, blank: bool = False) -> Lay
                 subject: {column: row[column] for column in columns if column in row}
                 for subject, row in layout.rows.items()
             }
-            return replace(layout, rows=rows, left_out=(*layout.left_out, *_of_the_other_kind(folder, read)))
+            pairs, unknown = read_pairs(folder, rows, known_by=f"the folder, whose subjects are {some_of([*rows])}")
+            left_out = (*layout.left_out, *_of_the_other_kind(folder, read), *unknown)
+            return replace(layout, rows=rows, pairs=pairs or layout.pairs, left_out=left_out)
     return None
 
 

@@ -64,9 +64,18 @@ def paths_of(row: Mapping[str, str]) -> list[str]:
 
 
 def read_pairs(
-    folder: Path, rows: Mapping[str, Mapping[str, str]]
+    folder: Path, rows: Mapping[str, Mapping[str, str]], known_by: str = TABLE
 ) -> tuple[dict[str, tuple[tuple[str, str], ...]], list[str]]:
     """Read ``pairs.csv``, columns ``moving`` and ``fixed``: any number of pairs, in any direction.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it may lie.
+    rows : mapping
+        The subjects.
+    known_by : str
+        Where their names stand, for sentences.
 
     Returns
     -------
@@ -92,7 +101,7 @@ def read_pairs(
         line = dict(zip(columns, fields, strict=True))
         moving, fixed = line["moving"], line["fixed"]
         if unknown := [subject for subject in (moving, fixed) if subject not in rows]:
-            left_out.append(f"{PAIRS}, line {number} names '{unknown[0]}', who is not in {TABLE}.")
+            left_out.append(f"{PAIRS}, line {number} names '{unknown[0]}', who is not in {known_by}.")
             continue
         if moving == fixed:
             raise DataError(f"{path}, line {number} pairs '{moving}' with itself; correct it.")
