@@ -50,14 +50,23 @@ def test_folder_of_full_data_is_undersampled_by_the_track(tmp_path: Path, kspace
 
 def test_folder_whose_files_disagree(tmp_path: Path, kspace: np.ndarray) -> None:
     fastmri(tmp_path / "a.h5", kspace)
-    fastmri(tmp_path / "b.h5", kspace[:, :2])
+    fastmri(tmp_path / "b.h5", kspace[:, :1])
     fastmri(tmp_path / "c.h5", np.where(columns(), kspace, 0), mask=columns())
     folder = KspaceFolder(tmp_path)
     assert folder.acquisition("a", coils=None).mask is None
-    with pytest.raises(DataError, match=r"b\.h5 has 2 coils but the folder's first file has 4"):
+    with pytest.raises(DataError, match=r"b\.h5 has one coil, the folder's first file several coils"):
         folder.acquisition("b", coils=None)
     with pytest.raises(DataError, match=r"c\.h5 is undersampled, unlike"):
         folder.acquisition("c", coils=None)
+
+
+def test_arrays_of_any_number_of_coils_share_a_folder(tmp_path: Path, kspace: np.ndarray) -> None:
+    """fastMRI's brains: 4 coils, 2, 3 -> each is a case of the track, by as many coils as it has"""
+    for number, coils in enumerate((4, 2, 3)):
+        fastmri(tmp_path / f"{number}.h5", kspace[:, :coils])
+    setting = setting_of(Reconstruction(), KspaceFolder(tmp_path), "multicoil-4x")
+    coils = {case.subjects[0]: setting.load(case).inputs.kspace.shape[1] for case in setting.cases()}
+    assert coils == {"0": 4, "1": 2, "2": 3}
 
 
 def test_table_of_a_folder(tmp_path: Path, kspace: np.ndarray) -> None:

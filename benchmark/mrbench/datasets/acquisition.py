@@ -68,7 +68,7 @@ class KspaceDataset(Dataset):
     region: str = "foreground"
     dynamic: bool = False
     coils: int | None = None
-    """Number of coils, or None where a simulation gives as many as a track asks for."""
+    """Number of coils, that of the first subject; None where a simulation gives as many as a track asks for."""
     full: bool = True
     """Whether every subject is fully sampled, so that masks can be drawn; else each brings its own mask."""
 

@@ -139,11 +139,12 @@ class KspaceFolder(KspaceDataset):
         self.refuse_unknown(subject)
         self.split_file.refuse_twin(subject)
         raw = self._read(subject)
-        have = raw.kspace.shape[1]
-        if have != self.coils:
+        single = raw.kspace.shape[1] == 1
+        if single != (self.coils == 1):  # of arrays any number: fastMRI's brains differ in it
+            one, many = "one coil", "several coils"
             raise DataError(
-                f"{self.path / self._table[subject]['kspace']} has {have} coils but the folder's first file has "
-                f"{self.coils}; keep them in folders of their own."
+                f"{self.path / self._table[subject]['kspace']} has {one if single else many}, the folder's first file "
+                f"{many if single else one}; keep them in folders of their own."
             )
         if self.full != (raw.mask is None):
             kind = "under" if self.full else "fully "
