@@ -73,7 +73,9 @@ def test_a_folder_of_cmrxrecon_has_its_track(cine: np.ndarray, tmp_path: Path) -
     for person in ("P001", "P002"):
         (tmp_path / "cmr" / person).mkdir(parents=True)
         write_v73(tmp_path / "cmr" / person / "cine_sax.mat", "kspace_full", matlab_order(cine))
+    write_v73(tmp_path / "cmr" / "P001" / "cine_sax_mask.mat", "mask04", np.ones((PHASE, READ)))
     folder = KspaceFolder(tmp_path / "cmr")
+    assert folder.left_out == ("P001/cine_sax_mask.mat is a mask, a label map or a transform by its name.",)
     setting = setting_of(Reconstruction(), folder)
     assert setting.track.name == "cmrxrecon-4x" and folder.subjects("test") == ("P001_cine_sax", "P002_cine_sax")
     inputs = setting.load(setting.all_cases[0]).inputs

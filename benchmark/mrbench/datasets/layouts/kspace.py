@@ -10,7 +10,8 @@ from mrbench.datasets.listing import Listing, scans_in, visible
 from mrbench.io.kspace import SUFFIXES
 from mrbench.io.raw import MASK_SUFFIX
 
-_MASK_STEM = MASK_SUFFIX.removesuffix(".npy")
+_MASK_STEMS = (MASK_SUFFIX.removesuffix(".npy"), "_mask", "-mask")
+"""Ends of names, without suffix, of masks: ours, and CMRxRecon's ``cine_sax_mask.mat``."""
 
 _FASTMRI = re.compile(r"(?P<coils>singlecoil|multicoil)_(?P<part>train|val|test|challenge)\w*")
 
@@ -39,7 +40,7 @@ def read_kspace_files(folder: Path) -> Layout | None:
 
 
 def _scans(folder: Path) -> Listing:
-    return scans_in(folder, SUFFIXES, lambda stem: not stem.lower().endswith(_MASK_STEM))
+    return scans_in(folder, SUFFIXES, lambda stem: not stem.lower().endswith(_MASK_STEMS))
 
 
 def _fastmri_parts(folder: Path) -> list[re.Match[str]]:
