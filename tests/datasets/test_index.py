@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.command import mrbench
-from tests.datasets.test_layouts import NEW, OLD, SHAPE, bids, learn2reg, messy, scan, tumours
+from tests.datasets.test_bids import bids
+from tests.datasets.test_layouts import NEW, OLD, SHAPE, learn2reg, messy, scan, tumours
 
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError

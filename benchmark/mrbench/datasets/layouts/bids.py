@@ -2,6 +2,7 @@
 
 Of each contrast of a session the first scan by name is used; others are named as left out. A mask or segmentation is
 that of a scan where it has the same subject and session and names no ``space``; ``desc-brain`` goes before other masks.
+Images outside anat folders, and those of derivatives that are neither mask nor label map, are no scans, and counted.
 The splits are those of a column ``split`` in ``participants.tsv``; without one, all are test subjects.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
+from mrbench.datasets.layouts.beside import MADE, some_of
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.listing import suffix_of, visible
 from mrbench.io.nifti import SUFFIXES
@@ -93,7 +95,9 @@ def read_bids(folder: Path) -> Layout | None:
         column = "T1c" if "ce" in scan.entities and scan.suffix == "T1w" else CONTRASTS[scan.suffix]
         row = rows.setdefault(scan.subject, {"subject": checked_id(scan.subject, folder), "split": ""})
         _take(row, column, scan, left_out)
-    maps += [n for p in _derivatives(folder) if (n := _Name.of(p)) and n.suffix in MAPS]
+    derived = _derivatives(folder)
+    made = [n for p in derived if "/anat/" in p and (n := _Name.of(p)) and n.suffix in MAPS]
+    maps += made
     for image in sorted(maps, key=lambda m: (m.entities.get("desc") != "brain", m.path)):
         if image.subject in rows and "space" not in image.entities:
             _take(rows[image.subject], MAPS[image.suffix], image, left_out)
@@ -101,6 +105,10 @@ def read_bids(folder: Path) -> Layout | None:
             reason = "is in another space" if "space" in image.entities else "belongs to no scan"
             left_out.append(f"{image.path} {reason}.")
     left_out += [f"{count} files in folders '{kind}' are no anatomical scans." for kind, count in sorted(other.items())]
+    if outside := _outside(folder):
+        left_out.append(f"{some_of(outside)}: outside the anat folders of subjects.")
+    if others := len(derived) - len(made):
+        left_out.append(f"{others} files in derivatives are no masks or label maps of anatomy.")
     if not rows:
         raise DataError(f"{folder} is BIDS without a scan in any anat folder; put *_T1w.nii.gz there.")
     splits = _splits(folder)
@@ -132,10 +140,22 @@ def _files(folder: Path, subjects: list[str], other: Counter[str]) -> Iterator[s
                     other[part.rpartition("/")[2]] += len(images)
 
 
+def _outside(folder: Path) -> list[str]:
+    """NIfTI files that lie in the folder itself, in a subject's or session's own, or in one that BIDS does not know."""
+    folders = [entry.name for entry in visible(folder) if entry.is_dir() and entry.name not in MADE]
+    sessions = [f"{name}/{e.name}" for name in folders for e in visible(folder / name) if e.name.startswith("ses-")]
+    files = [entry.name for entry in visible(folder) if entry.is_file()]
+    for place in (*folders, *(name for name in sessions if (folder / name).is_dir())):
+        files += [f"{place}/{entry.name}" for entry in visible(folder / place) if entry.is_file()]
+    return [name for name in files if suffix_of(name, SUFFIXES)]
+
+
 def _derivatives(folder: Path) -> list[str]:
+    """NIfTI files of subjects in ``derivatives``, sorted."""
     root = folder / "derivatives"
-    files = sorted(root.glob("**/sub-*/**/anat/*")) if root.is_dir() else []
-    return [p.relative_to(folder).as_posix() for p in files if suffix_of(p.name, SUFFIXES) and p.name[0] != "."]
+    files = sorted(root.glob("**/sub-*/**/*")) if root.is_dir() else []
+    images = (p for p in files if suffix_of(p.name, SUFFIXES) and p.name[0] != "." and p.is_file())
+    return list(dict.fromkeys(path.relative_to(folder).as_posix() for path in images))
 
 
 def _splits(folder: Path) -> dict[str, str]:
