@@ -51,6 +51,18 @@ def test_ixi_as_unpacked_is_one_line_a_person(tmp_path: Path) -> None:
     assert set(ContrastFolder(tmp_path / "ixi").load("IXI012-HH-1211").images) == {"T1", "T2"}
 
 
+def test_all_tars_of_ixi_unpacked_are_one_line_a_person(tmp_path: Path) -> None:
+    """16 diffusion images and an angiogram beside two contrasts of each person -> those two, and the rest told"""
+    for number, person in enumerate(("IXI012-HH-1211", "IXI002-Guys-0828")):
+        for kind in ("T1", "T2", "MRA", *(f"DTI-{direction:02d}" for direction in range(16))):
+            scan(tmp_path / f"IXI-{kind[:3].strip('-')}" / f"{person}-{kind}.nii.gz", number)
+    table = index(tmp_path)
+    assert table["subject"].tolist() == ["IXI002-Guys-0828", "IXI012-HH-1211"]
+    assert table.columns.tolist() == ["subject", "split", "T1", "T2"]
+    known = "none of T1, T1c, T2, FLAIR, PD, mask, labels."
+    assert table.attrs["left_out"] == [f"32 files of IXI are DTI, {known}", f"2 files of IXI are MRA, {known}"]
+
+
 def test_images_and_kspace_in_one_folder_are_told_apart(tmp_path: Path) -> None:
     scan(tmp_path / "b.nii.gz")
     np.save(tmp_path / "a.npy", 1j * np.ones((1, 2, 9, 9)))
