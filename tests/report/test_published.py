@@ -31,6 +31,22 @@ def test_every_figure_is_of_a_track_and_a_metric_and_has_a_source() -> None:
     assert not LINES.duplicated(["task", "track", "method", "metric", "cases"]).any()
 
 
+PROTOCOLS = {
+    "reconstruction": [
+        *("fastmri-knee-4x", "fastmri-knee-8x", "fastmri-knee-singlecoil-4x", "fastmri-knee-singlecoil-8x"),
+        *("fastmri-brain-4x", "fastmri-brain-8x", "cmrxrecon-4x", "cmrxrecon-8x", "cmrxrecon-10x"),
+    ],
+    "registration": ["oasis-l2r", "l2r-hippocampus", "lumir", "transmorph-ixi"],
+    "segmentation": ["glioma", "brats-2023"],
+    "synthesis": ["t1-to-t2"],
+}
+
+
+@pytest.mark.parametrize(("task", "track"), [(task, track) for task, tracks in PROTOCOLS.items() for track in tracks])
+def test_every_protocol_of_the_literature_has_figures(task: str, track: str) -> None:
+    assert len(published(task, track)), f"{track}: nothing to stand beside ours"
+
+
 def test_what_is_from_memory_or_second_hand_is_unsure() -> None:
     loose = LINES["source"].str.contains("memory|secondary|not seen")
     assert loose.any() and (LINES.loc[loose, "sure"] == "no").all()
