@@ -73,6 +73,18 @@ def test_images_and_kspace_in_one_folder_are_told_apart(tmp_path: Path) -> None:
     assert data.subjects("test") == ("b",) and data.left_out[0].startswith("a.npy: k-space beside images;")
 
 
+def test_what_a_reading_does_not_look_at_is_named(tmp_path: Path) -> None:
+    """images three folders down, FreeSurfer's and DICOM beside NIfTI -> one subject, and a sentence on each kind"""
+    scan(tmp_path / "a.nii.gz"), scan(tmp_path / "x" / "y" / "b.nii.gz", 1)
+    (tmp_path / "x" / "brain.mgz").write_bytes(b""), (tmp_path / "x" / "1.DCM").write_bytes(b"")
+    table = index(tmp_path)
+    assert table["subject"].tolist() == ["a"]
+    assert table.attrs["left_out"] == [
+        "x/1.DCM, x/brain.mgz: in other formats than those read here; convert them, or give DICOM a folder of its own.",
+        "x/y/b.nii.gz: more than one folder down; name them in subjects.csv, or give the folder that they lie in.",
+    ]
+
+
 def test_folders_of_subjects_are_named_by_folder(tmp_path: Path) -> None:
     for number, person in enumerate(("p1", "p2")):
         for contrast in ("T1", "T2"):

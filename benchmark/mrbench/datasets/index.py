@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrbench.core.errors import DataError
-from mrbench.datasets.layouts.beside import some_of
+from mrbench.datasets.layouts.beside import passed_over, some_of
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.brats import read_brats
 from mrbench.datasets.layouts.dicom import read_dicom
@@ -31,6 +31,9 @@ RELEASES = (read_learn2reg, read_transmorph)
 
 LAYOUTS = (*RELEASES, read_bids, read_brats, read_kspace_files, read_named, read_plain, read_dicom)
 """Readers in the order in which they are tried: what a layout says of itself goes before names, names before files."""
+
+SHALLOW = (read_kspace_files, read_named, read_plain)
+"""Readers that look into the folders of a folder, and no further."""
 
 LAST = ("labels", "mask", "axes", "acquisition")
 """Columns that stand behind the others in a table."""
@@ -68,7 +71,8 @@ def layout_of(folder: Path, *, images: bool = False, blank: bool = False) -> Lay
                 for subject, row in layout.rows.items()
             }
             pairs, unknown = read_pairs(folder, rows, known_by=f"the folder, whose subjects are {some_of([*rows])}")
-            left_out = (*layout.left_out, *_of_the_other_kind(folder, read), *unknown)
+            beside = passed_over(folder, formats=read is not read_dicom, deep=read in SHALLOW)
+            left_out = (*layout.left_out, *_of_the_other_kind(folder, read), *beside, *unknown)
             return replace(layout, rows=rows, pairs=pairs or layout.pairs, left_out=left_out)
     return None
 

@@ -1,4 +1,4 @@
-"""Scans that lie beside a table and are not named in it: nothing that lies in a folder is left out without a word."""
+"""Scans that a table does not name or a layout does not look at: nothing is left out without a word."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ DEPTH = 4
 
 MADE = ("derivatives", "sourcedata", "code", "stimuli")
 """Folders of BIDS that hold what scans were made of, or what was made of them."""
+
+OTHERS = (".dcm", ".ima", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd", ".img", ".mnc")
+"""Ends of names of images that no layout but DICOM's reads."""
 
 SHOWN = 3
 """Files that the sentence names."""
@@ -57,6 +60,28 @@ def unnamed_beside(folder: Path, rows: Mapping[str, Mapping[str, str]], names: s
     if len(files) == 1:
         return [f"{files[0]} is not named in {TABLE}; add it there if it is to be used."]
     return [f"{len(files)} files are not named in {TABLE}: {some_of(files)}; add there what is to be used."]
+
+
+def passed_over(folder: Path, *, formats: bool, deep: bool) -> list[str]:
+    """Sentences on what readers of a layout do not look at, of files down to `DEPTH`.
+
+    Parameters
+    ----------
+    folder : Path
+        What was read.
+    formats : bool
+        Name images of `OTHERS`.
+    deep : bool
+        Name NIfTI and k-space more than one folder down.
+    """
+    files = list(_files(folder, set()))
+    others = [file for file in files if formats and file.lower().endswith(OTHERS)]
+    deeper = [file for file in files if deep and file.count("/") > 1 and suffix_of(file, (*NIFTI, *KSPACE))]
+    sentences = {
+        "in other formats than those read here; convert them, or give DICOM a folder of its own": others,
+        f"more than one folder down; name them in {TABLE}, or give the folder that they lie in": deeper,
+    }
+    return [f"{some_of(found)}: {why}." for why, found in sentences.items() if found]
 
 
 def some_of(files: Sequence[str]) -> str:
