@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from mrbench import api
@@ -17,7 +18,7 @@ from mrbench.core.errors import DataError, RequestError
 from mrbench.datasets import own_heads
 from mrbench.datasets.folder import Folder
 from mrbench.io.nifti import Volume
-from mrbench.space.heads import TemplateGrid, agreement, align, brain_mask, template_brain
+from mrbench.space.heads import FITS, TemplateGrid, agreement, align, brain_mask, template_brain
 from mrbench.space.template import GRID_ORIGIN_MM, GRID_SHAPE, template_2mm
 
 STILL = sitk.TranslationTransform(3, [-origin for origin in GRID_ORIGIN_MM[::-1]])
@@ -86,6 +87,16 @@ def test_a_bad_fit_is_named(heads: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(own_heads, "align", lambda head, brain, how: away)
     quality = api.prepare_heads(heads, tmp_path / "out", spacing=4).set_index("subject")
     assert "fits the template badly" in quality.at["b", "note"]
+
+
+def test_a_small_brain_fits_where_sizes_are_kept() -> None:
+    """a smaller brain in the middle of the template's -> a bad Dice, all of it inside; aside it is outside"""
+    small = ndimage.binary_erosion(template_brain(), iterations=4)
+    aside = np.roll(small, 20, axis=2)
+    image, grid = template_2mm(), TemplateGrid(2.0)
+    assert agreement(image, small, grid)[0] < FITS[0] < agreement(image, small, grid, "rigid")[0] == 1
+    assert agreement(image, aside, grid, "rigid")[0] < FITS[0]
+    assert agreement(image, np.zeros_like(small), grid, "rigid") == (0, 0)
 
 
 def test_wrong_requests_are_one_sentence(heads: Path, tmp_path: Path) -> None:

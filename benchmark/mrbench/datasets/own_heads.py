@@ -150,7 +150,7 @@ def _prepared(
         moved = resampled(labels, transform, grid, nearest=True)
         written["labels"] = _write(out, f"{subject}_labels", moved.astype(np.int16), grid)
     written["mask"] = _write(out, f"{subject}_mask", inside.astype(np.uint8), grid)
-    overlap, correlation = agreement(leading_image, inside, grid)
+    overlap, correlation = agreement(leading_image, inside, grid, how)
     note = ""
     if overlap < FITS[0] or correlation < FITS[1]:
         note = f"fits the template badly (overlap {overlap:.2f}, correlation {correlation:.2f}); look at it"

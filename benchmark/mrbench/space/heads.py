@@ -155,13 +155,16 @@ def resampled(volume: Volume, transform: sitk.Transform, grid: TemplateGrid, *, 
     return sitk.GetArrayFromImage(out)
 
 
-def agreement(image: np.ndarray, mask: np.ndarray, grid: TemplateGrid) -> tuple[float, float]:
+def agreement(
+    image: np.ndarray, mask: np.ndarray, grid: TemplateGrid, how: Alignment = "affine"
+) -> tuple[float, float]:
     """How well an aligned brain fits the template.
 
     Returns
     -------
     overlap : float
-        Dice of the two brains: .96 of well aligned ones.
+        Dice of the two brains: .96 of well aligned ones. Of rigid alignment, which leaves a brain its size, the part of
+        the smaller brain that lies in the larger.
     correlation : float
         Of the intensities where both are: about .5.
     """
@@ -172,7 +175,8 @@ def agreement(image: np.ndarray, mask: np.ndarray, grid: TemplateGrid) -> tuple[
     template = template_2mm() if same else zoom(template_2mm(), factor, order=1)
     brain = template_brain() if same else zoom(template_brain().astype(np.float32), factor, order=1) > 0.5
     both = brain & mask
-    overlap = 2 * np.count_nonzero(both) / (np.count_nonzero(brain) + np.count_nonzero(mask))
+    sizes = np.count_nonzero(brain), np.count_nonzero(mask)
+    overlap = np.count_nonzero(both) / max(1, min(sizes) if how == "rigid" else sum(sizes) / 2)
     varied = both.any() and image[both].std() > 0
     return float(overlap), float(np.corrcoef(image[both], template[both])[0, 1]) if varied else 0.0
 
