@@ -18,7 +18,7 @@ from mrbench.core.errors import DataError, RequestError
 from mrbench.datasets import own_heads
 from mrbench.datasets.folder import Folder
 from mrbench.io.nifti import Volume
-from mrbench.space.heads import FITS, TemplateGrid, agreement, align, brain_mask, template_brain
+from mrbench.space.heads import FITS, Target, TemplateGrid, agreement, align, brain_mask, template_brain
 from mrbench.space.template import GRID_ORIGIN_MM, GRID_SHAPE, template_2mm
 
 STILL = sitk.TranslationTransform(3, [-origin for origin in GRID_ORIGIN_MM[::-1]])
@@ -33,7 +33,7 @@ def write(path: Path, array: np.ndarray, dtype: type = np.float32) -> None:
 @pytest.fixture
 def heads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two heads that are the template, one with labels and a T2, and a file that is none; nothing is to be found."""
-    monkeypatch.setattr(own_heads, "align", lambda head, brain, how: STILL)
+    monkeypatch.setattr(own_heads, "align", lambda head, brain, how, onto=None: STILL)
     monkeypatch.setattr(own_heads, "brain_mask", lambda head: template_brain())
     brain, folder = template_2mm(), tmp_path / "heads"
     for subject in ("a", "b"):
@@ -84,9 +84,28 @@ def test_pairs_are_kept_where_both_are_there(heads: Path, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_bad_fit_is_named(heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     away = sitk.TranslationTransform(3, [offset + 40 for offset in STILL.GetParameters()])
-    monkeypatch.setattr(own_heads, "align", lambda head, brain, how: away)
+    monkeypatch.setattr(own_heads, "align", lambda head, brain, how, onto=None: away)
     quality = api.prepare_heads(heads, tmp_path / "out", spacing=4).set_index("subject")
     assert "fits the template badly" in quality.at["b", "note"]
+
+
+@pytest.mark.slow
+def test_heads_are_aligned_to_one_of_them(heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """that head rigidly to the template, the others to it; a fit to it is named by its name"""
+    asked = []
+
+    def align_(head: Volume, brain: np.ndarray, how: str, onto: Target | None = None) -> sitk.Transform:
+        asked.append((how, onto.name if onto else "the template"))
+        return STILL
+
+    monkeypatch.setattr(own_heads, "align", align_)
+    write(heads / "b_T1.nii.gz", 100 * np.flip(template_2mm(), 0))
+    quality = api.prepare_heads(heads, tmp_path / "out", onto="b", spacing=4).set_index("subject")
+    assert asked == [("rigid", "the template"), ("affine", "b"), ("rigid", "the template")]
+    assert quality.at["a", "note"].startswith("fits b badly") and quality.at["a", "correlation"] < FITS[1]
+    with pytest.raises(RequestError, match=r"subject of .* 'd'"):
+        api.prepare_heads(heads, tmp_path / "other", onto="d")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_small_brain_fits_where_sizes_are_kept() -> None:
@@ -159,3 +178,6 @@ def test_a_brain_is_found_in_its_skull_and_aligned(monkeypatch: pytest.MonkeyPat
     assert 2 * np.count_nonzero(mask & truth) / (mask.sum() + truth.sum()) > 0.95
     rigid = own_heads.resampled(volume, align(volume, truth, "rigid"), TemplateGrid(2.0), nearest=False)
     assert np.corrcoef(rigid[brain], template_2mm()[brain])[0, 1] > 0.95
+    turned, plain = Target("a head", moved(template_2mm()), truth), Volume(template_2mm(), np.diag([2.0, 2, 2, 1]))
+    onto = own_heads.resampled(plain, align(plain, brain, "rigid", turned), TemplateGrid(2.0), nearest=False)
+    assert np.corrcoef(onto[truth], turned.image[truth])[0, 1] > 0.95

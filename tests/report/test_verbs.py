@@ -67,7 +67,7 @@ def test_the_ending_of_a_file_chooses_the_format_of_a_table(folder: Path, tmp_pa
         ("table BOARD -f challenger --no-intervals", "a table as challenger has no intervals"),
         ("table BOARD --published -f tex", "--format changes nothing with --published"),
         ("run -t denoising --gather", "--gather changes nothing without --scheduler"),
-        ("data prepare icbm-sim --spacing 2", "--spacing changes nothing without --strip or --align"),
+        ("data prepare icbm-sim --spacing 2", "--spacing changes nothing without --strip, --align or --onto"),
         ("data prepare folder:x --strip --split test", "--split changes nothing with --strip"),
         ("train --recipe x --steps 4", "--steps changes nothing with a recipe"),
         ("train --recipe x --learning-rate 1", "--learning-rate changes nothing with a recipe"),

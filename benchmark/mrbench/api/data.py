@@ -75,6 +75,7 @@ def prepare_heads(
     *,
     strip: bool = True,
     align: Alignment = "affine",
+    onto: str | None = None,
     spacing: float = 2.0,
     progress: Progress = SILENT,
 ) -> pandas.DataFrame:
@@ -91,7 +92,9 @@ def prepare_heads(
     strip : bool
         Remove what is not brain.
     align : {"affine", "rigid"}
-        To the ICBM template.
+        How freely heads are moved.
+    onto : str, optional
+        The subject that all others are aligned to, itself moved rigidly. Default: the ICBM template.
     spacing : float
         mm, 0.5 to 8.
     progress : Progress
@@ -100,12 +103,13 @@ def prepare_heads(
     Returns
     -------
     DataFrame
-        ``subject``, ``brain_by``, ``overlap`` and ``correlation`` with the template, and ``note``: what is wrong.
+        ``subject``, ``brain_by``, ``overlap`` and ``correlation`` with what it was aligned to, and ``note``: what is
+        wrong.
 
     Raises
     ------
     RequestError
-        If the spacing or the alignment cannot be.
+        If the spacing or the alignment cannot be, or there is no subject ``onto``.
     DataError
         If nothing could be prepared, or ``out`` holds something.
     """
@@ -120,7 +124,7 @@ def prepare_heads(
         raise RequestError(f"voxels of {spacing:g} mm are asked for; give 0.5 to 8.")
     source, heads = Path(folder), []
     total = len(understood(source).rows)
-    for head in prepared_heads(source, Path(out), strip=strip, how=align, spacing=spacing):
+    for head in prepared_heads(source, Path(out), strip=strip, how=align, onto=onto, spacing=spacing):
         heads.append(head)
         progress.preparing(source.name, len(heads), total)
     heads_picture(heads).savefig(Path(out) / HEADS_PICTURE, dpi=150)

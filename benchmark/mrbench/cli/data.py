@@ -85,10 +85,11 @@ def data_prepare(
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
     strip: Annotated[bool, typer.Option("--strip", help="Of raw heads: set what is no brain to zero.")] = False,
     align: Annotated[str | None, typer.Option(help="Of raw heads: affine or rigid, to the ICBM template.")] = None,
+    onto: Annotated[str | None, typer.Option(help="Of raw heads: align to this subject, not to the template.")] = None,
     spacing: Annotated[float, typer.Option(help="Of raw heads: mm of the voxels to bring them to.")] = 2.0,
     out: Annotated[Path | None, typer.Option(help="Of raw heads: folder to write. Default: NAME-prepared.")] = None,
 ) -> None:
-    """Make and cache the subjects of a dataset; with --strip or --align, write raw heads stripped and aligned.
+    """Make and cache the subjects of a dataset; with --strip, --align or --onto, write raw heads stripped and aligned.
 
     Example: mrbench data prepare folder:heads --strip --align affine --spacing 2
     """
@@ -99,18 +100,20 @@ def data_prepare(
     from mrbench.cli.progress import progress_bar
 
     console = Console()
-    if strip or align is not None:
-        refuse_unused(context, "split", "with --strip or --align, which write every head")
-        _prepare_heads(console, dataset, out, strip, align or "affine", spacing)
+    if strip or align is not None or onto is not None:
+        refuse_unused(context, "split", "with --strip, --align or --onto, which write every head")
+        _prepare_heads(console, dataset, out, strip, align or "affine", onto, spacing)
         return
-    refuse_unused(context, "spacing out", "without --strip or --align: a dataset is prepared in the cache")
+    refuse_unused(context, "spacing out", "without --strip, --align or --onto: a dataset is prepared in the cache")
     with progress_bar(console) as listener:
         ready = api.prepare_dataset(dataset, split, listener)
     for representation, (count, folder) in ready.items():
         console.print(escape(f"{count} subjects of {dataset}, {representation}, are ready in {folder}"), soft_wrap=True)
 
 
-def _prepare_heads(console: Console, dataset: str, out: Path | None, strip: bool, align: str, spacing: float) -> None:
+def _prepare_heads(
+    console: Console, dataset: str, out: Path | None, strip: bool, align: str, onto: str | None, spacing: float
+) -> None:
     """Prepare a folder of heads, and say how well it went and what to run next."""
     from rich.markup import escape
 
@@ -121,14 +124,14 @@ def _prepare_heads(console: Console, dataset: str, out: Path | None, strip: bool
 
     kind, colon, path = dataset.partition(":")
     if kind != "folder" or not colon:
-        raise RequestError(f"{dataset} is prepared as it is; --strip and --align are for folder:PATH.")
+        raise RequestError(f"{dataset} is prepared as it is; --strip, --align and --onto are for folder:PATH.")
     target = out or Path(f"{Path(path).expanduser().resolve().name}-prepared")
     with progress_bar(console) as listener:
-        heads = api.prepare_heads(path, target, strip=strip, align=align, spacing=spacing, progress=listener)  # type: ignore[arg-type]
+        heads = api.prepare_heads(path, target, strip=strip, align=align, onto=onto, spacing=spacing, progress=listener)  # type: ignore[arg-type]
     for line in heads[heads["note"] != ""].itertuples():
         console.print(f"[red]{escape(f'{line.subject}: {line.note}')}[/]", soft_wrap=True)
     sound = heads[heads["note"] == ""]
-    words = f"{len(sound)} of {len(heads)} heads fit the template"
+    words = f"{len(sound)} of {len(heads)} heads fit {onto or 'the template'}"
     if len(sound):
         words += f", overlap {sound['overlap'].median():.2f} ({sound['overlap'].min():.2f} at the least)"
     console.print(escape(f"{words}; look at {target / HEADS_PICTURE}."), soft_wrap=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mrbench.core.errors import DataError
+from mrbench.core.errors import DataError, unknown_name
 from mrbench.datasets.folder import NO_IMAGES
 from mrbench.datasets.index import understood
 from mrbench.datasets.intensity import without_background
@@ -21,11 +21,12 @@ from mrbench.io.nifti import Volume
 from mrbench.io.tables import TABLE
 from mrbench.io.volume_files import read_image
 from mrbench.space.grids import grid_difference
-from mrbench.space.heads import FITS, Alignment, TemplateGrid, agreement, align, brain_mask, resampled
+from mrbench.space.heads import FITS, Alignment, Target, TemplateGrid, agreement, align, brain_mask, resampled, template
 from mrbench.space.pieces import largest_piece
 
 if TYPE_CHECKING:
     import pandas
+    import SimpleITK as sitk
 
 QUALITY = "quality.csv"
 
@@ -49,7 +50,7 @@ class PreparedHead:
     strip : Strip
         What said where the brain is.
     overlap, correlation : float
-        With the template (`mrbench.space.heads.agreement`).
+        With what it was aligned to (`mrbench.space.heads.agreement`).
     note : str
         What is wrong with it; empty if nothing is.
     picture : ndarray of float32, shape ``(plane, rows, columns)``, or None
@@ -71,8 +72,53 @@ class PreparedHead:
         return not self.note
 
 
+@dataclass(frozen=True)
+class _Head:
+    """The files of one subject, read, and where its brain is."""
+
+    folder: Path
+    row: Mapping[str, str]
+    leading: str
+    image: Volume
+    labels: Volume | None
+    brain: np.ndarray
+    source: Strip
+
+    @classmethod
+    def read(cls, folder: Path, subject: str, row: Mapping[str, str]) -> _Head:
+        contrasts = [column for column in paths_of(row) if column not in NO_IMAGES]
+        if not contrasts:
+            raise DataError(f"{folder}: subject '{subject}' has no image.")
+        leading = next((name for name in LEADING if name in contrasts), contrasts[0])
+        image = read_image(folder / row[leading])
+        image = Volume(np.maximum(without_background(image.array), 0), image.affine)
+        labels, mask = (
+            _like(read_image(folder / row[name], labels=True), image, row[name]) if row.get(name) else None
+            for name in ("labels", "mask")
+        )
+        return cls(folder, row, leading, image, labels, *_brain(image, labels, mask))
+
+    def images(self) -> Iterator[tuple[str, Volume]]:
+        """Every image with its column."""
+        for name in paths_of(self.row):
+            if name == self.leading:
+                yield name, self.image
+            elif name not in NO_IMAGES:
+                yield name, _like(read_image(self.folder / self.row[name]), self.image, self.row[name])
+
+    def inside(self, transform: sitk.Transform, grid: TemplateGrid) -> np.ndarray:
+        """The brain where a transform brings it."""
+        return resampled(Volume(self.brain.astype(np.uint8), self.image.affine), transform, grid, nearest=True) > 0
+
+
 def prepare_heads(
-    folder: Path, out: Path, *, strip: bool = True, how: Alignment = "affine", spacing: float = 2.0
+    folder: Path,
+    out: Path,
+    *,
+    strip: bool = True,
+    how: Alignment = "affine",
+    onto: str | None = None,
+    spacing: float = 2.0,
 ) -> Iterator[PreparedHead]:
     """Strip and align every subject of a folder, and write a folder with a table, yielding how each came out.
 
@@ -90,13 +136,18 @@ def prepare_heads(
         Set what is no brain to zero. Without, the mask is written all the same.
     how : {"affine", "rigid"}
         How freely heads are moved.
+    onto : str, optional
+        The subject that all others are aligned to, itself moved rigidly to where the template lies. Default: all are
+        aligned to the template.
     spacing : float
         mm.
 
     Raises
     ------
+    RequestError
+        If there is no subject ``onto``.
     DataError
-        If the folder is not understood, or ``out`` holds something.
+        If the folder is not understood, ``out`` holds something, or ``onto`` cannot be read.
     """
     folder = folder.expanduser().resolve()
     layout = understood(folder)
@@ -104,13 +155,18 @@ def prepare_heads(
         raise DataError(f"{folder} holds k-space, not heads; `mrbench run` takes it as it is.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} is there and not empty; give another --out.")
+    if onto is not None and onto not in layout.rows:
+        raise unknown_name(f"subject of {folder}", onto, layout.rows)
+    target = template() if onto is None else _target(_Head.read(folder, onto, layout.rows[onto]), onto)
     out.mkdir(parents=True, exist_ok=True)
     grid = TemplateGrid(spacing)
     rows: list[dict[str, str]] = []
     heads: list[PreparedHead] = []
     for subject, row in layout.rows.items():
         try:
-            written, head = _prepared(folder, out, subject, row, strip, how, grid)
+            read = _Head.read(folder, subject, row)
+            to: tuple[Alignment, Target] = ("rigid", template()) if subject == onto else (how, target)
+            written, head = _prepared(out, subject, read, strip, *to, grid)
             rows.append(written)
         except DataError as fault:
             head = PreparedHead(subject, "none", 0.0, 0.0, str(fault))
@@ -121,40 +177,37 @@ def prepare_heads(
     _write_tables(folder, out, rows, heads, layout.pairs)
 
 
+def _target(head: _Head, name: str) -> Target:
+    """A subject as what others are aligned to: moved rigidly to where the template lies."""
+    coarse = TemplateGrid(2.0)
+    transform = align(head.image, head.brain, "rigid")
+    inside = head.inside(transform, coarse)
+    image = np.maximum(resampled(head.image, transform, coarse, nearest=False), 0)
+    return Target(name, np.where(inside, image, 0).astype(np.float32), inside)
+
+
 def _prepared(
-    folder: Path, out: Path, subject: str, row: Mapping[str, str], strip: bool, how: Alignment, grid: TemplateGrid
+    out: Path, subject: str, head: _Head, strip: bool, how: Alignment, onto: Target, grid: TemplateGrid
 ) -> tuple[dict[str, str], PreparedHead]:
-    contrasts = [column for column in paths_of(row) if column not in NO_IMAGES]
-    if not contrasts:
-        raise DataError(f"{folder}: subject '{subject}' has no image.")
-    leading = next((name for name in LEADING if name in contrasts), contrasts[0])
-    head = read_image(folder / row[leading])
-    head = Volume(np.maximum(without_background(head.array), 0), head.affine)
-    labels, mask = (
-        _like(read_image(folder / row[name], labels=True), head, row[name]) if row.get(name) else None
-        for name in ("labels", "mask")
-    )
-    brain, source = _brain(head, labels, mask)
-    transform = align(head, brain, how)
-    inside = resampled(Volume(brain.astype(np.uint8), head.affine), transform, grid, nearest=True) > 0
-    written = {"subject": subject, "split": row["split"]}
+    transform = align(head.image, head.brain, how, onto)
+    inside = head.inside(transform, grid)
+    written = {"subject": subject, "split": head.row["split"]}
     leading_image = np.zeros(grid.shape, np.float32)
-    for name in contrasts:
-        image = head if name == leading else _like(read_image(folder / row[name]), head, row[name])
+    for name, image in head.images():
         aligned = np.maximum(resampled(image, transform, grid, nearest=False), 0)
         aligned = np.where(inside, aligned, 0) if strip else aligned
         column = "T1" if name == "image" else name
         written[column] = _write(out, f"{subject}_{column}", aligned.astype(np.float32), grid)
-        leading_image = aligned if name == leading else leading_image
-    if labels is not None:
-        moved = resampled(labels, transform, grid, nearest=True)
+        leading_image = aligned if name == head.leading else leading_image
+    if head.labels is not None:
+        moved = resampled(head.labels, transform, grid, nearest=True)
         written["labels"] = _write(out, f"{subject}_labels", moved.astype(np.int16), grid)
     written["mask"] = _write(out, f"{subject}_mask", inside.astype(np.uint8), grid)
-    overlap, correlation = agreement(leading_image, inside, grid, how)
+    overlap, correlation = agreement(leading_image, inside, grid, how, onto)
     note = ""
     if overlap < FITS[0] or correlation < FITS[1]:
-        note = f"fits the template badly (overlap {overlap:.2f}, correlation {correlation:.2f}); look at it"
-    return written, PreparedHead(subject, source, overlap, correlation, note, *_views(leading_image, inside))
+        note = f"fits {onto.name} badly (overlap {overlap:.2f}, correlation {correlation:.2f}); look at it"
+    return written, PreparedHead(subject, head.source, overlap, correlation, note, *_views(leading_image, inside))
 
 
 def _like(volume: Volume, head: Volume, file: str) -> Volume:

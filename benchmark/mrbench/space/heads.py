@@ -1,4 +1,4 @@
-"""Raw heads brought to where registration starts: stripped of what is no brain, aligned to the ICBM template.
+"""Raw heads brought to where registration starts: stripped of what is no brain, aligned to a template or a head.
 
 A brain is cut out by the template: an affine transform finds where it lies, what is bright and joined there is cut
 loose from the scalp, and that aligns better; twice. It asks for no weights and no other tool. On six heads of IXI's
@@ -31,7 +31,7 @@ BRAIN = 0.05
 """Of the template's intensity: above it is brain."""
 
 REACH = 4
-"""Voxels of 2 mm around the template's brain where a head is looked at."""
+"""Voxels of 2 mm around the target's brain where a head is looked at."""
 
 COARSE_MM = 2.0
 """Voxel size at which transforms and brains are found."""
@@ -75,12 +75,36 @@ class TemplateGrid:
         return affine
 
 
+@dataclass(frozen=True)
+class Target:
+    """What heads are aligned to, on the 2 mm grid.
+
+    Attributes
+    ----------
+    name : str
+        For sentences.
+    image : ndarray of float32
+        Without its skull.
+    brain : ndarray of bool
+    """
+
+    name: str
+    image: np.ndarray
+    brain: np.ndarray
+
+
 @lru_cache
 def template_brain() -> np.ndarray:
     """The brain of the template on the 2 mm grid, as bool."""
     from scipy.ndimage import binary_fill_holes
 
     return binary_fill_holes(largest_piece(template_2mm() > BRAIN))
+
+
+@lru_cache
+def template() -> Target:
+    """The ICBM template."""
+    return Target("the template", template_2mm(), template_brain())
 
 
 def brain_mask(head: Volume) -> np.ndarray:
@@ -105,7 +129,7 @@ def brain_mask(head: Volume) -> np.ndarray:
         if not brain.any():
             raise DataError("no brain was found in the head; give a mask, or check that it is a T1 with its skull.")
         stripped = _image_like(np.where(brain, array, 0), coarse)
-        place = _carried(_aligned(stripped, "affine"), coarse)
+        place = _carried(_aligned(stripped, "affine", template()), coarse)
         brain = _cut(array, place)
     fine = to_sitk(head.array, head.spacing, (0.0, 0.0, 0.0))
     with itk_threads(1):
@@ -113,8 +137,8 @@ def brain_mask(head: Volume) -> np.ndarray:
     return sitk.GetArrayFromImage(back) > 0.5
 
 
-def align(head: Volume, brain: np.ndarray, how: Alignment) -> sitk.Transform:
-    """Find the transform from positions of the template to positions in a head.
+def align(head: Volume, brain: np.ndarray, how: Alignment, onto: Target | None = None) -> sitk.Transform:
+    """Find the transform from positions of the target to positions in a head.
 
     Parameters
     ----------
@@ -124,12 +148,15 @@ def align(head: Volume, brain: np.ndarray, how: Alignment) -> sitk.Transform:
         Nothing else takes part.
     how : {"affine", "rigid"}
         How freely heads are moved.
+    onto : Target, optional
+        Default: the template.
 
     Returns
     -------
     SimpleITK.Transform
     """
-    return _aligned(_coarse(Volume(np.where(brain, head.array, 0).astype(np.float32), head.affine)), how)
+    stripped = _coarse(Volume(np.where(brain, head.array, 0).astype(np.float32), head.affine))
+    return _aligned(stripped, how, onto or template())
 
 
 def resampled(volume: Volume, transform: sitk.Transform, grid: TemplateGrid, *, nearest: bool) -> np.ndarray:
@@ -156,15 +183,15 @@ def resampled(volume: Volume, transform: sitk.Transform, grid: TemplateGrid, *, 
 
 
 def agreement(
-    image: np.ndarray, mask: np.ndarray, grid: TemplateGrid, how: Alignment = "affine"
+    image: np.ndarray, mask: np.ndarray, grid: TemplateGrid, how: Alignment = "affine", onto: Target | None = None
 ) -> tuple[float, float]:
-    """How well an aligned brain fits the template.
+    """How well an aligned brain fits what it was aligned to, the template unless told.
 
     Returns
     -------
     overlap : float
-        Dice of the two brains: .96 of well aligned ones. Of rigid alignment, which leaves a brain its size, the part of
-        the smaller brain that lies in the larger.
+        Dice of the two brains: .96 of well aligned ones with the template. Of rigid alignment, which leaves a brain
+        its size, the part of the smaller brain that lies in the larger.
     correlation : float
         Of the intensities where both are: about .5.
     """
@@ -172,13 +199,14 @@ def agreement(
 
     factor = [theirs / ours for theirs, ours in zip(grid.shape, GRID_SHAPE, strict=True)]
     same = all(one == 1 for one in factor)
-    template = template_2mm() if same else zoom(template_2mm(), factor, order=1)
-    brain = template_brain() if same else zoom(template_brain().astype(np.float32), factor, order=1) > 0.5
+    target = onto or template()
+    wanted = target.image if same else zoom(target.image, factor, order=1)
+    brain = target.brain if same else zoom(target.brain.astype(np.float32), factor, order=1) > 0.5
     both = brain & mask
     sizes = np.count_nonzero(brain), np.count_nonzero(mask)
     overlap = np.count_nonzero(both) / max(1, min(sizes) if how == "rigid" else sum(sizes) / 2)
     varied = both.any() and image[both].std() > 0
-    return float(overlap), float(np.corrcoef(image[both], template[both])[0, 1]) if varied else 0.0
+    return float(overlap), float(np.corrcoef(image[both], wanted[both])[0, 1]) if varied else 0.0
 
 
 def _on_grid(array: np.ndarray) -> sitk.Image:
@@ -211,18 +239,18 @@ def _best_affine(moving: sitk.Image) -> sitk.Transform:
         )
         x, y, z = start.GetTranslation()
         start.SetTranslation((x, y + forwards, z - up))
-        tried.append(_optimised(fixed, moving, start, (4,), REACH))
+        tried.append(_optimised(template(), moving, start, (4,)))
     best = min(tried, key=lambda pair: pair[1])[0]
-    return _optimised(fixed, moving, best, (2, 1), REACH)[0]
+    return _optimised(template(), moving, best, (2, 1))[0]
 
 
 def _optimised(
-    fixed: sitk.Image, moving: sitk.Image, start: sitk.Transform, shrinks: tuple[int, ...], reach: int
+    target: Target, moving: sitk.Image, start: sitk.Transform, shrinks: tuple[int, ...]
 ) -> tuple[sitk.Transform, float]:
-    """A transform improved by mutual information around the template's brain, and the value reached (low is good)."""
+    """A transform improved by mutual information around the target's brain, and the value reached (low is good)."""
     import SimpleITK as sitk
 
-    registration = _registration(reach)
+    registration = _registration(target.brain)
     registration.SetOptimizerAsRegularStepGradientDescent(2.0 if shrinks[0] > 2 else 1.0, 1e-3, 150, 0.6)
     registration.SetOptimizerScalesFromPhysicalShift()
     registration.SetShrinkFactorsPerLevel(list(shrinks))
@@ -231,23 +259,23 @@ def _optimised(
     transform = sitk.Transform(start)
     registration.SetInitialTransform(transform, inPlace=True)
     with itk_threads(1):
-        registration.Execute(fixed, moving)
+        registration.Execute(_on_grid(target.image), moving)
     kind = type(start)
     return kind(transform) if kind is not sitk.Transform else transform, float(registration.GetMetricValue())
 
 
-def _aligned(stripped: sitk.Image, how: Alignment) -> sitk.Transform:
-    """From positions of the template to positions of a brain without its skull."""
+def _aligned(stripped: sitk.Image, how: Alignment, onto: Target) -> sitk.Transform:
+    """From positions of the target to positions of a brain without its skull."""
     import SimpleITK as sitk
 
     kind = sitk.AffineTransform(3) if how == "affine" else sitk.Euler3DTransform()
     start = sitk.CenteredTransformInitializer(
-        _on_grid(template_2mm()), stripped, kind, sitk.CenteredTransformInitializerFilter.MOMENTS
+        _on_grid(onto.image), stripped, kind, sitk.CenteredTransformInitializerFilter.MOMENTS
     )
-    return _optimised(_on_grid(template_2mm()), stripped, start, (4, 2, 1), REACH)[0]
+    return _optimised(onto, stripped, start, (4, 2, 1))[0]
 
 
-def _registration(reach: int) -> sitk.ImageRegistrationMethod:
+def _registration(brain: np.ndarray) -> sitk.ImageRegistrationMethod:
     import SimpleITK as sitk
     from scipy.ndimage import binary_dilation
 
@@ -255,7 +283,7 @@ def _registration(reach: int) -> sitk.ImageRegistrationMethod:
     registration.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
     registration.SetMetricSamplingStrategy(registration.RANDOM)
     registration.SetMetricSamplingPercentage(0.25, seed=1)
-    registration.SetMetricFixedMask(_on_grid(binary_dilation(template_brain(), iterations=reach).astype(np.uint8)))
+    registration.SetMetricFixedMask(_on_grid(binary_dilation(brain, iterations=REACH).astype(np.uint8)))
     registration.SetInterpolator(sitk.sitkLinear)
     return registration
 
