@@ -50,7 +50,7 @@ def test_raw_kspace_becomes_a_board(scans: Path, tmp_path: Path) -> None:
     done = mrbench(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     board = tmp_path / "mrbench-results/reconstruction/multicoil-4x/scans"
-    assert "True acceleration" in done.stdout and "A case is 2 frames" in done.stdout
+    assert "True acceleration" in done.stdout and "A case is 2 slices" in done.stdout
     assert "grappa skipped: random sampling" in done.stdout
     rows = [row for row in rows_of(board) if row["status"] == "ok"]
     assert len(rows) == 2 * 3 * 3  # methods, subjects, masks
