@@ -98,7 +98,8 @@ def test_reconstruction_score_against_fastmri(versus: Versus) -> None:
     target = (shape * np.linspace(0.1, 1, 30)[:, None, None]).astype(np.float32)
     prediction = np.abs(target + 0.02 * np.random.default_rng(0).standard_normal(target.shape)).astype(np.float32)
     reference = ReconstructionReference(target, target > 0.1, (320, 320), "")
-    case = Case("c", ("c",), SimpleNamespace(mask=np.ones(target.shape, bool)), reference, (1.0, 1.0, 1.0))
+    inputs = SimpleNamespace(mask=np.ones(target.shape, bool), dynamic=False)
+    case = Case("c", ("c",), inputs, reference, (1.0, 1.0, 1.0))
     own, other = Reconstruction().score(case, prediction).metrics, peers.fastmri(target, prediction)
     for name in ("psnr_db", "ssim", "nmse"):
         assert own[name] == pytest.approx(other[name], rel=1e-4), name  # the peer sums in single precision
