@@ -157,16 +157,24 @@ def prepare_heads(
         raise DataError(f"{out} is there and not empty; give another --out.")
     if onto is not None and onto not in layout.rows:
         raise unknown_name(f"subject of {folder}", onto, layout.rows)
-    target = template() if onto is None else _target(_Head.read(folder, onto, layout.rows[onto]), onto)
+    target = template()
+    ready: dict[str, tuple[_Head, sitk.Transform]] = {}
+    if onto is not None:
+        read = _Head.read(folder, onto, layout.rows[onto])
+        ready[onto] = read, align(read.image, read.brain, "rigid", target)
+        target = _target(*ready[onto], onto)
     out.mkdir(parents=True, exist_ok=True)
     grid = TemplateGrid(spacing)
     rows: list[dict[str, str]] = []
     heads: list[PreparedHead] = []
     for subject, row in layout.rows.items():
         try:
-            read = _Head.read(folder, subject, row)
-            to: tuple[Alignment, Target] = ("rigid", template()) if subject == onto else (how, target)
-            written, head = _prepared(out, subject, read, strip, *to, grid)
+            if subject in ready:
+                written, head = _prepared(out, subject, *ready[subject], strip, "rigid", template(), grid)
+            else:
+                read = _Head.read(folder, subject, row)
+                transform = align(read.image, read.brain, how, target)
+                written, head = _prepared(out, subject, read, transform, strip, how, target, grid)
             rows.append(written)
         except DataError as fault:
             head = PreparedHead(subject, "none", 0.0, 0.0, str(fault))
@@ -177,19 +185,24 @@ def prepare_heads(
     _write_tables(folder, out, rows, heads, layout.pairs)
 
 
-def _target(head: _Head, name: str) -> Target:
-    """A subject as what others are aligned to: moved rigidly to where the template lies."""
+def _target(head: _Head, transform: sitk.Transform, name: str) -> Target:
+    """A subject, where a transform brings it, as what others are aligned to."""
     coarse = TemplateGrid(2.0)
-    transform = align(head.image, head.brain, "rigid")
     inside = head.inside(transform, coarse)
     image = np.maximum(resampled(head.image, transform, coarse, nearest=False), 0)
     return Target(name, np.where(inside, image, 0).astype(np.float32), inside)
 
 
 def _prepared(
-    out: Path, subject: str, head: _Head, strip: bool, how: Alignment, onto: Target, grid: TemplateGrid
+    out: Path,
+    subject: str,
+    head: _Head,
+    transform: sitk.Transform,
+    strip: bool,
+    how: Alignment,
+    onto: Target,
+    grid: TemplateGrid,
 ) -> tuple[dict[str, str], PreparedHead]:
-    transform = align(head.image, head.brain, how, onto)
     inside = head.inside(transform, grid)
     written = {"subject": subject, "split": head.row["split"]}
     leading_image = np.zeros(grid.shape, np.float32)
