@@ -33,7 +33,7 @@ from mrbench.report.pictures import update
 from mrbench.report.render import table as table_of
 from mrbench.report.render.terminal import shown as shown_in_terminal
 from mrbench.report.report import Report
-from mrbench.stats.frame import frame, joined, of_one_protocol, of_other_protocols
+from mrbench.stats.frame import by_protocol, frame, joined
 from mrbench.stats.leaderboard import Leaderboard
 from mrbench.stats.leaderboard import leaderboard as ranked
 from mrbench.stats.matching import without_weights
@@ -140,7 +140,7 @@ def rows_of(folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:
     every = RowStore(folder / ROWS).frame()
     if every.empty:
         raise RequestError(f"{folder} has no {ROWS} with rows; give the folder of a board.")
-    return of_one_protocol(every), of_other_protocols(every)
+    return by_protocol(every)
 
 
 def _of_earlier_data(row: pd.Series, representation: str) -> list[str]:

@@ -24,7 +24,7 @@ from mrbench.report.findings import as_json, as_markdown
 from mrbench.stats.claims import Claim, parse_claims
 from mrbench.stats.evidence import Rows
 from mrbench.stats.findings import Finding, judge
-from mrbench.stats.frame import of_one_protocol, of_other_protocols
+from mrbench.stats.frame import by_protocol
 
 
 def findings(
@@ -99,8 +99,7 @@ def _claims(path: Path | None) -> tuple[Claim, ...]:
 
 
 def _rows(path: Path, tasks: set[str]) -> Rows | None:
-    every = RowStore(path).frame()
-    rows = of_one_protocol(every)
+    rows, hidden = by_protocol(RowStore(path).frame())
     task = "" if rows.empty else str(rows["task"].iloc[-1])
     if task not in tasks or is_file(task):
         return None
@@ -108,7 +107,6 @@ def _rows(path: Path, tasks: set[str]) -> Rows | None:
     rows = rows.assign(processor=about.processors(rows))
     kind = find_task(task)
     held_out = _held_out(kind, rows) if kind.draws else frozenset()
-    hidden = of_other_protocols(every)
     return Rows(rows, {metric.name: metric for metric in kind.metrics}, about.limited, kind.draws, held_out, hidden)
 
 

@@ -192,11 +192,11 @@ def of_one_protocol(rows: pd.DataFrame) -> pd.DataFrame:
     return _without(rows, (rows["protocol"] != last["protocol"]) | (rows["fingerprint"] != last["fingerprint"]))
 
 
-def of_other_protocols(rows: pd.DataFrame) -> dict[str, int]:
-    """How many rows of each method `of_one_protocol` leaves out."""
+def by_protocol(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The rows of `of_one_protocol`, and how many of each method it leaves out."""
     kept = of_one_protocol(rows)
     left = rows["method"].value_counts(sort=False).sub(kept["method"].value_counts(sort=False), fill_value=0)
-    return {str(method): int(number) for method, number in left.items() if number}
+    return kept, {str(method): int(number) for method, number in left.items() if number}
 
 
 class _Texts:
