@@ -9,6 +9,7 @@ from scipy import ndimage
 from sigpy.mri.app import EspiritCalib, L1WaveletRecon
 from tests.performance import network_peers as peers
 from tests.performance.conftest import Versus
+from torch import nn
 
 from mrbench.core.random import rng_for
 from mrbench.physics.coils import receive_coils
@@ -89,6 +90,35 @@ def test_cascade_against_its_published_form(versus: Versus, image: np.ndarray, m
 
     assert torch.allclose(ours(kspace, sampled), published(), atol=1e-4 * scale)
     versus(lambda: ours(kspace, sampled), published, name="DnCn in PyTorch")
+
+
+@torch.no_grad()
+def test_voxelmorph_against_the_limit_of_the_processor(versus: Versus) -> None:
+    """A field of a pair of heads at 2 mm; the peer is nothing but matrix products with as many multiplications."""
+    network = FieldNetwork().eval()
+    moving, fixed = torch.rand(2, 1, 1, 96, 112, 96)
+    products, factor = multiplications(network, moving, fixed) / 1024**3, torch.rand(1024, 1024)
+
+    def limit() -> None:
+        for _ in range(int(products)):
+            factor @ factor
+        factor[: round(1024 * (products % 1))] @ factor
+
+    versus(lambda: network.displacement(network(moving, fixed)), limit, name="its matrix products alone", goal=0.83)
+
+
+def multiplications(network: nn.Module, *inputs: torch.Tensor) -> int:
+    """Of the convolutions of one call."""
+    counts: list[int] = []
+
+    def count(layer: nn.Conv3d, _: object, output: torch.Tensor) -> None:
+        counts.append(output.numel() * layer.weight[0].numel())
+
+    hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, nn.Conv3d)]
+    network(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
 
 
 def test_instance_steps_against_voxelmorphs(versus: Versus) -> None:

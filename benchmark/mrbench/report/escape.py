@@ -57,6 +57,8 @@ def plain(text: object) -> str:
     line breaks and tabs become spaces.
     """
     spaced = re.sub(r"[\t\r\n\v\f\u0085\u2028\u2029]+", " ", str(text))
+    if spaced.isprintable():
+        return spaced
     return "".join("�" if unicodedata.category(character) in ("Cc", "Cf", "Cs") else character for character in spaced)
 
 
