@@ -40,7 +40,7 @@ def test_bids_is_read_with_the_masks_and_labels_of_its_derivatives(tmp_path: Pat
         "sub-01_T1w.nii.gz is another T1 of sub-01" in line for line in dataset.left_out
     )
     assert sum("is in another space" in line for line in dataset.left_out) == 3
-    assert "1 files in folders 'func' are no anatomical scans." in dataset.left_out
+    assert "1 file in folders 'func': no anatomical scans." in dataset.left_out
     assert ContrastFolder(tmp_path / "study").load("sub-01").images.keys() == {"T1", "T2"}
     volumes = VolumeFolder(tmp_path / "study")
     assert [volume for volume in volumes.subjects("test") if volume.startswith(("sub-01", "sub-03"))] == [
@@ -62,7 +62,7 @@ def test_bids_names_what_lies_where_it_has_no_scans(tmp_path: Path) -> None:
     assert after.rows == before.rows and after.left_out == (
         *before.left_out,
         "stray.nii.gz, pilot/p_T1w.nii.gz, sub-01/sub-01_T1w.nii.gz and 1 more: outside the anat folders of subjects.",
-        "3 files in derivatives are no masks or label maps of anatomy.",
+        "3 files in derivatives: no masks or label maps of anatomy.",
     )
 
 

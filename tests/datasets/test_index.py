@@ -60,7 +60,7 @@ def test_all_tars_of_ixi_unpacked_are_one_line_a_person(tmp_path: Path) -> None:
     assert table["subject"].tolist() == ["IXI002-Guys-0828", "IXI012-HH-1211"]
     assert table.columns.tolist() == ["subject", "split", "T1", "T2"]
     known = "none of T1, T1c, T2, FLAIR, PD, mask, labels."
-    assert table.attrs["left_out"] == [f"32 files of IXI are DTI, {known}", f"2 files of IXI are MRA, {known}"]
+    assert table.attrs["left_out"] == [f"32 files of IXI: DTI, {known}", f"2 files of IXI: MRA, {known}"]
 
 
 def test_images_and_kspace_in_one_folder_are_told_apart(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mrbench.cli.group import Group
+from mrbench.core.words import counted
 
 app = typer.Typer(cls=Group, invoke_without_command=True, help="Show and prune what mrbench keeps on disk.")
 
@@ -39,4 +40,4 @@ def cache_prune(
     from mrbench.api.caching import prune
 
     files, freed = prune(part or ["predictions"], limit_gib=limit_gib, older_than_days=older_than_days)
-    typer.echo(f"removed {files} files, {freed / 2**20:.1f} MiB")
+    typer.echo(f"removed {counted(files, 'file')}, {freed / 2**20:.1f} MiB")

@@ -9,6 +9,7 @@ import typer
 
 from mrbench.cli.group import Group
 from mrbench.cli.options import refuse_unused
+from mrbench.core.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,8 @@ def data_fetch(dataset: Dataset) -> None:
         files = api.fetch(dataset, listener)
     if terms := getattr(find_dataset(dataset), "terms", ""):
         console.print(escape(terms), soft_wrap=True)
-    console.print(f"{files} files of {dataset} are here and verified." if files else f"{dataset} needs no download.")
+    here = f"here and verified: {counted(files, 'file')} of {dataset}"
+    console.print(here if files else f"{dataset} needs no download.")
 
 
 @app.command("verify")
@@ -108,7 +110,8 @@ def data_prepare(
     with progress_bar(console) as listener:
         ready = api.prepare_dataset(dataset, split, listener)
     for representation, (count, folder) in ready.items():
-        console.print(escape(f"{count} subjects of {dataset}, {representation}, are ready in {folder}"), soft_wrap=True)
+        subjects = counted(count, "subject")
+        console.print(escape(f"ready in {folder}: {subjects} of {dataset}, {representation}"), soft_wrap=True)
 
 
 def _prepare_heads(

@@ -21,6 +21,7 @@ from mrbench.cli.options import (
     check_device,
     refuse_unused,
 )
+from mrbench.core.words import counted
 
 
 def add_to(app: typer.Typer) -> None:
@@ -141,10 +142,9 @@ def run(
     if board.interrupted:
         console.print("[yellow]interrupted: the same command runs what is missing.[/]")
     if shard:
-        console.print(
-            escape(f"shard {shard}: {len(board.rows)} rows. When all are there: mrbench merge {board.folder}"),
-            soft_wrap=True,
-        )
+        made = counted(len(board.rows), "row")
+        text = f"shard {shard}: {made}. When all are there: mrbench merge {board.folder}"
+        console.print(escape(text), soft_wrap=True)
         raise typer.Exit(code=130 if board.interrupted else int(board.failed))
     show(console, board)
     if quick and not board.interrupted:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
+from mrbench.core.words import counted
 from mrbench.io.paths import checked_id
 
 TABLE = "subjects.csv"
@@ -93,7 +94,7 @@ def refuse_uneven(path: Path, columns: Sequence[str], lines: Sequence[tuple[int,
         if len(fields) != len(columns):
             few = len(fields) < len(columns)
             raise DataError(
-                f"{path}, line {number} has {len(fields)} field{'s' if len(fields) != 1 else ''}, "
+                f"{path}, line {number} has {counted(len(fields), 'field')}, "
                 f"{'fewer' if few else 'more'} than the {len(columns)} of the heading ({', '.join(columns)}); "
                 f"{'leave a field empty where there is nothing' if few else 'quote a field that holds a separator'}."
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mrbench.core.method import EXTERNAL
 from mrbench.core.row import distinct
+from mrbench.core.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,7 @@ def hidden_notes(hidden: Mapping[str, int]) -> list[str]:
     """What to say of the rows, by method, that are of another protocol or of other data than the table."""
     if not hidden:
         return []
-    named = ", ".join(f"{method} ({number} row{'s' if number != 1 else ''})" for method, number in hidden.items())
+    named = ", ".join(f"{method} ({counted(number, 'row')})" for method, number in hidden.items())
     return [
         f"Not shown, as they are of another protocol or of other data than the rest: {named}. "
         "Run these methods again, or score their predictions again; cases that are gone stay out."
@@ -121,13 +122,13 @@ def limit_of(shown: int, facts: Facts) -> str:
     """Say that not all cases are shown; empty where all are."""
     if facts.all_cases is not None and shown < facts.all_cases:
         return f"LIMITED to {shown} of {facts.all_cases} cases"
-    return f"LIMITED to {shown} cases" if facts.all_cases is None and facts.limited else ""
+    return f"LIMITED to {counted(shown, 'case')}" if facts.all_cases is None and facts.limited else ""
 
 
 def _cases(board: Leaderboard, split: str) -> str:
     shown = len(board.cases)
-    repeats = f" of {board.units} subject{'s' if board.units != 1 else ''}" if board.units < shown else ""
-    return f"{shown} {split} case{'s' if shown != 1 else ''}{repeats}"
+    repeats = f" of {counted(board.units, 'subject')}" if board.units < shown else ""
+    return f"{counted(shown, f'{split} case')}{repeats}"
 
 
 def _limits(board: Leaderboard) -> list[str]:

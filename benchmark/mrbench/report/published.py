@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mrbench.core.errors import RequestError
+from mrbench.core.words import counted
 from mrbench.report.columns import Cell
 from mrbench.report.sheet import Sheet
 
@@ -66,7 +67,7 @@ def beside(report: Report) -> Sheet:
     for method in board.summary.index:
         means = [float(board.cells.at[method, (name, "mean")]) if name in labels else float("nan") for name in shown]
         ours = ["" if value != value else f"{value:.{decimals[n]}f}" for n, value in zip(shown, means, strict=True)]
-        body.append([Cell(str(method)), Cell(f"measured here, {len(board.cases)} cases"), *map(Cell, ours)])
+        body.append([Cell(str(method)), Cell(f"measured here, {counted(len(board.cases), 'case')}"), *map(Cell, ours)])
     for (method, cases, source, remark), lines in figures.groupby(["method", "cases", "source", "remark"], sort=False):
         values = dict(zip(lines["metric"], lines["value"] + lines["sure"].map({True: "", False: UNSURE}), strict=True))
         origin = f"published: {', '.join(filter(None, (cases, remark, source)))}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mrbench.core.words import counted
 from mrbench.io.files import write_atomically
 from mrbench.report.caption import limit_of
 from mrbench.report.columns import Cell, count_text, heading, number
@@ -97,7 +98,7 @@ def _notes(result: SideBySide) -> list[str]:
     else:
         notes.append("B - A is paired, over the subjects that both boards have.")
     for count, methods in incomplete.groupby("left_out"):
-        said = f"{count} subject{'s' if count != 1 else ''} of {', '.join(methods.index)}"
+        said = f"{counted(count, 'subject')} of {', '.join(methods.index)}"
         notes.append(f"Left out of B - A, because one board alone has them: {said}.")
     if len(result.classical):
         mean, low, high = (_signed(float(pick(result.classical)), result) for pick in (pd.Series.mean, min, max))
@@ -121,7 +122,7 @@ def _notes(result: SideBySide) -> list[str]:
 def _board(rows: pd.DataFrame, cases: int, facts: Facts) -> str:
     row = rows.iloc[0]
     data = f"{row.dataset} (simulated)" if row.simulated else row.dataset
-    shown = limit_of(cases, facts) or f"{cases} case{'s' if cases != 1 else ''}"
+    shown = limit_of(cases, facts) or counted(cases, "case")
     return f"{data}, {row.split}, {row.track}, {shown}"
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import TRAINED
+from mrbench.core.words import counted
 from mrbench.stats.claims import COST, Claim, Test, matching
 from mrbench.stats.evidence import Rows
 from mrbench.stats.fairness import AT_HOME, may_not_stand, unequal
@@ -218,7 +219,7 @@ def _notes(
 def _hidden(board: Rows, patterns: Sequence[str]) -> list[str]:
     """Rows that a claim asks for and that the board cannot show."""
     return [
-        f"{board.hidden[name]} row{'s' if board.hidden[name] > 1 else ''} of {name} left out, "
+        f"{counted(board.hidden[name], 'row')} of {name} left out, "
         "as of another protocol or of other data than the rest"
         for name in matching(patterns, board.hidden)
     ]

@@ -16,6 +16,7 @@ from mrbench.core.method import LearnedMethod
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Setting
 from mrbench.core.weights import manifest_path, read_manifest, weights_name
+from mrbench.core.words import counted
 from mrbench.io.files import sha256_of
 from mrbench.io.machine import cpu_model
 from mrbench.training.ancestry import ancestry_name, ancestry_of
@@ -164,7 +165,7 @@ class Training:
         each = f"{count} x " if count > 1 else ""
         if resources.device != "cpu":
             return each + torch.cuda.get_device_name(resources.device)
-        name, threads = cpu_model(), f"{resources.threads} thread{'s' if resources.threads > 1 else ''}"
+        name, threads = cpu_model(), counted(resources.threads, "thread")
         return f"{each}{name}{'' if 'CPU' in name else ' CPU'}, {threads}"
 
 

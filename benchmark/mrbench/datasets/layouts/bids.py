@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
+from mrbench.core.words import counted
 from mrbench.datasets.layouts.beside import MADE, some_of
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.listing import suffix_of, visible
@@ -104,11 +105,13 @@ def read_bids(folder: Path) -> Layout | None:
         else:
             reason = "is in another space" if "space" in image.entities else "belongs to no scan"
             left_out.append(f"{image.path} {reason}.")
-    left_out += [f"{count} files in folders '{kind}' are no anatomical scans." for kind, count in sorted(other.items())]
+    left_out += [
+        f"{counted(count, 'file')} in folders '{kind}': no anatomical scans." for kind, count in sorted(other.items())
+    ]
     if outside := _outside(folder):
         left_out.append(f"{some_of(outside)}: outside the anat folders of subjects.")
     if others := len(derived) - len(made):
-        left_out.append(f"{others} files in derivatives are no masks or label maps of anatomy.")
+        left_out.append(f"{counted(others, 'file')} in derivatives: no masks or label maps of anatomy.")
     if not rows:
         raise DataError(f"{folder} is BIDS without a scan in any anat folder; put *_T1w.nii.gz there.")
     splits = _splits(folder)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mrbench.core.case import SPLITS
+from mrbench.core.words import counted
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Layout:
         several = ", ".join(f"{count} {split}" for split, count in counts.items() if count)
         named = ", ".join(column for column in columns if column not in ("subject", "split"))
         count = sum(map(len, self.pairs.values()))
-        pairs = f", {count} pair{'s' if count > 1 else ''}" if count else ""
+        pairs = f", {counted(count, 'pair')}" if count else ""
         return (
-            f"Read as {self.name}: {len(self.rows)} subject{'s' if len(self.rows) > 1 else ''} ({several or 'none'}), "
+            f"Read as {self.name}: {counted(len(self.rows), 'subject')} ({several or 'none'}), "
             f"{named or 'no image'}{pairs}."
         )

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from mrbench.core.errors import DataError
+from mrbench.core.words import counted
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.listing import scans_in, suffix_of
 from mrbench.io.nifti import SUFFIXES
@@ -75,7 +76,7 @@ def read_named(folder: Path) -> Layout | None:
             left_out.append(f"{file} is another {column} of {subject}; {row[column]} is used.")
         else:
             row[column] = file
-    left_out += [f"{count} files of IXI are {kind}, none of {known}." for kind, count in others.items()]
+    left_out += [f"{counted(count, 'file')} of IXI: {kind}, none of {known}." for kind, count in others.items()]
     for subject in [name for name, row in rows.items() if not {*row} - {"subject", "split", "labels", "mask"}]:
         left_out += [f"{file} belongs to no scan." for column, file in rows.pop(subject).items() if column in COLUMNS]
     return Layout("files named by contrast", dict(sorted(rows.items())), {}, tuple(left_out)) if rows else None

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mrbench.core.errors import RequestError
+from mrbench.core.words import counted
 from mrbench.report import escape
 from mrbench.report.columns import Look, lines
 
@@ -30,9 +31,10 @@ def render(report: Report, look: Look) -> str:
     line = lines(report)[0]
     day = max((run for run in report.frame["run"].astype(str)), default="")[:8]
     date = f"{day[:4]}-{day[4:6]}-{day[6:]}" if day.isdigit() else ""
+    cases = counted(line.summary["n_cases"], f"{report.split} case")
     notes = (
-        f"{line.method}; mrbench, {report.caption.title}; {report.split} split, {line.summary['n_cases']} cases, "
-        f"{line.summary['n_failed']} failed; protocol {report.leaderboard.protocol}"
+        f"{line.method}; mrbench, {report.caption.title}; {cases}, {line.summary['n_failed']} failed; "
+        f"protocol {report.leaderboard.protocol}"
     )
     out = ["# dataset.id: put the name of the data on the Hub here before uploading."]
     for metric in report.metrics:
