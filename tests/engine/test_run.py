@@ -246,7 +246,7 @@ def test_missing_package_is_a_skipped_row(setting, tmp_path, monkeypatch) -> Non
 
 
 def test_learned_method_without_weights_is_skipped(setting) -> None:
-    candidate = candidates(setting, ["voxelmorph"])[0]
+    candidate = candidates(setting, ["voxelmorph[width=8]"])[0]
     assert candidate.skipped is not None and "train with `mrbench train" in candidate.skipped
 
 

@@ -225,12 +225,13 @@ def test_weights_are_found_by_data_set_and_track(tmp_path: Path) -> None:
             resolve_weights(tmp_path, "net", wrong)
 
 
-def test_a_default_board_of_new_data_shows_weights_of_real_heads(folder: Path) -> None:
+def test_on_new_data_weights_of_real_heads_stand_in_by_name(folder: Path) -> None:
     setting = setting_of(task, KspaceFolder(folder), "multicoil-8x")  # type: ignore[arg-type]
     specs = {str(entry.spec) for entry in candidates(setting) if entry.method.kind == "learned" and not entry.skipped}
     assert "varnet[weights=ixi-hh-2mm.multicoil-8x]" in specs
-    asked = candidates(setting, ["varnet"])[0]
-    assert asked.skipped is not None and "no weights" in asked.skipped
+    asked, other = candidates(setting, ["varnet", "varnet[cascades=2]"])
+    assert asked.name == "varnet[weights=ixi-hh-2mm.multicoil-8x]" and not asked.skipped
+    assert other.name == "varnet[cascades=2]" and "no weights" in str(other.skipped), "nobody trained such a network"
 
 
 def test_all_weights_are_the_other_ones_once() -> None:

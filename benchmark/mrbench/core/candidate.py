@@ -157,7 +157,7 @@ def candidates(
     if requested:
         resolved = [_resolve(setting, parse_spec(text)) for text in requested]
     else:
-        resolved = [_resolve(setting, spec, default=True) for spec in presets(setting.task.name, quick=quick)]
+        resolved = [_resolve(setting, spec) for spec in presets(setting.task.name, quick=quick)]
     kept = _without_twins(resolved)
     if all_weights:
         known = {(candidate.spec.name, candidate.weights) for candidate in kept}
@@ -201,11 +201,10 @@ def resolve(setting: Setting, text: str) -> Candidate:
     return _resolve(setting, parse_spec(text))
 
 
-def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Candidate:
+def _resolve(setting: Setting, spec: MethodSpec) -> Candidate:
     """The one place where a method meets a setting: its weights, its tuned values, and why it cannot run."""
     method = find_method(spec.name, setting.task.name)
-    if default:
-        spec = _with_fallback(setting, method, spec)
+    spec = _with_fallback(setting, method, spec)
     parameters, reasons = dict(_with_weights(setting, method, spec).parameters), [method.unavailable_reason()]
     try:
         asked = setting.split == "test" and any(map(is_tuned, spec.parameters.values()))
@@ -227,7 +226,7 @@ def _resolve(setting: Setting, spec: MethodSpec, *, default: bool = False) -> Ca
             check_weights(path, weights, instance.network, setting.task)
         reasons.append(_seen(setting, path) if path else None)
     except MethodSkipped as reason:
-        if not default and _names_weights(spec):
+        if _names_weights(spec):
             known = shipped_weights(weights_folder(method), instance.network)  # type: ignore[attr-defined]
             raise unknown_name(f"weights of {spec.name}", spec.parameters["weights"], known) from None
         reasons.append(f"{reason}, or train with `{_training(setting, spec)}`" if method.takes_weights else str(reason))
@@ -278,12 +277,11 @@ def _with_fallback(setting: Setting, method: type[Method], spec: MethodSpec) -> 
     if not method.takes_weights:
         return _with_lender(setting, method, spec)
     instance = built(method, _with_weights(setting, method, spec))
-    name = instance.fallback_weights(setting.track)
+    name = None if _names_weights(spec) else instance.fallback_weights(setting.track)
     if name is None or instance.skip_reason(setting.track) or _has_weights(instance):
         return spec
     other = replace(spec, parameters={**spec.parameters, "weights": name})
-    stranger = setting.dataset.address != setting.dataset.name
-    return other if stranger or _has_weights(built(method, other)) else spec
+    return other if _has_weights(built(method, other)) else spec
 
 
 LENDER = "ixi-hh-2mm"

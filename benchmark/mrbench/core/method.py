@@ -129,7 +129,7 @@ class Method(ABC, Generic[Inputs]):
         return None
 
     def fallback_weights(self, track: Track[Any]) -> str | None:
-        """Name of shipped weights that a default run shows on data for which there are none, or None."""
+        """Name of shipped weights that stand in, by name, on data for which there are none; or None."""
         return None
 
     def setup(self, resources: Resources) -> None:

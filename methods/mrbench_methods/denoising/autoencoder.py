@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,7 +31,8 @@ class SkipAutoencoder(NetworkMethod):
     Parameters
     ----------
     blind : bool
-        Use weights that were trained for several noise levels at once.
+        Weights that were trained for several noise levels at once; false for those of one level, as published, of which
+        none are shipped.
     width : int
         Features of the first level; the second has 1.5, the third twice as many.
     context : int
@@ -45,11 +46,10 @@ class SkipAutoencoder(NetworkMethod):
     task = "denoising"
     reference = "Bermudez et al., Learning implicit brain MRI manifolds with deep learning, SPIE Med. Imaging 2018"
     settings = TRACKS
-    presets: ClassVar[tuple[Mapping[str, Any], ...]] = ({"blind": True},)
-    quick_presets = ({"blind": True},)
+    quick_presets = ({},)
 
     def __init__(
-        self, *, blind: bool = False, width: int = 32, context: int = 2, planes: str = "all", weights: str = "auto"
+        self, *, blind: bool = True, width: int = 32, context: int = 2, planes: str = "all", weights: str = "auto"
     ) -> None:
         self.blind = blind
         self.width = width
