@@ -193,6 +193,28 @@ def test_rows_that_do_not_compare_share_no_table(attribute: str) -> None:
         leaderboard(frame([dice("a", 0, 0.5), dice("b", 0, 0.6, **{attribute: "other"})]), METRICS)
 
 
+@pytest.mark.parametrize(
+    ("shared", "wall", "computed", "threads", "starred"),
+    [
+        (0, 1.0, 1.0, 1, False),
+        (1, 9.0, 1.0, 1, False),  # a median does not mind
+        (6, 2.0, 1.0, 1, True),
+        (10, 1.04, 1.0, 1, False),  # nothing to speak of was lost
+        (10, 2.0, 2.0, 1, False),
+        (10, 2.0, 2.0, 2, True),  # each thread computed for a second
+        (6, 2.0, None, 1, True),
+    ],
+)
+def test_a_median_time_is_starred_where_other_work_may_have_moved_it(
+    shared: int, wall: float, computed: float | None, threads: int, starred: bool
+) -> None:
+    """some of ten cases shared the machine -> a star where the median can have grown by more than 5 %"""
+    alone = {"seconds": 1.0, "cpu_seconds": 1.0, "contended": False, "threads": threads}
+    other = {**alone, "seconds": wall, "cpu_seconds": computed, "contended": True}
+    rows = [dice("a", c, 0.5, subjects=[f"s{c}"], **(other if c < shared else alone)) for c in range(10)]
+    assert leaderboard(frame(rows), METRICS).summary.loc["a", "contended"] == starred
+
+
 def test_costs_are_medians_by_megavoxel() -> None:
     details = [{"megavoxels": 2.0}, {"megavoxels": 4.0}, {"megavoxels": 1.0}, {}]
     costs = [(4.0, 100.0), (4.0, None), (9.0, 30.0), (1e6, 1e6)]

@@ -177,7 +177,7 @@ def _times(board: Leaderboard) -> list[str]:
     if summary[["cpu_seconds_per_megavoxel", "memory_mib_per_megavoxel"]].notna().any(axis=None):
         said.append("Per megavoxel of the volume: median CPU time; peak memory beyond what the process held before.")
     if summary["contended"].any():
-        said.append("*: measured while other work shared the machine; CPU time is the fairer figure.")
+        said.append("*: other work on the machine may have added more than 5 %; CPU time is the fairer figure.")
     return said
 
 

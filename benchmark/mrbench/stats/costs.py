@@ -7,6 +7,9 @@ import pandas as pd
 from mrbench.core.method import EXTERNAL
 from mrbench.stats.scores import Grid
 
+MOVED = 0.05
+"""Share of a median time that other work on the machine may have added before it is starred."""
+
 
 def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
     """One line a method, over the cases on which it did not fail.
@@ -22,8 +25,9 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
     -------
     DataFrame, index ``method``
         ``kind``, ``n_cases``, ``n_failed``, ``seconds_median``, ``seconds_iqr``, ``cpu_seconds_median``, ``contended``
-        (on any case), ``device`` and ``threads`` (all of them), ``threads_beyond`` (the most that computed on a case
-        that was allowed fewer; NaN where none did), ``message`` (the first one), ``weights``, ``mixed``
+        (whether other work on the machine may have added more than `MOVED` to the median time), ``device`` and
+        ``threads`` (all of them), ``threads_beyond`` (the most that computed on a case that was allowed fewer; NaN
+        where none did), ``message`` (the first one), ``weights``, ``mixed``
         (whether rows are of several versions of code or weights), and the medians of cost by the size of the case,
         ``cpu_seconds_per_megavoxel`` and ``memory_mib_per_megavoxel``.
     """
@@ -31,7 +35,7 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
     scored = ran[ran["status"] == "ok"]
     for cost in ("cpu_seconds", "memory_mib"):
         scored = scored.assign(**{f"{cost}_per_megavoxel": scored[cost] / scored["megavoxels"]})
-    ok = scored.groupby("method", observed=False)
+    ok = scored.assign(least=_least(scored)).groupby("method", observed=False)
     beyond = ran["threads_used"].where(ran["threads_used"] > ran["threads"])
     table = pd.DataFrame(
         {
@@ -41,7 +45,7 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
             "seconds_median": ok["seconds"].median(),
             "seconds_iqr": ok["seconds"].quantile(0.75) - ok["seconds"].quantile(0.25),
             "cpu_seconds_median": ok["cpu_seconds"].median(),
-            "contended": every["contended"].any(),
+            "contended": ok["seconds"].median() > (1 + MOVED) * ok["least"].median(),
             "device": _distinct(ran, "device").map(" + ".join),
             "threads": _distinct(ran, "threads").map(tuple),
             "threads_beyond": beyond.groupby(ran["method"], observed=False).max(),
@@ -54,6 +58,13 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
         }
     )
     return table.set_axis(pd.Index(place.methods, name="method"))
+
+
+def _least(scored: pd.DataFrame) -> pd.Series:
+    """The wall time without other work on the machine: where there was some, no less than each thread computed."""
+    threads = scored[["threads", "threads_used"]].max(axis=1).clip(lower=1)
+    computed = (scored["cpu_seconds"] / threads).fillna(0)
+    return scored["seconds"].where(~scored["contended"], scored["seconds"].clip(upper=computed))
 
 
 def _first_text(messages: pd.Series) -> str:
