@@ -243,6 +243,15 @@ def test_all_weights_are_the_other_ones_once() -> None:
     assert len({entry.weights for entry in chosen if entry.weights}) == len(foreign) + 1  # none twice, home not again
 
 
+def test_all_weights_stand_beside_those_that_stand_in(folder: Path) -> None:
+    """a folder that nobody trained for, --all-weights -> the weights that stand in, and all others, each once"""
+    setting = setting_of(task, KspaceFolder(folder), "multicoil-8x")  # type: ignore[arg-type]
+    (own,) = candidates(setting, ["cascade-cnn"])
+    first, *others = candidates(setting, ["cascade-cnn"], all_weights=True)
+    assert first.name == own.name and others
+    assert len({entry.weights for entry in (first, *others)}) == 1 + len(others)
+
+
 WEIGHTS = sorted((Path(__file__).parents[2] / "methods/mrbench_methods/reconstruction/weights").glob("*.safetensors"))
 
 

@@ -161,7 +161,8 @@ def candidates(
     kept = _without_twins(resolved)
     if all_weights:
         known = {(candidate.spec.name, candidate.weights) for candidate in kept}
-        others = [_resolve(setting, spec) for candidate in list(kept) for spec in _other_weights(candidate)]
+        asked = {str(spec): spec for candidate in kept for spec in _other_weights(candidate)}
+        others = [_resolve(setting, spec) for spec in asked.values()]
         kept += [other for other in others if (other.spec.name, other.weights) not in known and not other.skipped]
     return kept
 
@@ -313,7 +314,7 @@ def _other_weights(candidate: Candidate) -> list[MethodSpec]:
     """A learned method with each set of weights that it ships, of this track where tracks are apart."""
     setting, spec = candidate.setting, candidate.spec
     method = find_method(spec.name, setting.task.name)
-    if not issubclass(method, LearnedMethod) or _names_weights(spec):
+    if not issubclass(method, LearnedMethod):
         return []
     network = built(method, candidate.resolved).network  # type: ignore[attr-defined]
     names = shipped_weights(weights_folder(method), network)
