@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from itertools import combinations
 
@@ -170,6 +171,19 @@ def test_numbers_keep_clear_of_marks_and_of_each_other() -> None:
 def test_shares_of_a_heatmap_are_readable() -> None:
     values = (0.0, 0.5, 0.994, 0.997, 1.0, float("nan"))
     assert [share(value) for value in values] == [".00", ".50", ".99", "1", "1", "–"]
+
+
+def test_letters_that_no_font_here_has_are_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """a method is called in Chinese, and no such font is installed -> one sentence; SVG leaves letters to the viewer"""
+    monkeypatch.setattr(style, "_other_fonts", lambda: ["No Such Font"])
+    monkeypatch.setattr(logging.getLogger("matplotlib.font_manager"), "disabled", True)
+    named = boards.report([replace(row, method=f"我们的{row.method}") for row in boards.rows(cases=8)])
+    drawn = figure(named, "distribution")
+    with pytest.warns(UserWarning, match="no font here draws 我们的; install one") as caught:
+        style.saved(drawn, "pdf")
+    assert len(caught) == 1
+    svg = style.saved(drawn, "svg").decode()
+    assert "我们的" in svg and "No Such Font" not in svg, "the same bytes whatever is installed"
 
 
 @pytest.mark.parametrize("longest", [8, 16, 40])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mrbench.report import escape
@@ -31,7 +34,6 @@ CHARACTER = 0.062
 
 RC = {
     "font.size": SMALL,
-    "font.family": "DejaVu Sans",
     "text.parse_math": False,
     "axes.labelsize": NORMAL,
     "axes.titlesize": NORMAL,
@@ -57,6 +59,13 @@ RC = {
     "savefig.dpi": 300,
 }
 
+FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "WenQuanYi Zen Hei"),
+    *("WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo"),
+    *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS"),
+)
+"""Of Linux, macOS and Windows, for letters that DejaVu lacks: those of Chinese, Japanese and Korean."""
+
 Draw = TypeVar("Draw", bound=Callable[..., Any])
 
 
@@ -65,12 +74,36 @@ def styled(draw: Draw) -> Draw:
 
     @wraps(draw)
     def in_style(*arguments: object, **options: object) -> object:
-        import matplotlib
-
-        with matplotlib.rc_context(RC):
+        with _style():
             return draw(*arguments, **options)
 
     return in_style  # type: ignore[return-value]
+
+
+@contextmanager
+def _style() -> Iterator[list[str]]:
+    """The style, and the letters that no font here has, of which matplotlib else warns one by one, again and again."""
+    import matplotlib
+
+    missing: list[str] = []
+    fonts = {"font.family": ["DejaVu Sans", *_other_fonts()]}
+    with matplotlib.rc_context({**RC, **fonts}), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield missing
+    for warning in caught:
+        if letter := re.match(r"Glyph (\d+) .* missing from font", str(warning.message)):
+            missing.append(chr(int(letter[1])))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+@cache
+def _other_fonts() -> list[str]:
+    """Those of `FONTS` that are installed."""
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return [name for name in FONTS if name in installed]
 
 
 def canvas(title: str, size: tuple[float, float], **grid: object) -> tuple[Figure, Any]:
@@ -179,18 +212,19 @@ def saved(figure: Figure, suffix: str, *, stamp: str = "", dpi: float = 300) -> 
     dpi : float
         Pixels an inch, of formats that have pixels.
     """
-    import matplotlib
-
     keys: dict[str, dict[str, Any]] = {
         "pdf": {"Creator": stamp or "mrbench", "CreationDate": None},
         "svg": {"Creator": stamp or "mrbench", "Date": None},
         "png": {"Software": stamp or "mrbench"},
     }
     out = io.BytesIO()
-    with matplotlib.rc_context(RC):
+    with _style() as missing:
         figure.savefig(out, format=suffix, dpi=dpi, metadata=keys.get(suffix))
         figure.set_layout_engine("none")  # it is laid out now: another format need not do it again
     content = out.getvalue()
+    if missing and suffix != "svg":
+        letters = "".join(dict.fromkeys(missing))
+        warnings.warn(f"no font here draws {letters}; install one that does, such as Noto Sans CJK.", stacklevel=2)
     if suffix == "svg":  # text stays text, so a viewer without DejaVu needs a font as wide
-        content = content.replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
+        content = re.sub(rb"'DejaVu Sans'(, '[^']*')*", b"'DejaVu Sans', Verdana, sans-serif", content)
     return content
