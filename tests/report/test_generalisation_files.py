@@ -7,10 +7,15 @@ import io
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from mrbench.api.comparing import transfer_table
+from mrbench.core.errors import RequestError
 from mrbench.core.metric import Metric
+from mrbench.engine.store import RowStore
 from mrbench.report import generalisation
 from mrbench.stats.generalisation import Transfers
+from tests.rows import row_of
 
 PSNR = Metric("psnr_db", "PSNR", "dB", True, (0, float("inf")), decimals=2)
 NAN = float("nan")
@@ -52,3 +57,12 @@ def test_the_heatmap_holds_every_mean_and_frames_those_at_home() -> None:
     drawn = generalisation.heatmap("super-resolution: net", PSNR, TABLE)
     texts = {text.get_text() for text in drawn.axes[0].texts}
     assert texts == {"30.00", "28.00", "27.00"} and len(drawn.axes[0].patches) == 1
+
+
+def test_a_table_without_lines_says_who_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "t" / "d").mkdir(parents=True)
+    RowStore(tmp_path / "t" / "d" / "rows.jsonl").append(
+        row_of("net", 0, {"dice": 0.5}, kind="learned", weights="0123")
+    )
+    with pytest.raises(RequestError, match=r"every learned method is left out; net has weights that are not installed"):
+        transfer_table(tmp_path)

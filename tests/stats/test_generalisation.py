@@ -147,3 +147,13 @@ def test_weights_of_a_dataset_with_the_same_files_are_no_strangers() -> None:
         "descends from weights trained on subjects of open-ms"
     ]
     assert of(rows[9:], twins).refused.empty
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "tested_on", "subject"), [("heads", "heads", "s0"), ("open-ms", "sri24", "sri24")]
+)
+def test_weights_that_saw_a_subject_of_the_board_are_refused(trained_on: str, tested_on: str, subject: str) -> None:
+    rows = [replace(row("net", "w", "4x", case, 30.0, tested_on), subjects=[subject]) for case in range(3)]
+    saw = Training(trained_on, ("4x",), (trained_on,), seen={trained_on: frozenset({subject, "another"})})
+    result = of(rows, {"w": saw})
+    assert result.table.empty and list(result.refused["reason"]) == [f"has seen {subject} of this board"]

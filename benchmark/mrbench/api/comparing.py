@@ -79,6 +79,9 @@ def transfer_table(folder: Path | str) -> Path:
         if task.representation in representations
     }
     result = transfers(rows, trainings(task.name), task.primary, simulations)
+    if result.table.empty and not result.refused.empty:
+        first = result.refused.iloc[0]
+        raise RequestError(f"{folder}: every learned method is left out; {first['method']} {first['reason']}.")
     if result.table.empty:
         raise RequestError(f"{folder} has no rows of shipped weights; run learned methods with --all-weights first.")
     notes = [

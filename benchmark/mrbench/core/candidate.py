@@ -262,7 +262,7 @@ def _seen(setting: Setting, weights: Path) -> str | None:
         return None
     tested = [name for subject in dataset.subjects("test") for name in (subject, dataset.person(subject))]
     leaked = seen_among(subjects_seen(ancestry), dataset.files_of or dataset.name, dict.fromkeys(tested))
-    return f"its weights were trained on {', '.join(leaked)} of this test split" if leaked else None
+    return f"its weights were trained or chosen on {', '.join(leaked)} of this test split" if leaked else None
 
 
 def _with_weights(setting: Setting, method: type[Method], spec: MethodSpec) -> MethodSpec:

@@ -33,6 +33,7 @@ class Dataset(Protocol[Loaded]):
     simulation: str
     packed: str
     files_of: str
+    borrowed: Mapping[str, str]
     structures: Mapping[str, tuple[int, ...]]
     extra_subjects: tuple[str, ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -163,6 +163,12 @@ def find_dataset(name: str, representation: str | None = None) -> Dataset:
 def files_owner(dataset: str) -> str:
     """The dataset whose files one shares (`Dataset.files_of`), by name; its own name where it shares none."""
     return (find_dataset(dataset).files_of if dataset in dataset_names() else "") or dataset
+
+
+@lru_cache
+def borrowed(dataset: str) -> Mapping[str, str]:
+    """Subjects of a dataset whose files are another's, with its name (`Dataset.borrowed`)."""
+    return find_dataset(dataset).borrowed if dataset in dataset_names() else {}
 
 
 def _folder(path: str, representation: str, names: Iterable[str]) -> Dataset:

@@ -9,7 +9,7 @@ from typing import Any, Required, TypedDict
 import msgspec
 
 from mrbench.core.errors import MethodSkipped, RequestError
-from mrbench.core.registry import files_owner, module_file
+from mrbench.core.registry import borrowed, files_owner, module_file
 from mrbench.core.task import Task
 
 
@@ -98,7 +98,7 @@ def subjects_seen(ancestry: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
 
 
 def seen_among(seen: Mapping[str, Iterable[str]], dataset: str, subjects: Collection[str]) -> list[str]:
-    """Those of a dataset's subjects that trainings have seen, under its name or that of another with the same files.
+    """Those of a dataset's subjects that trainings have seen, under its name or that of another that has them, too.
 
     Parameters
     ----------
@@ -109,9 +109,12 @@ def seen_among(seen: Mapping[str, Iterable[str]], dataset: str, subjects: Collec
     subjects : collection of str
         For example its test split.
     """
-    owner = files_owner(dataset)
-    known = {subject for name, others in seen.items() if files_owner(name) == owner for subject in others}
-    return sorted(known.intersection(subjects))
+
+    def owned(name: str, subject: str) -> tuple[str, str]:
+        return borrowed(name).get(subject) or files_owner(name), subject
+
+    known = {owned(name, subject) for name, others in seen.items() for subject in others}
+    return sorted(subject for subject in set(subjects) if owned(dataset, subject) in known)
 
 
 def weights_name(task: Task[Any, Any], dataset: str, tracks: Sequence[str]) -> str:

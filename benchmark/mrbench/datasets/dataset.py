@@ -68,6 +68,8 @@ class Dataset(ABC):
     """What finds the dataset, where it is not the name."""
     files_of: str = ""
     """Name of the dataset whose source files these are, where it is another."""
+    borrowed: Mapping[str, str] = {}
+    """Subjects that another dataset has, too, with its name: what was chosen with them has seen that one's."""
     atlases: tuple[str, ...] = ()
     """Subjects that others are registered with and that are no case's person."""
     published: str = ""

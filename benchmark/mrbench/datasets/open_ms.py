@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
@@ -48,6 +48,7 @@ class OpenMs(Dataset):
     """
 
     name = "open-ms"
+    borrowed: Mapping[str, str] = {"sri24": Sri24.name}
     tests_on = "patient26"
     title = "T1 and T2 of 3 people with multiple sclerosis, 3 T, 1 mm; validated on the SRI24 atlas"
     citation = "Lesjak et al., A novel public MR image dataset of multiple sclerosis patients, Neuroinformatics 2018"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from mrbench.core.method import EXTERNAL, TRAINED
 from mrbench.core.weights import seen_among
+from mrbench.core.words import some
 from mrbench.stats.claims import COST, Test
 from mrbench.stats.evidence import Rows
 from mrbench.stats.training import Training
@@ -37,7 +38,7 @@ def may_not_stand(method: str, test: Test, board: Rows, trainings: Mapping[str, 
     if test.strangers and training.is_home(board.dataset):
         return AT_HOME
     if leaked := seen_among(training.seen, board.dataset, board.subjects):
-        return f"{method} has been trained on {_some(leaked)} of this board"
+        return f"{method} has been trained on {some(leaked)} of this board"
     if test.strangers and training.knows(board.dataset):
         return f"{method} descends from weights trained on subjects of {board.dataset}"
     if other is not None and not seen_among(training.seen, other.dataset, other.subjects):
@@ -89,8 +90,3 @@ def _apart(one: str, other: str, what: str, first: float | None, second: float |
 
 def _data(training: Training) -> str:
     return " + ".join(f"{len(subjects)} of {name}" for name, subjects in training.seen.items())
-
-
-def _some(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")

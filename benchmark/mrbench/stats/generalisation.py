@@ -9,6 +9,8 @@ from math import nan
 import pandas as pd
 
 from mrbench.core.metric import Metric
+from mrbench.core.weights import seen_among
+from mrbench.core.words import some
 from mrbench.stats.leaderboard import leaderboard
 from mrbench.stats.matching import without_weights
 from mrbench.stats.training import Training
@@ -40,7 +42,8 @@ class Transfers:
         none, or these are they.
     refused : DataFrame
         ``method``, ``tested_on``, ``trained_on``, ``reason``: weights that are no strangers to the board, because an
-        ancestor of theirs was trained on its dataset; weights of which nobody here knows what they were trained on.
+        ancestor of theirs was trained on its dataset, or saw its subjects; weights of which nobody here knows
+        what they were trained on.
     """
 
     table: pd.DataFrame
@@ -93,12 +96,15 @@ def _on_board(
     strange = board.summary["weights"].notna() & ~board.summary["weights"].isin(list(trainings))
     unknown = "has weights that are not installed here, so that nobody knows what they were trained on"
     refused = [{"method": method, "trained_on": "", "reason": unknown} for method in board.summary.index[strange]]
+    subjects = {subject for who in rows["subjects"] for subject in who}
     lines = []
     for method, line in shipped.iterrows():
         training = trainings[line["weights"]]
         name = {"method": without_weights(str(method)), "trained_on": str(training)}
         if training.dataset != dataset and training.knows(dataset):
             refused.append({**name, "reason": f"descends from weights trained on subjects of {dataset}"})
+        elif leaked := seen_among(training.seen, dataset, subjects):
+            refused.append({**name, "reason": f"has seen {some(leaked)} of this board"})
         elif board.metrics:
             home = training.dataset == dataset and track in training.tracks
             cell = board.cells.loc[method, metric.name]
