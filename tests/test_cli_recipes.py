@@ -21,6 +21,8 @@ def test_nothing_named_is_one_sentence() -> None:
         run("train")
     with pytest.raises(RequestError, match=r"did you mean 'voxelmorph\.ixi-hh-2mm'"):
         run("train", "--recipe", "voxelmorph.ixi-hh-2m")
+    with pytest.raises(RequestError, match="give one of the two"):
+        run("train", "--recipe", "voxelmorph.ixi-hh-2mm", "--recipes")
 
 
 def test_recipes_that_are_all_done_say_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -45,4 +47,8 @@ def test_packs_are_written_and_trained_from(cohort: Path, monkeypatch: pytest.Mo
     stopped = run("train", "--recipes", "--minutes", "0", *places).replace("\n", " ")
     assert "stopped at step 1 of 2; the same command continues" in stopped
     said = run("train", "--recipe", "voxelmorph.blobs", *places)
-    assert "step 2: validation score" in said and (tmp_path / "w" / "voxelmorph.blobs.safetensors").is_file()
+    assert (
+        "step 2: validation dice 0." in said
+        and f"weights: {tmp_path / 'w'}" in said
+        and (tmp_path / "w" / "voxelmorph.blobs.safetensors").is_file()
+    )

@@ -68,11 +68,15 @@ def test_parameters_tuned_on_a_test_subject_are_refused() -> None:
 
 def test_an_ancestry_is_a_chain_back_to_scratch(tmp_path: Path) -> None:
     first = ancestry_of(find_dataset("ixi-hh-2mm"), None)
-    (tmp_path / "a.json").write_text(json.dumps({"sha256": "ab", "ancestry": first}))
+    (tmp_path / "a.json").write_text(json.dumps({"sha256": "ab", "tracks": [], "ancestry": first}))
     second = ancestry_of(find_dataset("icbm-sim"), tmp_path / "a.safetensors")
     assert [item["start"] for item in second] == ["ab", "scratch"]
     assert second[1]["split_version"] == 2 and len(second[1]["train"]) == 80
     assert ancestry_name(second) == "icbm-sim-after-ixi-hh-2mm" and ancestry_name(first) == "ixi-hh-2mm"
     assert ancestry_datasets({"dataset": "icbm-sim", "ancestry": second}) == ("icbm-sim", "ixi-hh-2mm")
+    started = [{key: value for key, value in first[0].items() if key != "start"}]
+    (tmp_path / "c.json").write_text(json.dumps({"sha256": "cd", "tracks": [], "ancestry": started}))
+    with pytest.raises(RequestError, match=r"c\.json is no manifest of weights \(.*`start`"):
+        ancestry_of(find_dataset("icbm-sim"), tmp_path / "c.safetensors")
     with pytest.raises(RequestError, match=r"b\.safetensors does not tell"):
         ancestry_of(find_dataset("icbm-sim"), tmp_path / "b.safetensors")

@@ -72,3 +72,38 @@ def test_a_pack_of_other_data_is_refused(packed: Path, dataset: Folder) -> None:
         archive.writestr("pack.json", json.dumps(info | {"fingerprint": "0"}))
     with pytest.raises(RequestError, match="another version; pack blobs again"):
         use_pack(dataset, other)
+
+
+@pytest.mark.parametrize("content", [b"junk", b"PK\x05\x06" + 18 * b"\0"])
+def test_what_is_no_pack_is_one_sentence(content: bytes, dataset: Folder, tmp_path: Path) -> None:
+    path = tmp_path / "p.zip"
+    path.write_bytes(content)
+    with pytest.raises(RequestError, match=r"p\.zip is no pack, or damaged .*; write it again"):
+        use_pack(dataset, path)
+
+
+def test_a_damaged_pack_is_one_sentence(packed: Path, dataset: Folder) -> None:
+    raw = bytearray(packed.read_bytes())
+    raw[200:400] = bytes(200)
+    packed.write_bytes(raw)
+    use_pack(dataset, packed)
+    with pytest.raises(RequestError, match="is no pack, or damaged"):
+        for name in dataset.subjects("validation"):
+            dataset.load(name)
+
+
+def test_extra_subjects_are_simulated_beside_a_pack(packed: Path, dataset: Folder) -> None:
+    dataset.extra_subjects = ("further000",)
+    dataset.load = lambda subject: subject  # type: ignore[method-assign, assignment]
+    use_pack(dataset, packed)
+    assert dataset.subjects("train")[-1] == "further000" and "further000" not in dataset.subjects("validation")
+    assert dataset.load("further000") == "further000"
+
+
+def test_a_pack_is_refused_before_the_work(dataset: Folder, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    dataset.load = None  # type: ignore[method-assign, assignment]
+    with pytest.raises(DataError, match=r"cannot write to .*file: File exists; choose another folder"):
+        pack(dataset, tmp_path / "file" / "p.zip")
+    with pytest.raises(RequestError, match="limit_mib=nan: give a number"):
+        pack(dataset, tmp_path / "p.zip", limit_mib=float("nan"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import DataError, RequestError
 from mrbench.core.method import Resources
 from mrbench.core.specification import parse_spec
 from mrbench.datasets.folder import Folder
@@ -145,7 +145,8 @@ name, out = sys.argv[1], sys.argv[sys.argv.index("--out") + 1]
 print("trained", flush=True)
 if name.endswith("first"):
     sys.exit(2)
-told = {"recipe": name, "steps": 5, "learning_rate": 0.001, "ema": 0.0, "seed": 0, "extra_subjects": 0}
+told = {"sha256": "", "tracks": [], "recipe": name, "steps": 5, "learning_rate": 0.001, "ema": 0.0, "seed": 0}
+told["extra_subjects"] = 0
 open(f"{out}/{name}.json", "w").write(json.dumps(told))
 """
 
@@ -161,8 +162,9 @@ def test_recipes_side_by_side_end_each_by_itself(tmp_path: Path, monkeypatch: py
     (tmp_path / "child.py").write_text(CHILD)
     monkeypatch.setattr(parallel, "COMMAND", (sys.executable, str(tmp_path / "child.py")))
     lines: list[str] = []
-    paths = parallel.train_in_parallel(2, out=tmp_path, checkpoints=tmp_path, resources=Resources(), say=lines.append)
-    assert sorted(path.name for path in paths) == ["net.second.safetensors", "net.third.safetensors"]
+    with pytest.raises(RequestError, match=r"not trained: net\.first; mend what is said above"):
+        parallel.train_in_parallel(2, out=tmp_path, checkpoints=tmp_path, resources=Resources(), say=lines.append)
+    assert {path.stem for path in tmp_path.glob("*.json")} == {"net.second", "net.third"}
     assert {"net.first: trained", "net.first: ended with 2", "net.third: ended with 0"} <= set(lines)
 
 
@@ -200,3 +202,42 @@ def test_a_stop_reaches_each_training_once(minutes, tmp_path: Path, monkeypatch:
 def test_no_time_starts_nothing_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "COMMAND", ("false",))
     assert parallel.train_in_parallel(2, 0.0, out=tmp_path, checkpoints=tmp_path, resources=Resources()) == []
+
+
+def test_a_recipe_that_cannot_be_trained_keeps_no_other_from_it(
+    two: list[TrainingRecipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = tmp_path / "w.safetensors"
+
+    def trained(name: str, **_: object) -> Path:
+        if name == two[0].name:
+            raise DataError("its data are not here.")
+        return done
+
+    monkeypatch.setattr(room, "train_recipe", trained)
+    said: list[str] = []
+    where = {"out": tmp_path, "checkpoints": tmp_path}
+    with pytest.raises(RequestError, match=r"^not trained: voxelmorph-diff\.blobs; mend"):
+        train_recipes(say=said.append, **where)
+    assert said == ["voxelmorph-diff.blobs: its data are not here.", f"weights: {done}"]
+    with pytest.raises(DataError, match="its data are not here"):
+        train_recipes(only=two[0].name, **where)
+    (tmp_path / "voxelmorph.blobs.json").write_text("{")
+    said.clear()
+    with pytest.raises(RequestError, match=r"^not trained: .*, voxelmorph\.blobs; mend"):
+        train_recipes(say=said.append, **where)
+    assert "voxelmorph.blobs.json is no manifest of weights" in said[1]
+
+
+def test_folders_that_cannot_be_written_are_refused_before_the_training(
+    two: list[TrainingRecipe], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for out, checkpoints in (("file", "c"), ("w", "file")):
+        with pytest.raises(DataError, match=r"cannot write to .*file: File exists; choose another folder"):
+            train_recipe(two[0].name, out=tmp_path / out, checkpoints=tmp_path / checkpoints)
+
+
+def test_no_number_of_minutes_is_one_sentence(two: list[TrainingRecipe], tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="minutes=nan: give a number from 0 up"):
+        train_recipes(float("nan"), out=tmp_path, checkpoints=tmp_path)

@@ -16,7 +16,7 @@ from mrbench.core.row import Row
 
 
 def bar(console: Console) -> RichProgress:
-    """A bar with count and time left."""
+    """A bar with count and time left; nothing where it could not move."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -24,7 +24,7 @@ def bar(console: Console) -> RichProgress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    return RichProgress(*columns, console=console)
+    return RichProgress(*columns, console=console, disable=not (console.is_terminal or console.is_jupyter))
 
 
 @contextmanager

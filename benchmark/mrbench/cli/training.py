@@ -95,6 +95,8 @@ def train(
     resources = Resources(threads, device)
     if recipe or recipes:
         refuse_unused(context, OF_RECIPES, "with a recipe, which holds it")
+        if recipe and recipes:
+            raise RequestError("--recipe trains one and --recipes all that need it; give one of the two.")
         if not recipes:
             refuse_unused(context, "jobs", "without --recipes")
         run = partial(train_side_by_side, jobs) if recipes and jobs > 1 else partial(train_by_recipe, recipe)
@@ -106,7 +108,7 @@ def train(
     console, primary = Console(), find_task(task).primary
     schedule = Schedule(steps, learning_rate, min(validate_every, steps), keep_last=keep_last, ema=ema)
     with progress_bar(console) as listener, bar(console) as drawn:
-        line = drawn.add_task("training", total=steps, visible=console.is_terminal)
+        line = drawn.add_task("training", total=steps)
 
         def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
             best = primary.sign * state.best_score
@@ -171,38 +173,53 @@ def train_by_recipe(
     out: Path,
     checkpoints: Path,
 ) -> None:
-    """Train one recipe, or all that need it, a line for each validation; says where it stopped."""
+    """Train one recipe, or all that need it: a bar on a terminal, a line for each validation, where it stopped."""
     from rich.console import Console
     from rich.markup import escape
 
+    from mrbench.cli.progress import bar
+    from mrbench.core.registry import find_task
     from mrbench.training.recipes import TrainingRecipe, train_recipes
     from mrbench.training.stopping import TrainingStopped
 
     console = Console()
+    with bar(console) as drawn:
+        line = drawn.add_task("training", total=None, visible=False)
+        current: list[TrainingRecipe] = []
 
-    def announce(started: TrainingRecipe) -> None:
-        console.print(escape(f"{started.name}: {started.steps} steps, about {started.minutes:g} minutes of one core"))
+        def say(sentence: str) -> None:
+            drawn.console.print(escape(sentence), soft_wrap=True)
 
-    def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
-        if score is not None:
-            console.print(f"step {state.step}: validation score {score:.4f}, {state.seconds:.0f} s")
+        def announce(started: TrainingRecipe) -> None:
+            current[:] = [started]
+            say(f"{started.name}: {started.steps} steps, about {started.minutes:g} minutes of one core")
 
-    try:
-        paths = train_recipes(
-            minutes,
-            only=recipe,
-            out=out,
-            checkpoints=checkpoints,
-            resources=resources,
-            packs=packs,
-            loaders=loaders,
-            announce=announce,
-            report=listen,
-        )
-    except TrainingStopped as stopped:
-        console.print(escape(str(stopped)), soft_wrap=True)
-        return
-    console.print(escape("weights: " + (", ".join(map(str, paths)) or "all are as their recipes say.")), soft_wrap=True)
+        def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
+            (recipe,) = current
+            primary = find_task(recipe.task).primary
+            text = f"loss {loss:.4f}  best {primary.sign * state.best_score:.4f}"
+            drawn.update(line, total=recipe.steps, completed=state.step, description=text, visible=True)
+            if score is not None:
+                say(f"step {state.step}: validation {primary.name} {primary.sign * score:.4f}, {state.seconds:.0f} s")
+
+        try:
+            paths = train_recipes(
+                minutes,
+                only=recipe,
+                out=out,
+                checkpoints=checkpoints,
+                resources=resources,
+                packs=packs,
+                loaders=loaders,
+                announce=announce,
+                report=listen,
+                say=say,
+            )
+        except TrainingStopped as stopped:
+            say(str(stopped))
+            return
+        if not paths:
+            say("weights: all are as their recipes say.")
 
 
 def tune(

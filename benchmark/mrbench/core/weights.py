@@ -22,6 +22,7 @@ class _Training(TypedDict):
     dataset: str
     train: list[str]
     validation: list[str]
+    start: str
 
 
 class _Manifest(TypedDict, total=False):

@@ -25,7 +25,7 @@ from mrbench.core.specification import MethodSpec
 from mrbench.core.tuned import manifest_name
 from mrbench.engine.plan import Options
 from mrbench.engine.slot import Slot, completed
-from mrbench.io.files import inside, write_atomically
+from mrbench.io.files import check_writable, inside, write_atomically
 
 Report = Callable[[Mapping[str, float], float], None]
 FARTHEST = 6
@@ -91,6 +91,7 @@ def tune(
     facts = _facts(candidate, cases, limit, metric)
     path = inside(out, manifest_name(tunable, spec, setting.dataset.name, setting.track.name))
     _refuse_others(path, facts["command"])
+    check_writable(out)
     started, names = time.monotonic(), list(tunable)
     tried: dict[tuple[float, ...], Mapping[str, float]] = {}
     faults: list[str] = []

@@ -121,6 +121,23 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
+def check_writable(*folders: Path) -> None:
+    """Refuse folders that cannot be written, before what takes long; makes them.
+
+    Raises
+    ------
+    DataError
+        If one cannot be.
+    """
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise DataError(f"cannot write to {folder}: {error.strerror or error}; choose another folder.") from None
+
+
 def _folder_for(path: Path) -> Path:
     """Where a file lies until it has its name: those of the cache in one folder, which is swept, others beside it."""
     root = cache_root()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from mrbench.core.dataset import Dataset
 from mrbench.core.errors import RequestError
 from mrbench.core.registry import dataset_names, find_dataset
-from mrbench.core.weights import manifest_path, seen_among, subjects_seen
+from mrbench.core.weights import manifest_path, read_manifest, seen_among, subjects_seen
 
 SCRATCH = "scratch"
 """What the oldest link of an ancestry started from."""
@@ -50,7 +49,7 @@ def ancestry_of(dataset: Dataset, start_from: Path | None) -> list[dict[str, Any
     if start_from is None:
         return [link(dataset)]
     path = manifest_path(start_from)
-    manifest = json.loads(path.read_text()) if path.is_file() else {}
+    manifest = read_manifest(path) if path.is_file() else {}
     return [link(dataset, manifest.get("sha256", "")), *complete_ancestry(manifest, start_from.name)]
 
 

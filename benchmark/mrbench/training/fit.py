@@ -18,7 +18,7 @@ from mrbench.core.metric import Metric
 from mrbench.core.specification import MethodSpec
 from mrbench.core.task import Setting, Task
 from mrbench.core.track import Track
-from mrbench.io.files import write_atomically
+from mrbench.io.files import check_writable, write_atomically
 from mrbench.training.group import ALONE, Group
 from mrbench.training.loop import CurvePoint, Report, Schedule, train
 from mrbench.training.manifest import Training
@@ -96,6 +96,8 @@ def fit(
     ------
     TrainingStopped
         If ``stop`` said so; the same call continues.
+    DataError
+        If ``out`` or ``checkpoints`` cannot be written.
     RequestError
         If the method does not suit a track, the data are too few, ``start_from`` does not fit, or ``out`` holds weights
         of that name that another command trained.
@@ -119,6 +121,7 @@ def fit(
     training = Training(
         method, spec, settings, schedule, recipe, seed, start_from, validation_limit, recipe_name, group
     )
+    check_writable(out, checkpoints)
     path = out / f"{training.weights}.safetensors"
     if training.refuse_others(path):
         say(f"{path} was trained by the same command before; it is replaced once this training ends.")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from mrbench.core.arguments import check_number
 from mrbench.core.dataset import Dataset
-from mrbench.core.errors import DataError, RequestError
+from mrbench.core.errors import DataError, RequestError, brief
 from mrbench.datasets.dataset import Subject
-from mrbench.io.files import sha256_of, write_atomically
+from mrbench.io.files import check_writable, sha256_of, write_atomically
 
 LIMIT_MIB = 40
 """What a pack may weigh."""
@@ -22,6 +25,9 @@ LEVELS = 255
 """Intensities are rounded to this many steps of their image's maximum: an SD of 0.0011 of it."""
 
 INFO = "pack.json"
+
+DAMAGE = (zipfile.BadZipFile, lzma.LZMAError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises besides, on bytes that are no archive."""
 
 
 def pack_path(folder: Path, dataset: str, representation: str) -> Path:
@@ -52,8 +58,10 @@ def pack(dataset: Dataset, path: Path, *, limit_mib: float = LIMIT_MIB) -> dict[
     Raises
     ------
     DataError
-        If two train subjects and the validation split do not fit.
+        If two train subjects and the validation split do not fit, or the folder cannot be written.
     """
+    check_number(0, limit_mib=limit_mib)
+    check_writable(path.parent)
     kept: dict[str, list[str]] = {"validation": [], "train": []}
     buffer = io.BytesIO()
     limit = limit_mib * 2**20 - 2**16  # the directory at the end
@@ -87,33 +95,49 @@ def pack(dataset: Dataset, path: Path, *, limit_mib: float = LIMIT_MIB) -> dict[
 def use_pack(dataset: Dataset, path: Path) -> None:
     """Let a dataset take its train and validation subjects from a pack instead of the cache.
 
+    Extra subjects are in no pack: they are simulated where they are needed.
+
     Raises
     ------
     RequestError
-        If the pack is missing, or of other data.
+        If the pack is missing, damaged, or of other data.
     """
     if not path.is_file():
         raise RequestError(f"no pack at {path}; write it with `mrbench data pack {dataset.name}`.")
-    with zipfile.ZipFile(path) as archive:
+    with _whole(path), zipfile.ZipFile(path) as archive:
         info = json.loads(archive.read(INFO))
-    if (info["dataset"], info["fingerprint"]) != (dataset.name, dataset.fingerprint):
-        raise RequestError(f"{path} holds {info['dataset']} in another version; pack {dataset.name} again.")
-    splits = {split: tuple(subjects) for split, subjects in info["splits"].items()}
+        held = info["dataset"], info["fingerprint"]
+        splits = {split: tuple(subjects) for split, subjects in info["splits"].items()}
+    if held != (dataset.name, dataset.fingerprint):
+        raise RequestError(f"{path} holds {held[0]} in another version; pack {dataset.name} again.")
     everyone = {subject for subjects in splits.values() for subject in subjects}
+    extra, make = dataset.extra_subjects, dataset.load
 
     def subjects(split: str) -> Sequence[str]:
         if split not in splits:
             raise RequestError(f"{path} holds no {split} subjects; a pack is for training alone.")
-        return splits[split]
+        return splits[split] + (extra if split == "train" else ())
 
     def load(subject: str) -> Subject:
+        if subject in extra:
+            return make(subject)
         if subject not in everyone:
             raise RequestError(f"{path} does not hold subject '{subject}'.")
-        return _load(path, subject)
+        with _whole(path):
+            return _load(path, subject)
 
     dataset.subjects = subjects  # type: ignore[method-assign, assignment]
     dataset.load = load  # type: ignore[method-assign]
     dataset.packed = sha256_of(path)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Make what reading a damaged pack raises one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, *DAMAGE) as error:
+        raise RequestError(f"{path} is no pack, or damaged ({brief(error)}); write it again.") from None
 
 
 def _arrays(subject: Subject) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mrbench.core.method import Resources
-from mrbench.training.recipes import TrainingRecipe, recipes
+from mrbench.training.recipes import TrainingRecipe, recipes, refuse_left
 from mrbench.training.stopping import stopping
 
 POLL_SECONDS = 0.2
@@ -54,10 +54,16 @@ def train_in_parallel(
     -------
     list of Path
         The weights that were finished.
+
+    Raises
+    ------
+    RequestError
+        If a training ended with a fault, when the others have ended.
     """
     waiting = [recipe for recipe in recipes() if recipe.state(out) != "done"]
     running: dict[str, tuple[TrainingRecipe, subprocess.Popen[str], threading.Thread]] = {}
     finished: list[Path] = []
+    faulty: list[str] = []
     started, ended = time.monotonic(), False
     with stopping(minutes) as stop:
         while running or (waiting and not stop()):
@@ -78,8 +84,11 @@ def train_in_parallel(
                     del running[name]
                     if recipe.state(out) == "done":
                         finished.append(out / f"{name}.safetensors")
+                    if process.returncode and not ended:
+                        faulty.append(name)
                     say(f"{name}: ended with {process.returncode}")
             time.sleep(POLL_SECONDS)
+    refuse_left(faulty)
     return finished
 
 

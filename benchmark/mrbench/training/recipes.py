@@ -15,20 +15,20 @@ Batch, loss and augmentation are the method's own and stand in the manifest of t
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from mrbench.core.dataset import Dataset
-from mrbench.core.errors import RequestError, unknown_name
+from mrbench.core.errors import DataError, RequestError, unknown_name
 from mrbench.core.method import LearnedMethod, Resources
 from mrbench.core.registry import find_dataset, find_method, find_task, method_names, module_file, task_names
 from mrbench.core.specification import built, parse_spec
 from mrbench.core.task import Task
-from mrbench.core.weights import weights_folder, weights_name
+from mrbench.core.weights import read_manifest, weights_folder, weights_name
+from mrbench.core.words import counted
 from mrbench.datasets.preparation import prepared
 from mrbench.training.fit import fit
 from mrbench.training.loop import Report, Schedule
@@ -107,7 +107,7 @@ class TrainingRecipe:
     def state(self, out: Path) -> State:
         """Whether weights of this recipe, as it is today, lie in ``out`` or are shipped."""
         manifests = [folder / f"{self.name}.json" for folder in (out, self.shipped)]
-        there = [json.loads(path.read_text()) for path in manifests if path.is_file()]
+        there = [read_manifest(path) for path in manifests if path.is_file()]
         if any(self._fits(manifest) for manifest in there):
             return "done"
         return "outdated" if there else "missing"
@@ -168,6 +168,7 @@ def train_recipe(
     loaders: int = 0,
     stop: Callable[[], bool] = lambda: False,
     report: Report = lambda progress, loss, score: None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
     """Train one recipe, or continue it from its checkpoint.
 
@@ -187,6 +188,8 @@ def train_recipe(
         As of `mrbench.training.loop.train`.
     report : callable
         Called after each step with progress, loss and score.
+    say : callable
+        Hears what is prepared and which weights will be replaced.
 
     Returns
     -------
@@ -202,15 +205,17 @@ def train_recipe(
     """
     recipe = find_recipe(name)
     task, dataset, method = recipe.parts()
+    unpacked = [s for split in ("train", "validation") for s in dataset.subjects(split)]
+    if packs is not None:
+        unpacked = list(dataset.extra_subjects)  # a pack holds none
+    missing = [subject for subject in unpacked if not dataset.is_prepared(subject)]
+    if missing:
+        say(f"preparing {counted(len(missing), 'subject')} of {dataset.name} first")
+    for _ in prepared(dataset, missing):
+        if stop():
+            raise TrainingStopped(f"stopped while preparing {dataset.name}; the same command continues.")
     if packs is not None:
         use_pack(dataset, pack_path(packs, recipe.dataset, task.representation))
-    else:
-        missing = [
-            s for split in ("train", "validation") for s in dataset.subjects(split) if not dataset.is_prepared(s)
-        ]
-        for _ in prepared(dataset, missing):
-            if stop():
-                raise TrainingStopped(f"stopped while preparing {dataset.name}; the same command continues.")
     return fit(
         method,
         parse_spec(recipe.method),
@@ -225,6 +230,7 @@ def train_recipe(
         validation_limit=recipe.validation_limit,
         loaders=loaders,
         report=report,
+        say=say,
         stop=stop,
         recipe_name=recipe.name,
     )
@@ -241,10 +247,12 @@ def train_recipes(
     loaders: int = 0,
     announce: Callable[[TrainingRecipe], None] = lambda recipe: None,
     report: Report = lambda progress, loss, score: None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> list[Path]:
     """Train what is missing or older than its recipe, most valuable first, until all is done or time is up.
 
-    The time limit, SIGTERM and Ctrl-C all leave a checkpoint, from which the same call continues.
+    The time limit, SIGTERM and Ctrl-C all leave a checkpoint, from which the same call continues. A recipe that cannot
+    be trained, as for want of its data, does not keep the others from it.
 
     Parameters
     ----------
@@ -266,6 +274,8 @@ def train_recipes(
         Called with each recipe before it starts.
     report : callable
         Called after each step with progress, loss and score.
+    say : callable
+        Hears what is prepared, each set of weights that is finished, and why a recipe cannot be trained.
 
     Returns
     -------
@@ -276,15 +286,17 @@ def train_recipes(
     ------
     TrainingStopped
         Says where a training stopped.
+    RequestError
+        Of one recipe, why it cannot be trained; of all, which could not, when the others are done.
     """
-    finished = []
+    finished, left = [], []
     with stopping(minutes) as stop:
         for recipe in [find_recipe(only)] if only else recipes():
-            if not only and recipe.state(out) == "done":
-                continue
-            announce(recipe)
-            finished.append(
-                train_recipe(
+            try:
+                if not only and recipe.state(out) == "done":
+                    continue
+                announce(recipe)
+                path = train_recipe(
                     recipe.name,
                     out=out,
                     checkpoints=checkpoints,
@@ -293,6 +305,21 @@ def train_recipes(
                     loaders=loaders,
                     stop=stop,
                     report=report,
+                    say=say,
                 )
-            )
+            except (RequestError, DataError) as error:
+                if only:
+                    raise
+                say(f"{recipe.name}: {error}")
+                left.append(recipe.name)
+            else:
+                say(f"weights: {path}")
+                finished.append(path)
+    refuse_left(left)
     return finished
+
+
+def refuse_left(names: Sequence[str]) -> None:
+    """Raise `RequestError` where recipes could not be trained."""
+    if names:
+        raise RequestError(f"not trained: {', '.join(names)}; mend what is said above and run the same command again.")

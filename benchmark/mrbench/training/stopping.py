@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from mrbench.core.arguments import check_number
 from mrbench.core.errors import MrbenchError
 
 
@@ -27,6 +28,7 @@ def stopping(minutes: float | None = None) -> Iterator[Callable[[], bool]]:
     minutes : float, optional
         Wall time from now on.
     """
+    check_number(0, minutes=minutes)
     started = time.monotonic()
     signals: list[int] = []
 
