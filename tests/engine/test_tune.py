@@ -15,6 +15,7 @@ from mrbench.core import tuned
 from mrbench.core.binding import bind
 from mrbench.core.candidate import Candidate, candidates
 from mrbench.core.errors import MethodSkipped, RequestError
+from mrbench.core.registry import find_dataset, find_task
 from mrbench.core.specification import parse_spec
 from mrbench.core.task import Setting
 from mrbench.core.tuned import manifest_name, tuned_parameters
@@ -270,3 +271,10 @@ def test_a_manifest_lies_in_the_folder_that_was_asked_for(name: str) -> None:
 
     written = manifest_name(BartPics.tunable, parse_spec(name), "d", "t")
     assert "/" not in written and written.startswith("mine.py:f") and written.endswith(".d.t.json")
+
+
+def test_values_that_were_chosen_with_another_datasets_subject_are_refused_on_it() -> None:
+    """`sri24` validates `open-ms`."""
+    setting = setting_of(find_task("synthesis"), find_dataset("sri24", "contrasts"), "t1-to-t2")
+    with pytest.raises(RequestError, match="was tuned on sri24 of this test split"):
+        candidates(setting, ["patch-regression[trees='tuned:open-ms.t1-to-t2']"])

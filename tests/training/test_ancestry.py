@@ -48,6 +48,13 @@ def test_a_test_subject_is_known_under_every_name_of_its_files() -> None:
     both = [{**first, "dataset": "open-ms", "train": ["patient19"], "start": "0123"}, first]
     with pytest.raises(RequestError, match="w has seen patient26 of the test split of open-ms;"):
         check_manifest({"dataset": "open-ms", "ancestry": both}, "w")
+    with pytest.raises(RequestError, match="w has seen patient26 of the test split of open-ms;"):
+        check_manifest({"dataset": "open-ms", "ancestry": [first]}, "w")
+
+
+def test_what_was_learned_from_data_of_nobody_else_is_not_shipped() -> None:
+    with pytest.raises(RequestError, match="w has seen mine, whose test split nobody knows here"):
+        check_manifest(chain(dataset="mine"), "w")
 
 
 @pytest.mark.parametrize("manifest", [{"dataset": "icbm-sim"}, chain(start="0123"), {"dataset": "x", "ancestry": []}])
@@ -64,6 +71,8 @@ def test_parameters_tuned_on_a_test_subject_are_refused() -> None:
     with pytest.raises(RequestError, match="tuned on the test split"):
         check_manifest({**tuned, "cases": [], "split": "test"}, "t")
     check_manifest({**tuned, "cases": [f"{subject}0_mask1"]}, "t")  # another subject
+    with pytest.raises(RequestError, match="t does not tell on which cases it was tuned"):
+        check_manifest({**tuned, "cases": []}, "t")
 
 
 def test_an_ancestry_is_a_chain_back_to_scratch(tmp_path: Path) -> None:

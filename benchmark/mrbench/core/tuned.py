@@ -12,6 +12,7 @@ from mrbench.core.errors import MethodSkipped, RequestError
 from mrbench.core.method import Method, is_tuned
 from mrbench.core.registry import is_file, module_file
 from mrbench.core.specification import MethodSpec, parse_spec
+from mrbench.core.weights import seen_among
 
 FOLDER = "tuned"
 
@@ -101,8 +102,8 @@ def _of_method(path: Path, method: type[Method], spec: MethodSpec) -> Path:
 def _told(path: Path, key: str, dataset: str, held_out: Collection[str]) -> object:
     try:
         manifest = json.loads(path.read_bytes())
-        chosen, seen = manifest["chosen"][key], manifest.get("cases", []) if manifest.get("dataset") == dataset else []
-        if leaked := sorted(set(seen) & set(held_out)):
+        chosen, seen = manifest["chosen"][key], {manifest.get("dataset", ""): manifest.get("cases", [])}
+        if leaked := seen_among(seen, dataset, held_out):
             raise RequestError(f"{path} was tuned on {leaked[0]} of this test split; tune on validation again.")
         if isinstance(chosen, bool) or not math.isfinite(chosen):
             raise ValueError

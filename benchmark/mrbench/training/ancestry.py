@@ -91,31 +91,32 @@ def check_manifest(manifest: Mapping[str, Any], name: str) -> None:
     Raises
     ------
     RequestError
-        Names the dataset and the subjects; or if the manifest does not tell what was seen.
+        Names the dataset and the subjects; or if the manifest does not tell what was seen, or of data that nobody else
+        has.
     """
     if "chosen" in manifest:
-        seen = {manifest["dataset"]: _subjects_in(manifest["dataset"], manifest.get("cases", []))}
         if manifest["split"] != "validation":
             raise RequestError(f"{name} was tuned on the {manifest['split']} split; tune on validation.")
+        if not manifest.get("cases"):
+            raise RequestError(f"{name} does not tell on which cases it was tuned; tune it again.")
+        seen = {manifest["dataset"]: _subjects_in(manifest["dataset"], manifest["cases"])}
     else:
         seen = subjects_seen(complete_ancestry(manifest, name))
-    for dataset in seen:
-        if leaked := seen_among(seen, dataset, _test_subjects(dataset)):
+    home = [manifest["dataset"]] if "dataset" in manifest else []  # an ancestor's may test on others
+    for dataset in dict.fromkeys([*seen, *home]):
+        if dataset not in dataset_names():
+            raise RequestError(f"{name} has seen {dataset}, whose test split nobody knows here; ship none of these.")
+        if leaked := seen_among(seen, dataset, find_dataset(dataset).subjects("test")):
             raise RequestError(
                 f"{name} has seen {', '.join(leaked)} of the test split of {dataset}; it must not be used there: "
                 "train or tune it again on today's split."
             )
 
 
-def _test_subjects(dataset: str) -> set[str]:
-    """Of a built-in dataset; of a folder nobody knows them here."""
-    return set(find_dataset(dataset).subjects("test")) if dataset in dataset_names() else set()
-
-
 def _subjects_in(dataset: str, cases: Sequence[str]) -> set[str]:
     """Test subjects that case ids name, as ``IXI012_mask1`` does."""
     return {
         subject
-        for subject in _test_subjects(dataset)
+        for subject in find_dataset(dataset).subjects("test")
         if any(re.search(rf"(?<![A-Za-z0-9]){re.escape(subject)}(?![A-Za-z0-9])", case) for case in cases)
     }
