@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import resource
 import signal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from mrbench.core.errors import RequestError
+from mrbench.core.errors import DataError, RequestError
 from mrbench.training.loop import CurvePoint, Progress, Schedule, train
 from mrbench.training.stopping import TrainingStopped
 
@@ -253,3 +254,26 @@ def test_a_long_gradient_is_shortened_where_the_recipe_says(tmp_path: Path) -> N
     train(steep, Schedule(1, 0.0), settings={}, validate=lambda: 0.0, checkpoint=tmp_path / "c.pt")
     gradients = torch.cat([parameter.grad.flatten() for parameter in steep.network.parameters()])
     assert gradients.norm().item() == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_checkpoint(tmp_path: Path) -> None:
+    """The kernel refuses to grow a file, as a full disk does; PyTorch's own writer says something else then."""
+
+    def heavy() -> LineRecipe:
+        recipe = LineRecipe()
+        recipe.network.register_buffer("ballast", torch.zeros(50_000))
+        return recipe
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, 40, stop_at=2, recipe=heavy())
+    before = (tmp_path / "c.pt").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*c\.pt: File too large; free space"):
+            run(tmp_path, 40, recipe=heavy())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "c.pt").read_bytes() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import time
@@ -353,8 +354,10 @@ def _save(
         "best": best,
         "settings": json.dumps(settings),
     }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)  # into a file, it hides a full disk behind a fault of its own
     with write_atomically(path) as file:
-        torch.save(state, file)
+        file.write(buffer.getbuffer())
 
 
 def _resume(
