@@ -24,7 +24,8 @@ FORMS = {
     ("super-resolution", "multi-scale-fusion[context=0,planes=axial,consistency=false]", ("3d-x2",)): None,
     ("reconstruction", "unet[features=32]", ()): 7_756_097,
     ("reconstruction", "cascade-cnn[features=64]", ()): 565_775,
-    ("reconstruction", "varnet[cascades=12,features=18,pools=4,map_features=8]", ()): 29_936_966,
+    ("super-resolution", "srgan[published=true]", ("3d-x2",)): None,
+    ("reconstruction", "varnet[cascades=12,features=18,pools=4,map_features=8,published=true]", ()): 29_936_966,
     ("reconstruction", "modl[iterations=10,denoiser=cnn,features=64,shared=true]", ()): None,
 }
 

@@ -33,13 +33,14 @@ SMALL_SR = {
     "srgan[adversarial=0,features=8,blocks=2]": "3d-x2",
     "srgan[adversarial=0.01,features=8,blocks=1]": "through-plane-x4",
     "srgan[adversarial=0.01,features=8,blocks=1,dimensions=2]": "2d-x4",
+    "srgan[adversarial=0.01,features=8,blocks=1,published=true]": "3d-x2",
     "srgan[adversarial=0,features=8,blocks=1,upsampling=resize]": "3d-x2-noise",
     "srgan[adversarial=0,features=8,blocks=1,upsampling=subpixel-nn,dimensions=2]": "2d-x2",
     "multi-scale-fusion[kernels=3+5,features=4,units=1,context=1]": "3d-x2-blur",
 }
 SMALL_AE = {
     "autoencoder[width=8,context=1]": "rician-10",
-    "autoencoder[width=8,context=0,blind=true]": "gaussian-snr-10",
+    "autoencoder[width=8,context=0,blind=false]": "gaussian-snr-10",
 }
 
 

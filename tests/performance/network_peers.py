@@ -67,38 +67,47 @@ class ConvBlock(nn.Module):
 
 
 class Unet(nn.Module):
-    """``fastmri/models/unet.py``, in fastMRI's order of calls."""
+    """``fastmri/models/unet.py``, in fastMRI's order of calls and with its names of parameters."""
 
     def __init__(self, channels: int, features: int, pools: int) -> None:
         super().__init__()
         sizes = [features * 2**level for level in range(pools + 1)]
-        self.down = nn.ModuleList(ConvBlock(a, b) for a, b in zip([channels, *sizes[:-1]], sizes, strict=True))
-        self.transposed = nn.ModuleList(
-            nn.Sequential(
-                nn.ConvTranspose2d(2 * size, size, 2, stride=2, bias=False),
-                nn.InstanceNorm2d(size),
-                nn.LeakyReLU(0.2, inplace=True),
-            )
-            for size in sizes[:-1]
-        )
-        self.up = nn.ModuleList(ConvBlock(2 * size, size) for size in sizes[:-1])
-        self.last = nn.Conv2d(features, channels, 1)
+        inward = [channels, *sizes[: pools - 1]]
+        self.down_sample_layers = nn.ModuleList(ConvBlock(a, b) for a, b in zip(inward, sizes, strict=False))
+        self.conv = ConvBlock(*sizes[-2:])
+        upwards = sizes[-2::-1]
+        blocks: list[nn.Module] = [ConvBlock(2 * size, size) for size in upwards]
+        blocks[-1] = nn.Sequential(blocks[-1], nn.Conv2d(features, channels, 1))
+        self.up_conv = nn.ModuleList(blocks)
+        self.up_transpose_conv = nn.ModuleList(TransposeConvBlock(2 * size, size) for size in upwards)
 
     def forward(self, image: Tensor) -> Tensor:
         stack, output = [], image
-        for layer in self.down[:-1]:
+        for layer in self.down_sample_layers:
             output = layer(output)
             stack.append(output)
             output = F.avg_pool2d(output, kernel_size=2, stride=2, padding=0)
-        output = self.down[-1](output)
-        for level in reversed(range(len(self.up))):
-            output = self.transposed[level](output)
-            output = self.up[level](torch.cat([output, stack.pop()], dim=1))
-        return self.last(output)
+        output = self.conv(output)
+        for transposed, merged in zip(self.up_transpose_conv, self.up_conv, strict=True):
+            output = merged(torch.cat([transposed(output), stack.pop()], dim=1))
+        return output
+
+
+class TransposeConvBlock(nn.Module):
+    def __init__(self, inward: int, outward: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.ConvTranspose2d(inward, outward, 2, stride=2, bias=False),
+            nn.InstanceNorm2d(outward),
+            nn.LeakyReLU(0.2, inplace=True),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.layers(image)
 
 
 class NormUnet(nn.Module):
-    """``fastmri/models/varnet.py``, of sides that need no padding; the mean is not added again, as in ours."""
+    """``fastmri/models/varnet.py``, of sides that need no padding."""
 
     def __init__(self, features: int, pools: int) -> None:
         super().__init__()
@@ -109,8 +118,33 @@ class NormUnet(nn.Module):
         x = x.permute(0, 4, 1, 2, 3).reshape(b, two * c, h, w)
         groups = x.view(b, 2, c * h * w)
         mean, std = groups.mean(dim=2).view(b, 2, 1, 1), groups.std(dim=2).view(b, 2, 1, 1)
-        x = self.unet((x - mean) / std) * std
+        x = self.unet((x - mean) / std) * std + mean
         return x.view(b, two, c, h, w).permute(0, 2, 3, 4, 1).contiguous()
+
+
+class SensitivityModel(nn.Module):
+    def __init__(self, features: int, pools: int) -> None:
+        super().__init__()
+        self.norm_unet = NormUnet(features, pools)
+
+    def forward(self, masked: Tensor, acs: Tensor) -> Tensor:
+        images = ifft2c(masked * acs)
+        _, c, h, w, two = images.shape
+        maps = self.norm_unet(images.reshape(c, 1, h, w, two)).view(1, c, h, w, two)
+        return maps / rss_complex(maps).unsqueeze(-1).unsqueeze(1)
+
+
+class VarNetBlock(nn.Module):
+    def __init__(self, features: int, pools: int) -> None:
+        super().__init__()
+        self.model = NormUnet(features, pools)
+        self.dc_weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, current: Tensor, masked: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
+        zero = torch.zeros(1, 1, 1, 1, 1).to(current)
+        soft = torch.where(mask, current - masked, zero) * self.dc_weight
+        combined = complex_mul(ifft2c(current), complex_conj(maps)).sum(dim=1, keepdim=True)
+        return current - soft - fft2c(complex_mul(self.model(combined), maps))
 
 
 class VarNet(nn.Module):
@@ -118,21 +152,14 @@ class VarNet(nn.Module):
 
     def __init__(self, cascades: int, features: int, pools: int, map_features: int) -> None:
         super().__init__()
-        self.maps = NormUnet(map_features, pools)
-        self.refinement = nn.ModuleList(NormUnet(features, pools) for _ in range(cascades))
-        self.weights = nn.ParameterList(nn.Parameter(torch.ones(())) for _ in range(cascades))
+        self.sens_net = SensitivityModel(map_features, pools)
+        self.cascades = nn.ModuleList(VarNetBlock(features, pools) for _ in range(cascades))
 
     def forward(self, masked: Tensor, mask: Tensor, acs: Tensor) -> Tensor:
-        images = ifft2c(masked * acs)
-        _, c, h, w, two = images.shape
-        each = images.reshape(c, 1, h, w, two)
-        maps = (each + self.maps(each)).view(1, c, h, w, two)
-        maps = maps / rss_complex(maps).unsqueeze(-1).unsqueeze(1)
-        current, zero = masked.clone(), torch.zeros(1, 1, 1, 1, 1).to(masked)
-        for model, weight in zip(self.refinement, self.weights, strict=True):
-            soft = torch.where(mask, current - masked, zero) * weight
-            combined = complex_mul(ifft2c(current), complex_conj(maps)).sum(dim=1, keepdim=True)
-            current = current - soft - fft2c(complex_mul(model(combined), maps))
+        maps = self.sens_net(masked, acs)
+        current = masked.clone()
+        for cascade in self.cascades:
+            current = cascade(current, masked, mask, maps)
         return torch.sqrt((ifft2c(current) ** 2).sum(dim=-1).sum(dim=1))
 
 

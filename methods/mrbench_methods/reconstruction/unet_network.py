@@ -90,3 +90,14 @@ class NormUnet(nn.Module):
         deviation = channels.std((2, 3), keepdim=True).clamp_min(1e-8)
         channels = self.unet((channels - mean) / deviation).float() * deviation
         return torch.complex(channels[:, 0], channels[:, 1])
+
+
+class PublishedNormUnet(NormUnet):
+    """As ``fastmri/models/varnet.py``: the mean is added again, and nothing starts near zero."""
+
+    def __init__(self, features: int, pools: int) -> None:
+        super().__init__(features, pools)
+        self.unet.last.reset_parameters()
+
+    def forward(self, image: Tensor) -> Tensor:
+        return super().forward(image) + image.mean((1, 2), keepdim=True)

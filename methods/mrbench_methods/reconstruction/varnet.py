@@ -21,13 +21,16 @@ class VarNet(LearnedReconstruction):
     zero, of the calibration images in the map estimation.
 
     The paper's network has 12 cascades of 18 features and 4 poolings, and 8 features for the maps; the
-    shipped weights have 6 cascades of 10, 3 poolings, and 4.
+    shipped weights have 6 cascades of 10, 3 poolings, and 4. ``published`` is fastMRI's network to the last layer, and
+    ``python -m mrbench_methods.reconstruction.fastmri_weights`` makes weights of its published state dicts.
 
     Parameters
     ----------
     cascades, features, pools, map_features : int
     proximal : bool
         An exact SENSE step with the network's maps in place of each gradient step; not in the paper.
+    published : bool
+        U-Nets as in fastMRI's code, which give images and maps themselves, not corrections of them.
     weights : str
         Name (``ixi-hh-2mm.multicoil-4x``), path, or ``auto``: those trained for the data set and track.
     """
@@ -43,6 +46,7 @@ class VarNet(LearnedReconstruction):
         pools: int = 3,
         map_features: int = 4,
         proximal: bool = False,
+        published: bool = False,
         weights: str = "auto",
     ) -> None:
         self.cascades = cascades
@@ -50,6 +54,7 @@ class VarNet(LearnedReconstruction):
         self.pools = pools
         self.map_features = map_features
         self.proximal = proximal
+        self.published = published
         self.weights = weights
 
     def skip_reason(self, track: Track[Any]) -> str | None:
@@ -57,13 +62,14 @@ class VarNet(LearnedReconstruction):
 
     @property
     def network(self) -> str:
-        proximal = "-proximal" if self.proximal else ""
-        return f"varnet-c{self.cascades}f{self.features}p{self.pools}m{self.map_features}{proximal}"
+        form = ("-proximal" if self.proximal else "") + ("-published" if self.published else "")
+        return f"varnet-c{self.cascades}f{self.features}p{self.pools}m{self.map_features}{form}"
 
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         from mrbench_methods.reconstruction.varnet_network import VarNetwork
 
-        return VarNetwork(self.cascades, self.features, self.pools, self.map_features, self.proximal)
+        sizes = self.cascades, self.features, self.pools, self.map_features
+        return VarNetwork(*sizes, proximal=self.proximal, published=self.published)
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """1 - SSIM with the volume's maximum, 1, as its range, plus the mean absolute error."""

@@ -7,36 +7,45 @@ from torch import Tensor, nn
 
 from mrbench_methods.reconstruction.fourier import magnitude, root_sum_of_squares, to_image, to_kspace
 from mrbench_methods.reconstruction.sense import SenseStep
-from mrbench_methods.reconstruction.unet_network import NormUnet
+from mrbench_methods.reconstruction.unet_network import NormUnet, PublishedNormUnet
 
 PRIOR_WEIGHT = 0.05
 """Of the refined image against the measurement, where ``proximal``; as in `MoDL`."""
 
 
 class SensitivityMapEstimation(nn.Module):
-    """Coil maps from the calibration lines alone: each coil image, mended by a U-Net, divided by their RSS."""
+    """Coil maps from the calibration lines alone: each coil image, mended by a U-Net, divided by their RSS.
 
-    def __init__(self, features: int, pools: int) -> None:
+    As published the U-Net gives the map itself, else a correction of the coil image.
+    """
+
+    def __init__(self, features: int, pools: int, published: bool = False) -> None:
         super().__init__()
-        self.unet = NormUnet(features, pools)
+        self.published = published
+        self.unet = _unet(features, pools, published)
 
     def forward(self, kspace: Tensor, acs: Tensor) -> Tensor:
         """Return maps ``(batch, coil, y, x)``."""
         images = to_image(torch.where(acs[:, None], kspace, 0))
-        maps = images + self.unet(images.flatten(0, 1)).reshape(images.shape)
+        made = self.unet(images.flatten(0, 1)).reshape(images.shape)
+        maps = made if self.published else images + made
         return maps / root_sum_of_squares(maps)[:, None].clamp_min(1e-6)
 
 
 class Refinement(nn.Module):
     """``F E U-Net(R F^-1 k)``: combine the coils (R), filter, expand to the coils again (E)."""
 
-    def __init__(self, features: int, pools: int) -> None:
+    def __init__(self, features: int, pools: int, published: bool = False) -> None:
         super().__init__()
-        self.unet = NormUnet(features, pools)
+        self.unet = _unet(features, pools, published)
 
     def forward(self, kspace: Tensor, maps: Tensor) -> Tensor:
         combined = (to_image(kspace) * maps.conj()).sum(1)
         return to_kspace(self.unet(combined)[:, None] * maps)
+
+
+def _unet(features: int, pools: int, published: bool) -> NormUnet:
+    return (PublishedNormUnet if published else NormUnet)(features, pools)
 
 
 class DataConsistency(nn.Module):
@@ -53,15 +62,24 @@ class DataConsistency(nn.Module):
 class VarNetwork(nn.Module):
     """Cascades of ``k <- k - DC(k) - R(k)``, then the root sum of squares of the coil images.
 
-    With 12 cascades of 18 features and a map estimation of 8 (4 poolings each) it has the 29.9 M parameters
-    of fastMRI's. ``proximal`` replaces the gradient step of DC by an exact SENSE step with the same maps.
+    With 12 cascades of 18 features and a map estimation of 8 (4 poolings each) it has the 29.9 M parameters of
+    fastMRI's; where ``published`` it computes the same from them. ``proximal`` replaces the gradient step of DC by an
+    exact SENSE step with the same maps.
     """
 
-    def __init__(self, cascades: int, features: int, pools: int, map_features: int, proximal: bool = False) -> None:
+    def __init__(
+        self,
+        cascades: int,
+        features: int,
+        pools: int,
+        map_features: int,
+        proximal: bool = False,
+        published: bool = False,
+    ) -> None:
         super().__init__()
         self.proximal = proximal
-        self.sensitivity_map_estimation = SensitivityMapEstimation(map_features, pools)
-        self.refinement = nn.ModuleList(Refinement(features, pools) for _ in range(cascades))
+        self.sensitivity_map_estimation = SensitivityMapEstimation(map_features, pools, published)
+        self.refinement = nn.ModuleList(Refinement(features, pools, published) for _ in range(cascades))
         self.data_consistency = nn.ModuleList(DataConsistency() for _ in range(0 if proximal else cascades))
 
     def forward(self, kspace: Tensor, mask: Tensor, acs: Tensor) -> Tensor:

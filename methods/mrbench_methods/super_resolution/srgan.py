@@ -32,8 +32,8 @@ class SRGAN(LearnedSuperResolution):
     Minimises ``MSE + GDL + adversarial * LSGAN``: the mean squared error, the mean squared difference of the gradients'
     magnitudes, and the least-squares adversarial loss. The authors' code *sums* the first two over some 3 million
     voxels beside ``0.1 LSGAN``, which is ``adversarial = 3e-8`` here: no adversary at all. Unlike
-    the paper's, the generator has no batch normalisation, and what it makes is added to the interpolated volume: so
-    it trains in minutes.
+    the paper's, the generator has no batch normalisation unless ``published``, and what it makes is added to the
+    interpolated volume: so it trains in minutes.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ class SRGAN(LearnedSuperResolution):
         nearest-neighbour (the paper's three).
     features, blocks : int
         Of the generator; 6 blocks of 32 features as published.
+    published : bool
+        The paper's batch normalisation in the generator and the full width of its discriminator.
     weights : str
         Name (``ixi-hh-2mm.3d-x2``), path, or ``auto``: those trained for the data set and track.
     """
@@ -66,6 +68,7 @@ class SRGAN(LearnedSuperResolution):
         upsampling: str = "subpixel",
         features: int = 32,
         blocks: int = 6,
+        published: bool = False,
         weights: str = "auto",
     ) -> None:
         if upsampling not in UPSAMPLING:
@@ -77,6 +80,7 @@ class SRGAN(LearnedSuperResolution):
         self.upsampling = upsampling
         self.features = features
         self.blocks = blocks
+        self.published = published
         self.weights = weights
 
     def skip_reason(self, track: Track[Any]) -> str | None:
@@ -88,7 +92,8 @@ class SRGAN(LearnedSuperResolution):
     def network(self) -> str:
         kind = f"srgan{self.dimensions}d-a{self.adversarial:g}" if self.adversarial else f"srgen{self.dimensions}d"
         variant = "" if self.upsampling == "subpixel" else f"-{self.upsampling}"
-        return f"{kind}{variant}-f{self.features}b{self.blocks}"
+        form = "-published" if self.published else ""
+        return f"{kind}{variant}-f{self.features}b{self.blocks}{form}"
 
     def new_network(self, tracks: Sequence[SuperResolutionTrack]) -> Generator:
         from mrbench_methods.super_resolution.srgan_network import Generator
@@ -98,7 +103,8 @@ class SRGAN(LearnedSuperResolution):
             raise RequestError(
                 f"one generator has one factor of upsampling, not {sorted(factors)}; train each track alone."
             )
-        return Generator(factors.pop()[3 - self.dimensions :], self.features, self.blocks, self.upsampling)
+        last = factors.pop()[3 - self.dimensions :]
+        return Generator(last, self.features, self.blocks, self.upsampling, self.published)
 
     def predict(self, inputs: SuperResolutionInputs) -> np.ndarray:
         """Return the volume ``(z, y, x)``."""
@@ -136,5 +142,6 @@ class SRGAN(LearnedSuperResolution):
 
         degraded = Pairs(examples, seed)
         if self.adversarial:
-            return GanRecipe(self.network_, degraded, self.dimensions, self.adversarial)  # type: ignore[arg-type]
+            adversary = self.adversarial, self.published
+            return GanRecipe(self.network_, degraded, self.dimensions, *adversary)  # type: ignore[arg-type]
         return GeneratorRecipe(self.network_, degraded, self.dimensions)  # type: ignore[arg-type]

@@ -23,22 +23,35 @@ class Generator(nn.Module):
         Of upsampling, one an axis: two or three of them.
     features, blocks : int
     upsampling : {"subpixel", "resize", "subpixel-nn"}
+    published : bool
+        Batch normalisation after each convolution of a block and the one that joins them.
     """
 
-    def __init__(self, factors: Sequence[int], features: int, blocks: int, upsampling: str) -> None:
+    def __init__(
+        self, factors: Sequence[int], features: int, blocks: int, upsampling: str, published: bool = False
+    ) -> None:
         super().__init__()
         conv: Any = nn.Conv3d if len(factors) == 3 else nn.Conv2d
+
+        def normalised() -> list[nn.Module]:
+            return [batch_norm(len(factors), features)] if published else []
+
         self.factors, self.upsampling = tuple(factors), upsampling
         self.enter = conv(1, features, 3, padding=1)
         self.blocks = nn.ModuleList(
             [
                 nn.Sequential(
-                    conv(features, features, 3, padding=1), nn.LeakyReLU(SLOPE), conv(features, features, 3, padding=1)
+                    conv(features, features, 3, padding=1),
+                    *normalised(),
+                    nn.LeakyReLU(SLOPE),
+                    conv(features, features, 3, padding=1),
+                    *normalised(),
                 )
                 for _ in range(blocks)
             ]
         )
-        self.join = conv(features, features, 3, padding=1)
+        join = conv(features, features, 3, padding=1)
+        self.join = nn.Sequential(join, *normalised()) if published else join
         fine = features // 4
         if upsampling == "resize":
             self.spread = conv(features, fine, 3, padding=1)
@@ -48,7 +61,7 @@ class Generator(nn.Module):
             if isinstance(layer, conv):  # PyTorch's default shrinks the signal layer by layer: slow to train
                 nn.init.kaiming_normal_(layer.weight, a=SLOPE)
                 nn.init.zeros_(layer.bias)
-        for block in self.blocks:
+        for block in () if published else self.blocks:
             with torch.no_grad():  # residual scaling, as in EDSR
                 block[2].weight.mul_(0.1)  # type: ignore[index]
         if upsampling == "subpixel-nn":  # the same kernel for each sub-pixel: no checkerboard at the start
@@ -71,6 +84,11 @@ class Generator(nn.Module):
         return self.leave(F.leaky_relu(features, SLOPE))
 
 
+def batch_norm(dimensions: int, features: int) -> nn.Module:
+    """Batch normalisation of images in two or three dimensions."""
+    return (nn.BatchNorm3d if dimensions == 3 else nn.BatchNorm2d)(features)
+
+
 def shuffle(features: Tensor, factors: Sequence[int]) -> Tensor:
     """Sub-pixel shuffle by its own factor on each axis: ``(b, c f, *low)`` to ``(b, c, *high)``.
 
@@ -89,23 +107,24 @@ def shuffle(features: Tensor, factors: Sequence[int]) -> Tensor:
 class Discriminator(nn.Module):
     """Pairs of convolutions that halve, then two dense layers: how real a block ``(batch, 1, *high)`` looks.
 
-    The paper has four pairs from 32 to 256 features and 1,024 dense units; this one a half of each, three pairs, and
-    means over space before the dense layers, so that blocks may have any size.
+    As published four pairs from 32 to 256 features and 1,024 dense units; else three pairs from 16 and 128. Means over
+    space stand before the dense layers, so that blocks may have any size.
     """
 
-    def __init__(self, dimensions: int, features: int = 16) -> None:
+    def __init__(self, dimensions: int, published: bool = False) -> None:
         super().__init__()
         conv: Any = nn.Conv3d if dimensions == 3 else nn.Conv2d
-        norm: Any = nn.BatchNorm3d if dimensions == 3 else nn.BatchNorm2d
+        first, pairs, units = (32, 4, 1024) if published else (16, 3, 128)
         layers: list[nn.Module] = []
         before = 1
-        for level in range(3):
-            width = features * 2**level
+        for level in range(pairs):
+            width = first * 2**level
             for stride in (1, 2):
-                layers += [conv(before, width, 3, stride=stride, padding=1), norm(width), nn.LeakyReLU(0.3)]
+                layers += [conv(before, width, 3, stride=stride, padding=1), batch_norm(dimensions, width)]
+                layers += [nn.LeakyReLU(0.3)]
                 before = width
         self.convolutions = nn.Sequential(*layers)
-        self.dense = nn.Sequential(nn.Linear(before, 128), nn.LeakyReLU(0.3), nn.Linear(128, 1))
+        self.dense = nn.Sequential(nn.Linear(before, units), nn.LeakyReLU(0.3), nn.Linear(units, 1))
 
     def forward(self, image: Tensor) -> Tensor:
         return self.dense(self.convolutions(image).flatten(2).mean(2))

@@ -79,10 +79,12 @@ class GanRecipe(GeneratorRecipe):
 
     betas = (0.9, 0.999)
 
-    def __init__(self, network: Generator, pairs: Sequence[Pair], dimensions: int, weight: float) -> None:
+    def __init__(
+        self, network: Generator, pairs: Sequence[Pair], dimensions: int, weight: float, published: bool = False
+    ) -> None:
         super().__init__(network, pairs, dimensions)
         layout = torch.channels_last_3d if dimensions == 3 else torch.channels_last
-        self.adversary = Discriminator(dimensions).to(memory_format=layout)  # type: ignore[call-overload]
+        self.adversary = Discriminator(dimensions, published).to(memory_format=layout)  # type: ignore[call-overload]
         self.weight = weight
         self.settings = {**self.settings, "loss": f"MSE + GDL + {weight:g} LSGAN", "kept": "last weights"}
 
