@@ -195,7 +195,8 @@ def test_a_stop_reaches_each_training_once(minutes, tmp_path: Path, monkeypatch:
             signal.raise_signal(signal.SIGTERM)
 
     places = {"out": tmp_path, "checkpoints": tmp_path}
-    assert parallel.train_in_parallel(1, minutes, resources=Resources(), say=say, **places) == []
+    with pytest.raises(TrainingStopped, match="the same command continues"):
+        parallel.train_in_parallel(1, minutes, resources=Resources(), say=say, **places)
     assert lines == ["net.a: ready", "net.a: signals 1", "net.a: ended with 0"]
 
 

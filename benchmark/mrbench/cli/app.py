@@ -60,10 +60,10 @@ app.add_typer(caching.app, name="cache")
 
 
 def main() -> NoReturn:
-    """Entry point: faults that the user can mend are one sentence and exit code 2."""
+    """Entry point: faults that the user can mend are one sentence and their exit code."""
     try:
         app()
     except MrbenchError as error:
         typer.secho(f"mrbench: {error}", fg="red", err=True)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     sys.exit(0)

@@ -217,7 +217,7 @@ def train_by_recipe(
             )
         except TrainingStopped as stopped:
             say(str(stopped))
-            return
+            raise typer.Exit(code=stopped.exit_code) from None
         if not paths:
             say("weights: all are as their recipes say.")
 

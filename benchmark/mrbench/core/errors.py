@@ -7,7 +7,9 @@ from difflib import get_close_matches
 
 
 class MrbenchError(Exception):
-    """A fault that the user can mend; the command line prints it and exits with code 2."""
+    """A fault that the user can mend; the command line prints it and exits with its code."""
+
+    exit_code = 2
 
 
 class RequestError(MrbenchError):

@@ -14,14 +14,17 @@ from mrbench.core.errors import MrbenchError
 
 
 class TrainingStopped(MrbenchError):
-    """A training that was stopped before its end and left a checkpoint to continue from."""
+    """A training that was stopped before its end and left a checkpoint to continue from: 0 if its time was up."""
+
+    exit_code = 0
 
 
 @contextmanager
 def stopping(minutes: float | None = None) -> Iterator[Callable[[], bool]]:
     """Yield a function that says True once time is up or a signal has come.
 
-    A second signal stops at once, without a checkpoint.
+    After a signal the exit code is 130, as of a run, so that ``train && run`` ends there; a second one stops at once,
+    without a checkpoint.
 
     Parameters
     ----------
@@ -41,6 +44,11 @@ def stopping(minutes: float | None = None) -> Iterator[Callable[[], bool]]:
     before = {number: signal.signal(number, note) for number in watched}
     try:
         yield lambda: bool(signals) or (minutes is not None and time.monotonic() - started >= 60 * minutes)
+        if signals:
+            raise TrainingStopped("stopped; the same command continues.")
+    except TrainingStopped as stopped:
+        stopped.exit_code = 130 if signals else 0
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
