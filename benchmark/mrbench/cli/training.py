@@ -12,7 +12,11 @@ import typer
 from mrbench.cli.options import Dataset, Memory, Task, Threads, Timeout, Track, check_device, refuse_unused
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
     from mrbench.core.method import Resources
+    from mrbench.core.metric import Metric
     from mrbench.training.loop import Progress as TrainingProgress
 
 
@@ -109,14 +113,6 @@ def train(
     schedule = Schedule(steps, learning_rate, min(validate_every, steps), keep_last=keep_last, ema=ema)
     with progress_bar(console) as listener, bar(console) as drawn:
         line = drawn.add_task("training", total=steps)
-
-        def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
-            best = primary.sign * state.best_score
-            drawn.update(line, completed=state.step, description=f"loss {loss:.4f}  best {best:.4f}")
-            if score is not None:
-                text = f"step {state.step}: validation {primary.name} {primary.sign * score:.4f}, {state.seconds:.0f} s"
-                drawn.console.print(text)
-
         path = api.train(
             task,
             method,
@@ -132,9 +128,20 @@ def train(
             out=out,
             checkpoints=checkpoints,
             progress=listener,
-            listen=listen,
+            listen=partial(draw, drawn, line, primary),
         )
     console.print(escape(f"weights: {path}; use them with weights={path}"), soft_wrap=True)
+
+
+def draw(
+    drawn: RichProgress, line: TaskID, metric: Metric, state: TrainingProgress, loss: float, score: float | None
+) -> None:
+    """Move the bar of a training, and print a validation above it."""
+    best = metric.sign * state.best_score
+    drawn.update(line, completed=state.step, description=f"loss {loss:.4f}  best {best:.4f}")
+    if score is not None:
+        text = f"step {state.step}: validation {metric.name} {metric.sign * score:.4f}, {state.seconds:.0f} s"
+        drawn.console.print(text, soft_wrap=True)
 
 
 def train_side_by_side(
@@ -196,11 +203,8 @@ def train_by_recipe(
 
         def listen(state: TrainingProgress, loss: float, score: float | None) -> None:
             (recipe,) = current
-            primary = find_task(recipe.task).primary
-            text = f"loss {loss:.4f}  best {primary.sign * state.best_score:.4f}"
-            drawn.update(line, total=recipe.steps, completed=state.step, description=text, visible=True)
-            if score is not None:
-                say(f"step {state.step}: validation {primary.name} {primary.sign * score:.4f}, {state.seconds:.0f} s")
+            drawn.update(line, total=recipe.steps, visible=True)
+            draw(drawn, line, find_task(recipe.task).primary, state, loss, score)
 
         try:
             paths = train_recipes(

@@ -277,8 +277,10 @@ def _with_fallback(setting: Setting, method: type[Method], spec: MethodSpec) -> 
     """Where nobody trained or tuned for the dataset and track, show a method with named weights or values of others."""
     if not method.takes_weights:
         return _with_lender(setting, method, spec)
+    if _names_weights(spec):
+        return spec
     instance = built(method, _with_weights(setting, method, spec))
-    name = None if _names_weights(spec) else instance.fallback_weights(setting.track)
+    name = instance.fallback_weights(setting.track)
     if name is None or instance.skip_reason(setting.track) or _has_weights(instance):
         return spec
     other = replace(spec, parameters={**spec.parameters, "weights": name})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from mrbench.core.words import some
+
 
 class MrbenchError(Exception):
     """A fault that the user can mend; the command line prints it and exits with its code."""
@@ -45,6 +47,5 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> RequestError:
     """Build the error for a name that is not known, with a suggestion where one is close."""
     name, choices = str(name), sorted(known)
     close = [c for c in choices if c.startswith(name)] or get_close_matches(name, choices, n=1, cutoff=0.5)
-    listed = ", ".join(choices[:LISTED]) + (f" and {len(choices) - LISTED} more" if len(choices) > LISTED else "")
-    hint = f"did you mean '{close[0]}'?" if close else f"choose from: {listed or 'none'}."
+    hint = f"did you mean '{close[0]}'?" if close else f"choose from: {some(choices, LISTED) or 'none'}."
     return RequestError(f"unknown {kind} '{name}': {hint}")

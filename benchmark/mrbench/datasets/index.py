@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrbench.core.errors import DataError
-from mrbench.datasets.layouts.beside import passed_over, some_of
+from mrbench.core.words import some
+from mrbench.datasets.layouts.beside import passed_over
 from mrbench.datasets.layouts.bids import read_bids
 from mrbench.datasets.layouts.brats import read_brats
 from mrbench.datasets.layouts.dicom import read_dicom
@@ -70,7 +71,7 @@ def layout_of(folder: Path, *, images: bool = False, blank: bool = False) -> Lay
                 subject: {column: row[column] for column in columns if column in row}
                 for subject, row in layout.rows.items()
             }
-            pairs, unknown = read_pairs(folder, rows, known_by=f"the folder, whose subjects are {some_of([*rows])}")
+            pairs, unknown = read_pairs(folder, rows, known_by=f"the folder, whose subjects are {some([*rows])}")
             beside = passed_over(folder, formats=read is not read_dicom, deep=read in SHALLOW)
             left_out = (*layout.left_out, *_of_the_other_kind(folder, read), *beside, *unknown)
             return replace(layout, rows=rows, pairs=pairs or layout.pairs, left_out=left_out)
@@ -90,7 +91,7 @@ def _of_the_other_kind(folder: Path, read: Callable[[Path], Layout | None]) -> l
     if beside is None:
         return []
     files = [row[column] for row in beside.rows.values() for column in paths_of(row)]
-    return [f"{some_of(files)}: {kind} beside {others[look][1]}; other tasks take them, this reading does not."]
+    return [f"{some(files)}: {kind} beside {others[look][1]}; other tasks take them, this reading does not."]
 
 
 def columns_of(layout: Layout) -> list[str]:

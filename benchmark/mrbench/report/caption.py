@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mrbench.core.method import EXTERNAL
 from mrbench.core.row import distinct
-from mrbench.core.words import counted
+from mrbench.core.words import counted, some
+from mrbench.stats.costs import MOVED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,21 +72,13 @@ def caption(
     return Caption(title, tuple(notes), _short(board, title, split, limits))
 
 
-NAMED = 3
-"""Of the subjects that a note is of: so many are named, the others counted."""
-
-
 def subject_notes(rows: pd.DataFrame) -> list[str]:
     """What was noted of single subjects when they were read, each note with those whom it is of."""
     subjects: dict[str, dict[str, None]] = {}
     for details in distinct(rows["details"]):
         for subject, note in details.get("notes", {}).items():
             subjects.setdefault(note, {})[subject] = None
-    said = []
-    for note, who in subjects.items():
-        more = f" and {len(who) - NAMED} more" if len(who) > NAMED else ""
-        said.append(f"{', '.join([*who][:NAMED])}{more}: {note}")
-    return said
+    return [f"{some([*who])}: {note}" for note, who in subjects.items()]
 
 
 def hidden_notes(hidden: Mapping[str, int]) -> list[str]:
@@ -177,7 +170,9 @@ def _times(board: Leaderboard) -> list[str]:
     if summary[["cpu_seconds_per_megavoxel", "memory_mib_per_megavoxel"]].notna().any(axis=None):
         said.append("Per megavoxel of the volume: median CPU time; peak memory beyond what the process held before.")
     if summary["contended"].any():
-        said.append("*: other work on the machine may have added more than 5 %; CPU time is the fairer figure.")
+        said.append(
+            f"*: other work on the machine may have added more than {100 * MOVED:g} %; CPU time is the fairer figure."
+        )
     return said
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mrbench.core.words import some
 from mrbench.datasets.listing import NO_SCAN, suffix_of
 from mrbench.io.kspace import SUFFIXES as KSPACE
 from mrbench.io.nifti import SUFFIXES as NIFTI
@@ -21,9 +22,6 @@ MADE = ("derivatives", "sourcedata", "code", "stimuli")
 
 OTHERS = (".dcm", ".ima", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd", ".img", ".mnc")
 """Ends of names of images that no layout but DICOM's reads."""
-
-SHOWN = 3
-"""Files that the sentence names."""
 
 
 def unnamed_beside(folder: Path, rows: Mapping[str, Mapping[str, str]], names: set[str]) -> list[str]:
@@ -59,7 +57,7 @@ def unnamed_beside(folder: Path, rows: Mapping[str, Mapping[str, str]], names: s
         return []
     if len(files) == 1:
         return [f"{files[0]} is not named in {TABLE}; add it there if it is to be used."]
-    return [f"{len(files)} files are not named in {TABLE}: {some_of(files)}; add there what is to be used."]
+    return [f"{len(files)} files are not named in {TABLE}: {some(files)}; add there what is to be used."]
 
 
 def passed_over(folder: Path, *, formats: bool, deep: bool) -> list[str]:
@@ -81,12 +79,7 @@ def passed_over(folder: Path, *, formats: bool, deep: bool) -> list[str]:
         "in other formats than those read here; convert them, or give DICOM a folder of its own": others,
         f"more than one folder down; name them in {TABLE}, or give the folder that they lie in": deeper,
     }
-    return [f"{some_of(found)}: {why}." for why, found in sentences.items() if found]
-
-
-def some_of(files: Sequence[str]) -> str:
-    """The first files by name, and how many more there are."""
-    return ", ".join(files[:SHOWN]) + (f" and {len(files) - SHOWN} more" if len(files) > SHOWN else "")
+    return [f"{some(found)}: {why}." for why, found in sentences.items() if found]
 
 
 def _files(folder: Path, named: set[str]) -> Iterator[str]:

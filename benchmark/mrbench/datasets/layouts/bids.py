@@ -16,8 +16,8 @@ from pathlib import Path
 
 from mrbench.core.case import SPLITS
 from mrbench.core.errors import DataError
-from mrbench.core.words import counted
-from mrbench.datasets.layouts.beside import MADE, some_of
+from mrbench.core.words import counted, some
+from mrbench.datasets.layouts.beside import MADE
 from mrbench.datasets.layouts.layout import Layout
 from mrbench.datasets.listing import suffix_of, visible
 from mrbench.io.nifti import SUFFIXES
@@ -109,7 +109,7 @@ def read_bids(folder: Path) -> Layout | None:
         f"{counted(count, 'file')} in folders '{kind}': no anatomical scans." for kind, count in sorted(other.items())
     ]
     if outside := _outside(folder):
-        left_out.append(f"{some_of(outside)}: outside the anat folders of subjects.")
+        left_out.append(f"{some(outside)}: outside the anat folders of subjects.")
     if others := len(derived) - len(made):
         left_out.append(f"{counted(others, 'file')} in derivatives: no masks or label maps of anatomy.")
     if not rows:
