@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import pickle
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mrbench.core.errors import MrbenchError, RequestError
 from mrbench.core.specification import MethodSpec
+from mrbench.io.files import check_writable
 from mrbench.tasks.sampling import TRACKS
 from mrbench.training.ancestry import SCRATCH
 from mrbench.training.weights import fill, save_weights
@@ -33,53 +33,54 @@ CONVOLUTIONS = {"0": "0", "4": "3"}
 def from_fastmri(state: Mapping[str, torch.Tensor]) -> tuple[VarNet, dict[str, torch.Tensor]]:
     """A `VarNet` of the sizes of a state dict of ``fastmri.models.VarNet``, and its parameters by our names.
 
+    A parameter that such a network does not have keeps its name, so that filling the network tells it.
+
     Raises
     ------
     RequestError
         If it is of another network.
     """
     state = {name.removeprefix("varnet."): tensor for name, tensor in state.items()}  # of a Lightning checkpoint
-    firsts = [name for name in state if name.endswith(FIRST)]
     maps, refinement = (f"{start}.unet.{FIRST}" for start in ("sens_net.norm_unet", "cascades.0.model"))
-    if not {maps, refinement} <= {*firsts}:
+    if not {maps, refinement} <= {*state}:
         raise RequestError("this is no state dict of fastMRI's VarNet, which has sens_net and cascades; give one.")
-    pools = len({name for name in state if re.match(r"cascades\.0\.model\.unet\.up_transpose_conv\.\d+\.", name)})
     method = VarNet(
-        cascades=len(firsts) - 1,
+        cascades=sum(name.endswith(f".model.unet.{FIRST}") for name in state),
         features=len(state[refinement]),
-        pools=pools,
+        pools=sum(name.startswith("cascades.0.model.unet.up_transpose_conv.") for name in state),
         map_features=len(state[maps]),
         published=True,
     )
-    ours = {_renamed(name, pools): tensor for name, tensor in state.items() if not name.startswith("loss.")}
-    eta = {name: tensor.reshape(()) for name, tensor in ours.items() if name.endswith(".eta")}
-    return method, {**ours, **eta}
+    names = _our_names(method.cascades, method.pools)
+    ours = {names.get(name, name): tensor for name, tensor in state.items() if not name.startswith("loss.")}
+    return method, {name: tensor.reshape(()) if name.endswith(".eta") else tensor for name, tensor in ours.items()}
 
 
-def _renamed(name: str, pools: int) -> str:
-    """Our name of a parameter; one that has none stays as it is, so that filling the network tells it."""
-    if found := re.fullmatch(r"cascades\.(\d+)\.dc_weight", name):
-        return f"data_consistency.{found[1]}.eta"
-    found = re.fullmatch(r"(?:sens_net\.norm_unet|cascades\.(\d+)\.model)\.unet\.(.+)", name)
-    if found is None:
-        return name
-    unet = "sensitivity_map_estimation" if found[1] is None else f"refinement.{found[1]}"
-    return f"{unet}.unet.unet.{_of_unet(found[2], pools)}"
+def _our_names(cascades: int, pools: int) -> dict[str, str]:
+    """Our names of all parameters by fastMRI's."""
+    unets = {"sens_net.norm_unet": "sensitivity_map_estimation"}
+    unets |= {f"cascades.{number}.model": f"refinement.{number}" for number in range(cascades)}
+    names = {f"cascades.{number}.dc_weight": f"data_consistency.{number}.eta" for number in range(cascades)}
+    return names | {
+        f"{theirs}.unet.{inside}": f"{ours}.unet.unet.{our_inside}"
+        for theirs, ours in unets.items()
+        for inside, our_inside in _our_names_in_unet(pools).items()
+    }
 
 
-def _of_unet(name: str, pools: int) -> str:
-    """Our name of a parameter of a U-Net: fastMRI counts the way up from the bottom, we from the top."""
-    if found := re.fullmatch(r"up_conv\.\d+\.1\.(weight|bias)", name):
-        return f"last.{found[1]}"
-    found = re.fullmatch(r"([a-z_]+)(?:\.(\d+))?(?:\.0)?\.layers\.(\d)\.weight", name)
-    if found is None:
-        return name
-    block, number, place = found[1], int(found[2] or pools), found[3]
-    if block in ("down_sample_layers", "conv"):
-        return f"down.{number}.{CONVOLUTIONS[place]}.weight"
-    if block == "up_conv":
-        return f"merge.{pools - 1 - number}.{CONVOLUTIONS[place]}.weight"
-    return f"up.{pools - 1 - number}.{place}.weight"
+def _our_names_in_unet(pools: int) -> dict[str, str]:
+    """The same within a U-Net: fastMRI counts the way up from the bottom, we from the top."""
+    blocks = {f"down_sample_layers.{level}": f"down.{level}" for level in range(pools)} | {"conv": f"down.{pools}"}
+    names = {f"up_conv.{pools - 1}.1.{kind}": f"last.{kind}" for kind in ("weight", "bias")}
+    for level in range(pools):
+        theirs = pools - 1 - level
+        blocks[f"up_conv.{theirs}" if level else f"up_conv.{theirs}.0"] = f"merge.{level}"
+        names[f"up_transpose_conv.{theirs}.layers.0.weight"] = f"up.{level}.0.weight"
+    return names | {
+        f"{theirs}.layers.{place}.weight": f"{ours}.{our_place}.weight"
+        for theirs, ours in blocks.items()
+        for place, our_place in CONVOLUTIONS.items()
+    }
 
 
 def convert(path: Path, name: str, out: Path, tracks: list[str]) -> tuple[Path, VarNet]:
@@ -89,6 +90,8 @@ def convert(path: Path, name: str, out: Path, tracks: list[str]) -> tuple[Path, 
     ------
     RequestError
         If the file is none of these, or of another network.
+    DataError
+        If ``out`` cannot be written.
     """
     import torch
 
@@ -110,7 +113,7 @@ def convert(path: Path, name: str, out: Path, tracks: list[str]) -> tuple[Path, 
         "origin": f"{path.name}, a state dict of fastMRI's VarNet",
         "ancestry": [{"dataset": name, "train": [], "validation": [], "start": SCRATCH}],
     }
-    out.mkdir(parents=True, exist_ok=True)
+    check_writable(out)
     save_weights(weights, parameters, manifest)
     return weights, method
 
@@ -124,9 +127,9 @@ def main() -> int:
     given = parser.parse_args()
     try:
         path, method = convert(given.state_dict, given.name, given.out, given.tracks)
-    except (MrbenchError, OSError) as error:
+    except MrbenchError as error:
         print(f"mrbench: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     sizes = {name: getattr(method, name) for name in ("cascades", "features", "pools", "map_features", "published")}
     print(f"{path}: -m '{MethodSpec('varnet', {**sizes, 'weights': str(path)})}'")
     return 0
