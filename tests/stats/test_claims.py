@@ -102,13 +102,29 @@ def test_time_is_a_ratio() -> None:
     finding = asked(boards, second=("old",), metric="cpu_seconds", margin=10)
     assert finding.verdict == "supported" and line(finding).difference == pytest.approx(np.exp(3), rel=0.02)
     assert asked(boards, second=("old",), metric="cpu_seconds", margin=30).verdict == "refuted"
-    mixed = [board(rows("net", -1.0, device="cuda"), rows("old", 2.0))]
+    mixed = [board(rows("net", -1.0), rows("old", 2.0, threads=2))]
     assert "different devices" in line(asked(mixed, second=("old",), metric="cpu_seconds")).reason
     (same,) = boards
-    for other, verdict in (("this CPU", "supported"), ("another CPU", "refused")):
+    for other, verdict in (("this CPU", "supported"), ("another CPU", "refused"), ("", "refused")):
         timed = same.frame.assign(processor=["this CPU" if name == "net" else other for name in same.frame["method"]])
         assert asked([replace(same, frame=timed)], second=("old",), metric="cpu_seconds").verdict == verdict
     assert asked([replace(same, frame=timed)], second=("old",)).verdict != "refused"  # scores do not hang on it
+
+
+def test_a_time_is_of_one_known_processor() -> None:
+    """A bound on the time of one method was held against rows of two processors, of an unknown one, and of a GPU."""
+
+    def reason(processors: tuple[str, ...], **changes: object) -> str:
+        own = board(rows("net", -1.0, **changes))
+        timed = own.frame.assign(processor=[processors[i % len(processors)] for i in range(len(own.frame))])
+        return line(asked([replace(own, frame=timed)], metric="cpu_seconds", at_most=5)).reason
+
+    assert reason(("this CPU",)) == ""
+    assert reason(("this CPU", "another CPU")) == "rows of net are of several processors; run it again"
+    assert reason(("",)) == "no run.json tells which processor timed net"
+    assert reason(("this CPU",), device="cuda:0") == "net ran on cuda:0, where CPU time is not what it costs"
+    busy = asked([board(rows("net", -1.0, contended=True))], metric="cpu_seconds", at_most=5)
+    assert "net was timed beside other work on 12" in line(busy).notes
 
 
 def test_the_best_of_several_has_to_be_beaten_and_to_choose_costs() -> None:
@@ -180,6 +196,9 @@ def test_strangers_are_strangers() -> None:
         ("registration/t/grandparent", "refused"),
     ]
     assert line(asked(away[:1], own, second=("old",), strangers=True)).verdict == "not tested here"
+    aged = [training("net", ancestry=("d", "grandparent"), fingerprint="of another version")]
+    finding = asked(away[:2], aged, second=("old",), strangers=True)  # the board at home is not meant, however old
+    assert [(one.board, one.verdict) for one in finding.lines[0]] == [("registration/t/elsewhere", "supported")]
 
 
 def test_who_has_few_cases_is_not_the_best_of_several() -> None:
@@ -252,7 +271,7 @@ def test_rows_of_a_method_must_be_alike() -> None:
     assert own.verdict == "refused" and own.reason == "rows of net are of several weights; run it again"
     moved = [*rows("net", -1.0)[:6], *rows("net", -1.0, device="cuda")[6:]]
     own = line(asked([board(moved, rows("old", 2.0))], second=("old",), metric="cpu_seconds"))
-    assert "different devices" in own.reason
+    assert own.reason == "rows of net are of several devices; run it again"
 
 
 def test_draws_of_a_model_are_no_subjects() -> None:
@@ -289,6 +308,31 @@ def test_a_leak_is_what_classical_methods_do_not_gain() -> None:
     assert "no board" in line(asked(both(0)[:1], own, than_split="train")).reason
     stranger = line(asked(both(0.2), [training("net")], than_split="train"))
     assert stranger.reason == "net was not trained on the train split"
+    partly = [training("net", seen={"d": frozenset(sorted(seen)[:3])})]
+    assert "net was trained on 3 of the 12 subjects" in line(asked(both(0.2), partly, than_split="train")).reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"weights": "sha-other"}, "are of several weights; run it again"),
+        ({"source": "another"}, "are of several versions of its code; run it again"),
+        ({"fingerprint": "another"}, "are of different versions of the data; run them again"),
+        ({"protocol": "another"}, "are of different protocols; run them again"),
+    ],
+)
+def test_a_leak_is_told_by_boards_that_differ_in_their_subjects_alone(changes: dict[str, Any], reason: str) -> None:
+    """The gain of other weights, or on other data, passed for what a network owes to having seen the subjects."""
+    seen = frozenset(one.subjects[0] for one in of_split("train", rows("net", 0.7)))
+    here = board(of_split("test", [*rows("net", 0.7, kind="learned"), *rows("old", 0.65)]))
+    shared = {key: value for key, value in changes.items() if key in ("fingerprint", "protocol")}
+    net, old = rows("net", 0.9, **{"kind": "learned", **changes}), rows("old", 0.66, **shared)
+    there = board(of_split("train", [*net, *old]))
+    finding = asked([here, there], [training("net", seen={"d": seen})], than_split="train")
+    assert finding.verdict == "refused" and reason in line(finding).reason
+    alike = board(of_split("train", [*rows("net", 0.9, kind="learned"), *rows("old", 0.66)]), limited=True)
+    own = line(asked([here, alike], [training("net", seen={"d": seen})], than_split="train"))
+    assert own.verdict == "supported" and "only the first cases of train" in own.notes
 
 
 def test_what_is_not_there_is_not_tested() -> None:

@@ -14,6 +14,12 @@ from mrbench.stats.training import Training
 SAMPLES, SECONDS = 1.05, 1.25
 """Up to which ratio two trainings count as alike."""
 
+CPU = "cpu"
+"""The device whose time is CPU time."""
+
+_MADE_ALIKE = {"weights": "several weights", "source": "several versions of its code"}
+_TIMED_ALIKE = {"device": "several devices", "threads": "several numbers of threads", "processor": "several processors"}
+
 AT_HOME = "its weights were trained on this data"
 """No fault: where strangers are asked for, who is at home is not meant."""
 
@@ -25,24 +31,53 @@ def may_not_stand(method: str, test: Test, board: Rows, trainings: Mapping[str, 
     """
     if EXTERNAL in board.facts(method, "kind"):
         return f"predictions of {method} were made elsewhere, so that nobody here knows by what"
-    for column, what in (("weights", "several weights"), ("source", "several versions of its code")):
+    for column, what in {**_MADE_ALIKE, **(_TIMED_ALIKE if test.metric == COST else {})}.items():
         if len(board.facts(method, column)) > 1:
             return f"rows of {method} are of {what}; run it again"
+    if test.metric == COST and (fault := _untold_time(method, board)):
+        return fault
     if board.facts(method, "kind").isdisjoint(TRAINED):
         return ""
     training = trainings.get(weights_of(method, board))
     if training is None:
         return f"no manifest at hand tells what trained the weights of {method}"
-    if training.is_outdated(board.dataset, board.track, board.fingerprint):
-        return f"the weights of {method} were trained on an earlier version of {board.dataset}; train them again"
     if test.strangers and training.is_home(board.dataset):
         return AT_HOME
+    if training.is_outdated(board.dataset, board.track, board.fingerprint):
+        return f"the weights of {method} were trained on an earlier version of {board.dataset}; train them again"
     if leaked := seen_among(training.seen, board.dataset, board.subjects):
         return f"{method} has been trained on {some(leaked)} of this board"
     if test.strangers and training.knows(board.dataset):
         return f"{method} descends from weights trained on subjects of {board.dataset}"
-    if other is not None and not seen_among(training.seen, other.dataset, other.subjects):
+    return "" if other is None else _unseen(method, test, training, other)
+
+
+def _untold_time(method: str, board: Rows) -> str:
+    """Why the CPU time of a method is not what it costs."""
+    if elsewhere := board.facts(method, "device") - {CPU}:
+        return f"{method} ran on {min(elsewhere)}, where CPU time is not what it costs"
+    return f"no run.json tells which processor timed {method}" if "" in board.facts(method, "processor") else ""
+
+
+def _unseen(method: str, test: Test, training: Training, other: Rows) -> str:
+    """Why the subjects of another split are not those that a method was trained on."""
+    if not (seen := seen_among(training.seen, other.dataset, other.subjects)):
         return f"{method} was not trained on the {test.than_split} split"
+    if len(seen) < len(other.subjects):
+        return (
+            f"{method} was trained on {len(seen)} of the {len(other.subjects)} subjects of the {test.than_split} board"
+        )
+    return ""
+
+
+def made_otherwise(first: str, second: str, board: Rows, other: Rows) -> str:
+    """Why rows of one method on the boards of two splits are no comparison of the splits alone."""
+    for column, what in {"fingerprint": "versions of the data", "protocol": "protocols"}.items():
+        if board.frame[column].iloc[0] != other.frame[column].iloc[0]:
+            return f"{board.name} and {other.name} are of different {what}; run them again"
+    for column, what in _MADE_ALIKE.items():
+        if len(board.facts(first, column) | other.facts(second, column)) > 1:
+            return f"rows of {first} on {board.name} and {other.name} are of {what}; run it again"
     return ""
 
 

@@ -14,7 +14,7 @@ from mrbench.core.method import TRAINED
 from mrbench.core.words import counted
 from mrbench.stats.claims import COST, Claim, Test, matching
 from mrbench.stats.evidence import Rows
-from mrbench.stats.fairness import AT_HOME, may_not_stand, unequal
+from mrbench.stats.fairness import AT_HOME, made_otherwise, may_not_stand, unequal
 from mrbench.stats.intervals import LEVEL, interval, patterns
 from mrbench.stats.side_by_side import side_by_side
 from mrbench.stats.training import Training
@@ -114,8 +114,9 @@ def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[st
     corrected over claims; of several methods that a side names, the best of those that may stand and have most cases
     is taken, and the bound that such a choice favours is widened (Bonferroni). Under 5 subjects there is no interval
     and no verdict. Rows are *refused* where weights have seen a subject of the board or tell no history, where the
-    rows of a method were not all made alike, and where two trainings share an ancestor, or had another budget or other
-    data. Where cases are draws from a model, what they show is shown *in part*.
+    rows of a method were not all made alike, where CPU times are not of one known processor, and where two trainings
+    share an ancestor, or had another budget or other data. Where cases are draws from a model, what they show is shown
+    *in part*.
     """
     by_name = {board.name: board for board in boards}
     findings = []
@@ -190,7 +191,7 @@ def _line(
         most = max(values[name].count() for name in sound)
         sides[number] = [name for name in sound if values[name].count() == most]
     first, second = sides[0][0], sides[1][0] if test.second else ""
-    notes = (*_notes(board, values, sides, faults), *_hidden(board, (*test.first, *test.second)))
+    notes = (*_notes(test, board, values, sides, faults), *_hidden(board, (*test.first, *test.second)))
     line = replace(blank, first=first, second=second, notes=notes)
     if second and (fault := unequal(first, second, test, board, trainings)):
         return replace(line, verdict=REFUSED, reason=fault)
@@ -201,19 +202,32 @@ def _line(
 
 
 def _notes(
-    board: Rows, values: pd.DataFrame, sides: Sequence[Sequence[str]], faults: Mapping[str, str]
+    test: Test, board: Rows, values: pd.DataFrame, sides: Sequence[Sequence[str]], faults: Mapping[str, str]
 ) -> tuple[str, ...]:
     notes = ["only the first cases"] if board.limited else []
     notes += [DRAWN] if board.draws else []
     for name, *others in sides:
         if count := int(board.failed[name].sum()):
             notes.append(f"{name} failed on {count}")
+        if test.metric == COST and (count := int(board.ran.loc[board.ran["method"] == name, "contended"].sum())):
+            notes.append(f"{name} was timed beside other work on {count}")
         if values[name].count() < len(values):
             notes.append(f"{name} has {values[name].count()} of {len(values)} cases")
         if others:
             notes.append(f"{name} is the best of {1 + len(others)}, and the interval widened for that")
     notes += [f"left out: {fault}" for fault in faults.values() if fault and fault != AT_HOME]
     return tuple(notes)
+
+
+def _notes_of_another(gain: pd.Series, other: Rows) -> list[str]:
+    """The same of a method on the board of another split."""
+    split = str(other.frame["split"].iloc[0])
+    notes = [f"only the first cases of {split}"] if other.limited else []
+    if failed := int(gain["n_failed_second"]):
+        notes.append(f"it failed on {failed} of {split}")
+    if (n := int(gain["n_cases_second"])) < len(other.place.cases):
+        notes.append(f"it has {n} of {len(other.place.cases)} cases of {split}")
+    return notes
 
 
 def _hidden(board: Rows, patterns: Sequence[str]) -> list[str]:
@@ -292,6 +306,8 @@ def _excess(line: Line, test: Test, board: Rows, other: Rows | None, choices: in
     table = table[table["name_first"] == line.first]
     if table.empty:
         return replace(line, reason=f"{line.first} is not on {other.name}")
+    if fault := made_otherwise(line.first, str(table.index[0]), board, other):
+        return replace(line, verdict=REFUSED, reason=fault)
     if (gain := table.iloc[0])["kind"] not in TRAINED or isnan(gain["excess"]):
         return replace(line, reason="no classical method on both boards says how much easier the other split is")
     ends = sorted(metric.sign * float(gain[f"excess_{end}"]) for end in ("low", "high"))
@@ -301,7 +317,8 @@ def _excess(line: Line, test: Test, board: Rows, other: Rows | None, choices: in
         difference=metric.sign * float(gain["excess"]),
         levels=(level, level),
         n=int(gain["n_cases_second"]),
+        notes=(*line.notes, *_notes_of_another(gain, other)),
     )
     if isnan(ends[0]):
-        return replace(line, reason="too few subjects for an interval")
+        return replace(line, reason="one of the boards has too few subjects for an interval")
     return replace(line, low=ends[0], high=ends[1], verdict=_verdict(test, *ends))
