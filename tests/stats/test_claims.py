@@ -141,6 +141,25 @@ def test_the_best_of_several_has_to_be_beaten_and_to_choose_costs() -> None:
     assert rival.high > asked_alone.high and rival.low == asked_alone.low
 
 
+def test_who_is_ahead_is_ahead_of_every_rival() -> None:
+    """The best rival by its mean was beaten; the next, of scattered scores, cannot be told from the method at all."""
+    noise = np.random.default_rng(0).normal(0, 0.08, SUBJECTS)
+    ours, rival = rows("net", 0.75), rows("old", 0.735)
+    scattered = [
+        replace(one, method="older", metrics={**one.metrics, "dice": 0.725 + float(by)})
+        for one, by in zip(rival, noise, strict=True)
+    ]
+    boards = [board(ours, rival, scattered)]
+    assert asked(boards, second=("old",)).verdict == "supported"
+    assert asked(boards, second=("older",)).verdict == "not separable"
+    own = line(asked(boards, second=("old", "older")))
+    assert (own.verdict, own.second) == ("not separable", "old")
+    assert "the lower bound is that against older" in own.notes
+    own = line(asked(boards, first=("old", "older"), second=("net",)))  # nor do all of them stay behind
+    assert (own.verdict, own.first) == ("not separable", "old")
+    assert "the upper bound is that of older" in own.notes
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -343,7 +362,7 @@ def test_what_is_not_there_is_not_tested() -> None:
     assert "; 15 rows of ants left out, as of another protocol" in line(asked([aged], second=("ants*",))).reason
     assert "1 row of net left out, as of another protocol" in line(asked([aged], second=("old",))).notes[-1]
     few = asked([board(rows("net", 0.75, n=4), rows("old", 0.70, n=4))], second=("old",))
-    assert few.verdict == "not tested here" and line(few).reason == "too few subjects for an interval, 4"
+    assert few.verdict == "not tested here" and line(few).reason == "4 subjects are too few for an interval"
     failed = [*rows("old", 0.7)[:-1], row("old", SUBJECTS - 1, None)]
     assert "old failed on 1" in line(asked([board(rows("net", 0.75), failed)], second=("old",))).notes
     with pytest.raises(RequestError, match="claim c asks for dise, which is no metric"):

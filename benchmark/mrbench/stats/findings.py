@@ -12,10 +12,11 @@ import pandas as pd
 from mrbench.core.errors import RequestError
 from mrbench.core.method import TRAINED
 from mrbench.core.words import counted
+from mrbench.stats.ahead import Ahead, extremes
 from mrbench.stats.claims import COST, Claim, Test, matching
 from mrbench.stats.evidence import Rows
 from mrbench.stats.fairness import AT_HOME, made_otherwise, may_not_stand, unequal
-from mrbench.stats.intervals import LEVEL, interval, patterns
+from mrbench.stats.intervals import LEVEL
 from mrbench.stats.side_by_side import side_by_side
 from mrbench.stats.training import Training
 
@@ -112,11 +113,11 @@ def judge(claims: Sequence[Claim], boards: Sequence[Rows], trainings: Mapping[st
     A test is *supported* where the 95 % interval over subjects of the difference lies above its margin, *refuted* where
     it lies below, else *not separable*. Each is one comparison that was written down beforehand, so nothing is
     corrected over claims; of several methods that a side names, the best of those that may stand and have most cases
-    is taken, and the bound that such a choice favours is widened (Bonferroni). Under 5 subjects there is no interval
-    and no verdict. Rows are *refused* where weights have seen a subject of the board or tell no history, where the
-    rows of a method were not all made alike, where CPU times are not of one known processor, and where two trainings
-    share an ancestor, or had another budget or other data. Where cases are draws from a model, what they show is shown
-    *in part*.
+    is taken, and the bound that such a choice favours is widened (Bonferroni). The other bound is the nearest of all
+    that the side names: who is ahead is so of each of them. Under 5 subjects there is no interval and no verdict. Rows
+    are *refused* where weights have seen a subject of the board or tell no history, where the rows of a method were not
+    all made alike, where CPU times are not of one known processor, and where two trainings share an ancestor, or had
+    another budget or other data. Where cases are draws from a model, what they show is shown *in part*.
     """
     by_name = {board.name: board for board in boards}
     findings = []
@@ -195,10 +196,9 @@ def _line(
     line = replace(blank, first=first, second=second, notes=notes)
     if second and (fault := unequal(first, second, test, board, trainings)):
         return replace(line, verdict=REFUSED, reason=fault)
-    choices = (len(sides[0]), len(sides[-1]))
     if test.than_split:
-        return _excess(line, test, board, other, choices[0])
-    return _measured(line, test, values, board, sign, choices)
+        return _excess(line, test, board, other, len(sides[0]))
+    return _measured(line, test, values, board, sign, sides)
 
 
 def _notes(
@@ -214,7 +214,7 @@ def _notes(
         if values[name].count() < len(values):
             notes.append(f"{name} has {values[name].count()} of {len(values)} cases")
         if others:
-            notes.append(f"{name} is the best of {1 + len(others)}, and the interval widened for that")
+            notes.append(f"{name} is the best of {1 + len(others)}")
     notes += [f"left out: {fault}" for fault in faults.values() if fault and fault != AT_HOME]
     return tuple(notes)
 
@@ -239,28 +239,33 @@ def _hidden(board: Rows, patterns: Sequence[str]) -> list[str]:
     ]
 
 
-def _measured(line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: int, choices: tuple[int, int]) -> Line:
-    both = values[[line.first, *filter(None, [line.second])]].dropna()
-    if both.empty:
-        return replace(line, reason=f"{line.first} and {line.second} share no case")
-    numbers = both[line.first] - both[line.second] if line.second else both[line.first]
-    turned = sign * numbers.to_numpy() if line.second else numbers.to_numpy()
-    (_, design, units), *_ = patterns(turned[:, None], board.design(both.index))
+def _measured(
+    line: Line, test: Test, values: pd.DataFrame, board: Rows, sign: int, sides: Sequence[Sequence[str]]
+) -> Line:
     back = np.exp if test.metric == COST else np.asarray
-    means = tuple(float(back(both[name].mean())) for name in both)
+    pair = Ahead.of(line.first, line.second, values, board, sign)
+    if pair is None:
+        return replace(line, reason=f"{line.first} and {line.second} share no case")
+    means = tuple(float(back(pair.values[name].mean())) for name in pair.values)
     line = replace(
         line,
         means=(means[0], means[1] if len(means) > 1 else nan),
-        difference=float(back(turned.mean())),
-        wins=int((units > 0).sum()) if line.second else 0,
-        n=design.n_units,
+        difference=float(back(pair.ahead.mean())),
+        wins=int((pair.units > 0).sum()) if line.second else 0,
+        n=pair.design.n_units,
     )
-    if not design.enough:
-        return replace(line, reason=f"too few subjects for an interval, {design.n_subjects}")
-    levels = (_widened(choices[0]), _widened(choices[1]))
-    moments = design.moments(units)
-    low, high = (float(back(interval(moments, level=level)[end][0])) for end, level in enumerate(levels))
-    return _told(replace(line, low=low, high=high, levels=levels, verdict=_verdict(test, low, high)), board)
+    if not pair.design.enough:
+        few = "1 subject is" if pair.design.n_subjects == 1 else f"{pair.design.n_subjects} subjects are"
+        return replace(line, reason=f"{few} too few for an interval")
+    levels, notes = (_widened(len(sides[0])), _widened(len(sides[-1]))), list(line.notes)
+    low, high = pair.bounds(levels)
+    if line.second and test.within is None:
+        (low, nearest), (high, farthest) = extremes(line.first, line.second, sides, values, board, sign, levels)
+        notes += [f"the lower bound is that against {nearest}"] if nearest != line.second else []
+        notes += [f"the upper bound is that of {farthest}"] if farthest != line.first else []
+    low, high = float(back(low)), float(back(high))
+    line = replace(line, low=low, high=high, levels=levels, notes=tuple(notes), verdict=_verdict(test, low, high))
+    return _told(line, board)
 
 
 def _widened(choices: int) -> float:
