@@ -13,7 +13,7 @@ from tests.stats.rows import DICE, HD95, row
 from mrbench.core.errors import RequestError
 from mrbench.core.row import Row
 from mrbench.report.findings import as_json, as_markdown, verdict_of
-from mrbench.stats.claims import Claim, Test, parse_claims
+from mrbench.stats.claims import Claim, Test
 from mrbench.stats.evidence import Rows
 from mrbench.stats.findings import Finding, Line, judge
 from mrbench.stats.frame import frame
@@ -398,27 +398,9 @@ def test_words_and_numbers() -> None:
     assert entry["tests"][0]["lines"][0]["low"] > 0 and entry["tests"][0]["at_most"] is None
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"tests": []}, "has no"),
-        ({"sauce": "x"}, "unknown key in claim c of f.toml 'sauce': did you mean 'source'"),
-        ({"tests": [{"boards": "b", "metric": "dice", "first": "net"}]}, "give one of them"),
-        ({"tests": [{"boards": "b", "metric": "dice", "first": "net", "second": "o", "margin": "x"}]}, "are numbers"),
-        (
-            {"tests": [{"boards": "b", "metric": "dice", "first": "n", "second": "o", "budget": "tea"}]},
-            "unknown budget",
-        ),
-        ({"tests": [{"metric": "dice", "first": "net"}]}, "lacks boards"),
-    ],
-)
-def test_claims_that_are_wrong_say_so(change: dict[str, Any], message: str) -> None:
-    own = {"id": "c", "task": "registration", "claim": "x", "source": "y", "refuted_by": "z"}
-    good = {**own, "tests": [{"boards": "b", "metric": "dice", "first": "net", "second": "old"}]}
-    assert parse_claims({"claims": [good]}, "f.toml")[0].tests[0].first == ("net",)
-    with pytest.raises(RequestError, match=message):
-        parse_claims({"claims": [{**good, **change}]}, "f.toml")
-    with pytest.raises(RequestError, match="two claims of one id"):
-        parse_claims({"claims": [good, good]}, "f.toml")
-    with pytest.raises(RequestError, match=r"holds no \[\[claims\]\]"):
-        parse_claims({}, "f.toml")
+def test_a_metric_without_a_better_value_takes_bounds_alone() -> None:
+    shown = {"dice": replace(DICE, ranked=False)}
+    plain = replace(board(rows("net", 0.75), rows("old", 0.70)), metrics=shown)
+    with pytest.raises(RequestError, match="compares methods by dice, of which no value is better"):
+        asked([plain], second=("old",))
+    assert asked([plain], at_most=0.9).verdict == "supported"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from math import isfinite
 from typing import Any, Literal, get_args
 
 from mrbench.core.errors import RequestError, unknown_name
@@ -112,10 +113,13 @@ def parse_claims(table: Mapping[str, Any], name: str) -> tuple[Claim, ...]:
         label = str(entry.get("id", f"number {number}")) if isinstance(entry, dict) else f"number {number}"
         where = f"claim {label} of {name}"
         values = _checked(entry, Claim, where)
+        for key in ("id", "task", "claim", "source", "refuted_by"):
+            if not isinstance(values[key], str) or not values[key].strip():
+                raise RequestError(f"{where}: {key} is a text; give one.")
         tests = values["tests"]
         if not isinstance(tests, list) or not tests:
             raise RequestError(f"{where} has no [[claims.tests]]; say which rows would show it.")
-        claims.append(Claim(**{**values, "tests": tuple(_test(one, where) for one in tests)}))
+        claims.append(Claim(**{**values, "tests": tuple(_test(one, values["task"], where) for one in tests)}))
     if len({claim.id for claim in claims}) < len(claims):
         raise RequestError(f"{name} has two claims of one id; ids must differ.")
     return tuple(claims)
@@ -134,21 +138,46 @@ def _checked(entry: object, kind: type[Claim | Test], where: str) -> dict[str, A
     return entry
 
 
-def _test(entry: object, where: str) -> Test:
+def _test(entry: object, task: str, where: str) -> Test:
     values = dict(_checked(entry, Test, where))
     for key in ("boards", "first", "second"):
         if key in values:
-            values[key] = (values[key],) if isinstance(values[key], str) else tuple(values[key])
+            values[key] = (values[key],) if isinstance(values[key], str) else values[key]
+            values[key] = tuple(values[key]) if isinstance(values[key], list | tuple) else values[key]
+            if not isinstance(values[key], tuple) or not all(isinstance(one, str) and one for one in values[key]):
+                raise RequestError(f"{where}: {key} is a name or a list of names; mend it.")
     test = Test(**values)
-    numbers = (test.margin, test.within, test.at_least, test.at_most)
-    if any(isinstance(one, bool) or not isinstance(one, int | float | None) for one in numbers):
+    if not test.boards or not test.first:
+        raise RequestError(f"{where}: a test needs boards and first; name some.")
+    if elsewhere := next((one for one in test.boards if not matching([one.partition("/")[0]], [task])), None):
+        raise RequestError(f"{where} is about {task} and asks for boards of {elsewhere}; name boards as {task}/*.")
+    if not isinstance(test.metric, str) or not isinstance(test.than_split, str):
+        raise RequestError(f"{where}: metric and than_split are names; mend them.")
+    if not isinstance(test.same_data, bool) or not isinstance(test.strangers, bool):
+        raise RequestError(f"{where}: same_data and strangers are true or false; mend them.")
+    _check_numbers(test, where)
+    if test.budget not in get_args(Budget):
+        raise unknown_name(f"budget in {where}", test.budget, get_args(Budget))
+    return test
+
+
+def _check_numbers(test: Test, where: str) -> None:
+    """Raises `RequestError` where a test asks for nothing, for several things, or for what no rows can show."""
+    numbers = [one for one in (test.margin, test.within, test.at_least, test.at_most) if one is not None]
+    if any(isinstance(one, bool) or not isinstance(one, int | float) or not isfinite(one) for one in numbers):
         raise RequestError(f"{where}: margin, within, at_least and at_most are numbers; mend them.")
     questions = [bool(test.second), test.at_least is not None or test.at_most is not None, bool(test.than_split)]
     if sum(questions) != 1:
         raise RequestError(f"{where}: a test asks for second, or at_least or at_most, or than_split; give one of them.")
-    if test.budget not in get_args(Budget):
-        raise unknown_name(f"budget in {where}", test.budget, get_args(Budget))
-    return test
+    if (test.margin is not None) + (test.within is not None) + questions[1] > 1:
+        raise RequestError(f"{where}: a margin, within and bounds ask for different things; give one of them.")
+    if test.at_least is not None and test.at_most is not None and test.at_least > test.at_most:
+        raise RequestError(f"{where}: at_least is above at_most, and nothing is both; mend them.")
+    least = 1 if test.metric == COST else 0
+    if test.within is not None and test.within <= least:
+        raise RequestError(f"{where}: nothing is apart by less than {test.within:g}; give within above {least}.")
+    if test.metric == COST and (test.than_split or test.least <= 0):
+        raise RequestError(f"{where}: {COST} takes no than_split, and a factor above 0 as its margin; mend it.")
 
 
 def matching(patterns: Iterable[str], names: Iterable[str]) -> list[str]:

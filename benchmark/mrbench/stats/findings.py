@@ -173,6 +173,11 @@ def _line(
             f"claim {claim.id} asks for {test.metric}, which is no metric of {board.name}; "
             f"choose from: {', '.join([*board.metrics, COST])}."
         )
+    if test.metric != COST and not board.metrics[test.metric].ranked and (test.second or test.than_split):
+        raise RequestError(
+            f"claim {claim.id} compares methods by {test.metric}, of which no value is better than another; "
+            "give it at_least or at_most, or another metric."
+        )
     if test.metric != COST and test.metric not in board.frame:
         return replace(blank, reason=f"its rows have no {test.metric}")
     other = boards.get(f"{board.name}/{test.than_split}") if test.than_split else None
