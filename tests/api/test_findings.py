@@ -61,8 +61,15 @@ def test_claims_of_ones_own_by_command(boards: Path) -> None:
     assert (boards / "results" / "findings.json").read_bytes() == first
 
 
-def test_without_boards_nothing_is_tested(tmp_path: Path) -> None:
-    assert {one.verdict for one in mrbench.findings(tmp_path)} == {"not tested here"}
+def test_a_folder_without_boards_is_a_mistake(tmp_path: Path, boards: Path) -> None:
+    """A page on which nothing was tested took the place of the one that was there."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RequestError, match="holds no board"):
+        mrbench.findings(tmp_path / "empty")
+    done = CliRunner().invoke(app, ["findings", str(tmp_path / "empty")])
+    assert isinstance(done.exception, RequestError)
+    assert not list((tmp_path / "empty").iterdir())
+    assert {one.verdict for one in mrbench.findings(boards / "results", only=["larger-kernels"])} == {"not tested here"}
 
 
 def test_bad_requests_are_one_sentence(boards: Path) -> None:

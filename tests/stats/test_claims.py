@@ -358,6 +358,12 @@ def test_what_is_not_there_is_not_tested() -> None:
     full = board(rows("net", 0.75), rows("old", 0.70))
     assert line(asked([], second=("old",))).reason == "there is no such board"
     assert line(asked([full], second=("ants*",))).reason == "it has no row of ants*"
+    skipped = rows("ants", 0.7, status="skipped", message="pip install antspyx")
+    assert line(asked([board(rows("net", 0.75), skipped)], second=("ants*",))).reason == (
+        "ants was skipped (pip install antspyx)"
+    )
+    untimed = board(rows("net", 0.75), rows("old", 0.70, cpu_seconds=None))
+    assert line(asked([untimed], second=("old",), metric="cpu_seconds")).reason == "no row of old has a CPU time"
     aged = board(rows("net", 0.75), rows("old", 0.70), hidden={"ants": 15, "net": 1})
     assert "; 15 rows of ants left out, as of another protocol" in line(asked([aged], second=("ants*",))).reason
     assert "1 row of net left out, as of another protocol" in line(asked([aged], second=("old",))).notes[-1]

@@ -35,7 +35,7 @@ def findings(
     Parameters
     ----------
     results : Path
-        Folder with boards, at any depth; one without any tests nothing.
+        Folder with boards, at any depth.
     claims : Path, optional
         TOML file of claims; default: those of the field, which ship.
     only : sequence of str, optional
@@ -49,7 +49,7 @@ def findings(
     Raises
     ------
     RequestError
-        If the folder or the file is not there, or a claim asks for what there is not.
+        If the folder or the file is not there, the folder holds no board, or a claim asks for what there is not.
     DataError
         If a file of a board is damaged.
     """
@@ -66,7 +66,10 @@ def findings(
     tasks = {claim.task for claim in asked}
     for task in sorted(tasks - set(task_names())):
         raise unknown_name("task of a claim", task, task_names())
-    boards = [board for path in sorted(results.rglob(ROWS)) if (board := _rows(path, tasks)) is not None]
+    paths = sorted(results.rglob(ROWS))
+    if not paths:
+        raise RequestError(f"{results} holds no board, which is a folder with {ROWS}; run one, or give another folder.")
+    boards = [board for path in paths if (board := _rows(path, tasks)) is not None]
     known = {sha: training for task in sorted(tasks) for sha, training in trainings(task).items()}
     return judge(asked, _distinct(boards), known)
 

@@ -189,7 +189,7 @@ def _line(
     sign = -1 if test.metric == COST else board.metrics[test.metric].sign
     for number, (names, side) in enumerate(zip((test.first, test.second), sides, strict=False)):
         if not side:
-            return replace(blank, reason="; ".join([f"it has no row of {' or '.join(names)}", *_hidden(board, names)]))
+            return replace(blank, reason="; ".join([_lacking(board, names, test.metric), *_hidden(board, names)]))
         ranked = sorted(side, key=lambda name: -sign * values[name].mean())
         if not (sound := [name for name in ranked if not faults[name]]):
             told = [name for name in ranked if faults[name] != AT_HOME]
@@ -233,6 +233,17 @@ def _notes_of_another(gain: pd.Series, other: Rows) -> list[str]:
     if (n := int(gain["n_cases_second"])) < len(other.place.cases):
         notes.append(f"it has {n} of {len(other.place.cases)} cases of {split}")
     return notes
+
+
+def _lacking(board: Rows, names: Sequence[str], metric: str) -> str:
+    """Why a side of a comparison is empty."""
+    there = board.frame[board.frame["method"].isin(matching(names, board.frame["method"].unique()))]
+    if there.empty:
+        return f"it has no row of {' or '.join(names)}"
+    name, message = str(there["method"].iloc[0]), str(there["message"].iloc[0])
+    if (there["status"] == "skipped").all():
+        return f"{name} was skipped{f' ({message})' if message else ''}"
+    return f"no row of {name} has {'a CPU time' if metric == COST else metric}"
 
 
 def _hidden(board: Rows, patterns: Sequence[str]) -> list[str]:
