@@ -8,6 +8,7 @@ from math import isnan
 from typing import Any
 
 from mrbench.core.metric import Metric
+from mrbench.report.escape import markdown, markdown_code
 from mrbench.stats.claims import COST, Claim, Test
 from mrbench.stats.findings import VERDICTS, Finding, Line
 from mrbench.stats.intervals import LEVEL
@@ -18,8 +19,9 @@ Made by `mrbench findings` from the rows in `results/`; nothing here is written 
 rows, which metric, which margin, and what would refute it. *Supported*: the 95 % interval over subjects of the
 difference lies above the margin; *refuted*: it lies below; else *not separable*; *in part*: boards or tests differ, a
 test was not made, or its cases are draws from one model. *Refused*: the comparison would not be fair, because of
-unequal budgets, shared ancestors, other data, or weights that have seen subjects of the board. Where several methods
-could stand on a side, the best is taken, and the bound of the interval that such a choice favours is widened."""
+unequal budgets, shared ancestors, other data, weights that have seen subjects of the board, or times of other
+machines. Where several methods could stand on a side, the best is taken, and the bound of the interval that such a
+choice favours is widened; the other bound is the least favourable of all on that side."""
 
 ENDS = ("lower", "upper")
 
@@ -92,58 +94,67 @@ def verdict_of(finding: Finding) -> str:
 
 def _claim(finding: Finding, metrics: Mapping[str, Metric]) -> str:
     claim: Claim = finding.claim
-    lines = [
-        f"### {claim.claim}",
-        "",
-        f"**{verdict_of(finding).capitalize()}.** Source: {claim.source}. Would be refuted by: {claim.refuted_by}.",
-        "",
-    ]
+    said = f"Source: {markdown(claim.source)}. Would be refuted by: {markdown(claim.refuted_by)}."
+    lines = [f"### {markdown(claim.claim)}", "", f"**{verdict_of(finding).capitalize()}.** {said}", ""]
     for test, boards in zip(claim.tests, finding.lines, strict=True):
         lines += [f"- {sentence(line, test, metrics)}" for line in boards]
     return "\n".join(lines)
 
 
 def sentence(line: Line, test: Test, metrics: Mapping[str, Metric]) -> str:
-    """One line in words."""
-    head = f"{line.board}: *{line.verdict}*"
+    """One line in words, as Markdown."""
+    head = f"{markdown(line.board)}: *{line.verdict}*"
     if line.reason:
-        head += f", {line.reason}"
+        head += f", {markdown(line.reason)}"
+    metric = metrics.get(test.metric)
+    label, unit = (metric.label, f" {metric.unit}" if metric.unit else "") if metric else (test.metric, "")
+    if test.metric == COST:
+        label, unit = "CPU time of a case", " s"
+    asked = f"asked for: {_asked(test, unit)}"
     if isnan(line.difference):
-        return f"{head}."
-    metric = metrics.get(line.metric)
+        return f"{head}. ({label} of {_sides(test)}; {asked}.)"
+    notes = [*(["simulated"] if line.simulated else []), asked, *map(markdown, line.notes)]
+    return f"{head}. {label} of {_numbers(line, test, metric, unit)}. ({'; '.join(notes)}.)"
+
+
+def _numbers(line: Line, test: Test, metric: Metric | None, unit: str) -> str:
+    """Means, difference and interval."""
     digits = metric.decimals if metric else 1
-    unit = f" {metric.unit}" if metric and metric.unit else ""
-    label, signed = (metric.label if metric else line.metric), f"+.{digits}f"
-    if line.metric == COST:
-        label, unit, signed = "CPU time of a case", " s", ".3g"
-    form = ".3g" if line.metric == COST else f".{digits}f"
+    signed, form = (".3g", ".3g") if line.metric == COST else (f"+.{digits}f", f".{digits}f")
     first, second = (f"{mean:{form}}{unit}" for mean in line.means)
-    about = f"{label} of `{line.first}` {first}"
-    if line.second or test.than_split:
-        about += f", of `{line.second}` {second}" if line.second else f", on {test.than_split} {second}"
-        times = " times as fast" if line.metric == COST else unit
-        about += f": {line.difference:{signed}}{times}"
+    about = f"{markdown_code(line.first)} {first}"
+    times = " times as fast" if line.metric == COST else unit
+    if line.second:
+        about += f", of {markdown_code(line.second)} {second}: {line.difference:{signed}}{times}"
+    elif test.than_split:
+        split = markdown(test.than_split)
+        about += (
+            f", on {split} {second}; its gain there less that of classical methods {line.difference:{signed}}{times}"
+        )
     if not isnan(line.low):
         form = signed if line.second or test.than_split else form
         about += f" [{line.low:{form}}, {line.high:{form}}]"
-    if line.levels != (LEVEL, LEVEL):
         bounds = [
             f"{end} bound of a {100 * level:.1f} %"
             for end, level in zip(ENDS, line.levels, strict=True)
             if level != LEVEL
         ]
-        about += f" ({' and '.join(bounds)} interval)"
-    if line.second:
-        about += f", better on {line.wins} of {line.n}"
-    notes = [*(["simulated"] if line.simulated else []), _asked(test), *line.notes]
-    return f"{head}. {about}. ({'; '.join(notes)}.)"
+        about += f" ({' and '.join(bounds)} interval)" if bounds else ""
+    return about + (f", better on {line.wins} of {line.n}" if line.second else "")
 
 
-def _asked(test: Test) -> str:
+def _sides(test: Test) -> str:
+    """The methods that a test names."""
+    sides = [" or ".join(map(markdown_code, side)) for side in (test.first, test.second) if side]
+    return " against ".join(sides)
+
+
+def _asked(test: Test, unit: str) -> str:
     """What the test asks for."""
     if test.at_least is not None or test.at_most is not None:
         bounds = [("at least", test.at_least), ("at most", test.at_most)]
-        return "asked for: " + " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+        return " and ".join(f"{word} {bound:g}{unit}" for word, bound in bounds if bound is not None)
+    unit = " times" if test.metric == COST else unit
     if test.within is not None:
-        return f"asked for: apart by less than {test.within:g}"
-    return f"asked for: more than {test.least:g}{' times' if test.metric == COST else ''}"
+        return f"apart by less than {test.within:g}{unit}"
+    return f"more than {test.least:g}{unit if test.least or test.metric == COST else ''}"

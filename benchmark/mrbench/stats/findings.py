@@ -11,12 +11,13 @@ import pandas as pd
 
 from mrbench.core.errors import RequestError
 from mrbench.core.method import TRAINED
-from mrbench.core.words import counted
+from mrbench.core.words import counted, some
 from mrbench.stats.ahead import Ahead, extremes
 from mrbench.stats.claims import COST, Claim, Test, matching
 from mrbench.stats.evidence import Rows
 from mrbench.stats.fairness import AT_HOME, made_otherwise, may_not_stand, unequal
 from mrbench.stats.intervals import LEVEL
+from mrbench.stats.matching import without_weights
 from mrbench.stats.side_by_side import side_by_side
 from mrbench.stats.training import Training
 
@@ -239,7 +240,9 @@ def _lacking(board: Rows, names: Sequence[str], metric: str) -> str:
     """Why a side of a comparison is empty."""
     there = board.frame[board.frame["method"].isin(matching(names, board.frame["method"].unique()))]
     if there.empty:
-        return f"it has no row of {' or '.join(names)}"
+        others = [name for name in board.frame["method"].unique() if matching(names, [without_weights(str(name))])]
+        instead = f", but of {some(others, 1)}" if others else ""
+        return f"it has no row of {' or '.join(names)}{instead}"
     name, message = str(there["method"].iloc[0]), str(there["message"].iloc[0])
     if (there["status"] == "skipped").all():
         return f"{name} was skipped{f' ({message})' if message else ''}"
