@@ -84,6 +84,31 @@ def test_data_sharing_by_hand() -> None:
     assert later[1].tolist() == pytest.approx([1, 1 / 3, 4 / 3, 4, 5 / 3])
 
 
+def test_varnet_without_a_module() -> None:
+    """Without the step towards the data, or on ESPIRiT's maps; without refinement it is the zero-filled image."""
+    case = case_of("multicoil-4x", frames=1, noise=0.001)
+    sizes = {"cascades": 2, "features": 4, "pools": 2, "map_features": 2}
+    forms = [VarNet(**sizes), VarNet(**sizes, consistency=False), VarNet(**sizes, maps="espirit")]
+    assert [form.network.removeprefix("varnet-c2f4p2m2") for form in forms] == ["", "-nodc", "-espirit"]
+    images = []
+    for form in forms:
+        torch.manual_seed(0)
+        form.network_ = form.new_network([TRACKS["multicoil-4x"].settings]).eval()
+        images.append(task.check(case, form.predict(case.inputs)))
+    whole, free, given = (form.network_ for form in forms)
+    assert not free.data_consistency and len(whole.data_consistency) == 2
+    assert not hasattr(given, "sensitivity_map_estimation") and hasattr(free, "sensitivity_map_estimation")
+    assert np.abs(images[0] - images[1]).max() > 1e-6 and np.abs(images[0] - images[2]).max() > 1e-6
+    for refinement in whole.refinement:
+        refinement.forward = lambda kspace, maps: torch.zeros_like(kspace)
+    zero_filled = root_sum_of_squares(to_image(case.inputs.kspace), axis=1)
+    np.testing.assert_allclose(forms[0].predict(case.inputs), zero_filled, rtol=1e-4, atol=1e-5 * zero_filled.max())
+    with pytest.raises(RequestError, match="did you mean 'espirit'"):
+        VarNet(maps="esprit")
+    with pytest.raises(RequestError, match="leave one of the two out"):
+        VarNet(proximal=True, consistency=False)
+
+
 def test_varnet_modules_do_what_they_are_named_for() -> None:
     torch.manual_seed(0)
     kspace = torch.from_numpy(case_of("multicoil-4x").inputs.kspace)

@@ -64,7 +64,8 @@ class VarNetwork(nn.Module):
 
     With 12 cascades of 18 features and a map estimation of 8 (4 poolings each) it has the 29.9 M parameters of
     fastMRI's; where ``published`` it computes the same from them. ``proximal`` replaces the gradient step of DC by an
-    exact SENSE step with the same maps.
+    exact SENSE step with the same maps; without ``consistency`` there is no DC, and without ``learned_maps`` no map
+    estimation: maps are then given.
     """
 
     def __init__(
@@ -75,23 +76,31 @@ class VarNetwork(nn.Module):
         map_features: int,
         proximal: bool = False,
         published: bool = False,
+        consistency: bool = True,
+        learned_maps: bool = True,
     ) -> None:
         super().__init__()
         self.proximal = proximal
-        self.sensitivity_map_estimation = SensitivityMapEstimation(map_features, pools, published)
+        if learned_maps:
+            self.sensitivity_map_estimation = SensitivityMapEstimation(map_features, pools, published)
         self.refinement = nn.ModuleList(Refinement(features, pools, published) for _ in range(cascades))
-        self.data_consistency = nn.ModuleList(DataConsistency() for _ in range(0 if proximal else cascades))
+        steps = cascades if consistency and not proximal else 0
+        self.data_consistency = nn.ModuleList(DataConsistency() for _ in range(steps))
 
-    def forward(self, kspace: Tensor, mask: Tensor, acs: Tensor) -> Tensor:
-        """Return magnitudes ``(batch, y, x)`` of k-space ``(batch, coil, y, x)``."""
+    def forward(self, kspace: Tensor, mask: Tensor, acs: Tensor | None = None, maps: Tensor | None = None) -> Tensor:
+        """Return magnitudes ``(batch, y, x)`` of k-space ``(batch, coil, y, x)``, with ``maps`` or ``acs`` for them."""
         scale = root_sum_of_squares(to_image(kspace)).amax((1, 2))[:, None, None, None].clamp_min(1e-12)
         measured = kspace / scale
-        maps = self.sensitivity_map_estimation(measured, acs)
+        if maps is None:
+            maps = self.sensitivity_map_estimation(measured, acs)
         if self.proximal:
             return magnitude(self.combined_image(measured, mask, maps)) * scale[:, 0]
         current = measured
-        for refinement, consistency in zip(self.refinement, self.data_consistency, strict=True):
-            current = current - consistency(current, measured, mask) - refinement(current, maps)
+        for number, refinement in enumerate(self.refinement):
+            held = current
+            if self.data_consistency:
+                held = current - self.data_consistency[number](current, measured, mask)
+            current = held - refinement(current, maps)
         return root_sum_of_squares(to_image(current)) * scale[:, 0]
 
     def combined_image(self, measured: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
