@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,10 @@ from mrbench import api
 from mrbench.api.trainings import training_of, trainings
 from mrbench.cli.app import app
 from mrbench.core.errors import MrbenchError, RequestError
-from mrbench.core.registry import find_task, task_names
+from mrbench.core.method import Method
+from mrbench.core.registry import find_method, find_task, method_names, task_names
+from mrbench.core.specification import parse_spec
+from mrbench.stats.claims import Claim, matching, parse_claims
 
 ROOT = Path(__file__).parents[2]
 CLAIM = """
@@ -26,6 +31,10 @@ source = "Thirion 1998"
 refuted_by = "identity ahead"
 tests = [{ boards = "registration/*", metric = "dice", first = "demons", second = "identity" }]
 """
+
+
+def shipped_claims() -> tuple[Claim, ...]:
+    return parse_claims(tomllib.loads(files("mrbench.report").joinpath("claims.toml").read_text()), "claims.toml")
 
 
 @pytest.fixture
@@ -86,6 +95,31 @@ def test_bad_requests_are_one_sentence(boards: Path) -> None:
     (again / "rows.jsonl").write_text((boards / "results" / "registration" / "t" / "d" / "rows.jsonl").read_text())
     with pytest.raises(RequestError, match="two folders hold boards of registration/t/d"):
         mrbench.findings(boards / "results", claims=boards / "claims.toml")
+
+
+def one_of(pattern: str, task: str) -> list[Method]:
+    """Methods whose rows a pattern could name, built with the parameters that it gives."""
+    head, bracket, inside = pattern.partition("[")
+    known = [name for name in method_names(task) if matching([head], [name])]
+    given = [part.strip("*]") for part in inside.split(",")] if bracket else []
+    spec = ",".join(part for part in given if part.partition("=")[2] and "tuned" not in part)
+    return [find_method(name, task).build(**parse_spec(f"{name}[{spec}]").parameters) for name in known]
+
+
+@pytest.mark.parametrize("claim", shipped_claims(), ids=lambda claim: claim.id)
+def test_every_claim_that_ships_could_be_tested(claim: Claim) -> None:
+    """Some asked for options or tracks that no method had, and read "not tested here" whatever was run."""
+    tracks = find_task(claim.task).tracks
+    for test in claim.tests:
+        places = [track for name, track in tracks.items() if matching(test.boards, [f"{claim.task}/{name}/data"])]
+        assert places, f"no track is called as in {test.boards}"
+        for side in filter(None, (test.first, test.second)):
+            able = [m for pattern in side for m in one_of(pattern, claim.task)]
+            assert any(not m.skip_reason(track) for m in able for track in places), f"nothing of {side} runs there"
+        for pattern in (*test.first, *test.second):
+            assert one_of(pattern, claim.task), f"no method is called {pattern}"
+            if "*" not in pattern:
+                assert str(parse_spec(pattern)) == pattern, "rows are named otherwise"
 
 
 def test_a_training_counts_its_ancestors() -> None:
