@@ -42,7 +42,9 @@ HEAD = 0.05
 class RandomPhysicsRecipe:
     """One slice a step, as another scanner would have measured it; a band of its rows is reconstructed.
 
-    The physics acts on each row alone where columns are sampled, so that a band is a whole problem.
+    The physics acts on each row alone where columns are sampled, so that a band is a whole problem. The target is the
+    object itself, without the noise that a measured reference has. What lies beyond the field of view is cut off and
+    not folded back; matrices and arrays end at `MATRIX` and `COILS`, of which larger ones cost ESPIRiT's time.
     """
 
     band = 72
