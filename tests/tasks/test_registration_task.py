@@ -136,6 +136,25 @@ def test_subjects_on_different_grids_are_refused(task: Registration, dataset: Fo
         (setting := setting_of(task, dataset, "inter-subject")).load(setting.cases()[0])
 
 
+def test_brains_that_hardly_overlap_are_refused_and_small_structures_are_not(task, dataset, monkeypatch) -> None:
+    whole = {s: dataset.load(s) for s in dataset.subjects("test")}
+    everywhere = np.ones(whole["b3"].mask.shape, bool)
+
+    def labelled(side: int) -> None:
+        for subject, first in (("b3", 2), ("b4", 2 + side // 2)):
+            labels = np.zeros(everywhere.shape, np.int16)
+            labels[first : first + side, first : first + side, 2 : 2 + side] = 1
+            whole[subject] = replace(whole[subject], mask=everywhere, labels=labels)
+
+    monkeypatch.setattr(dataset, "load", lambda s: whole[s])
+    setting = setting_of(task, dataset, "inter-subject")
+    labelled(everywhere.shape[0] // 2)
+    with pytest.raises(DataError, match=r"'b3' and 'b4' are not aligned \(Dice of their masks 0.25\); align them"):
+        setting.load(setting.cases()[0])
+    labelled(4)
+    assert setting.load(setting.cases()[0])
+
+
 def test_labels_that_share_no_structure_are_refused_before_anything_is_computed(task, dataset, monkeypatch) -> None:
     from dataclasses import replace
 

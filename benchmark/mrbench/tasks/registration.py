@@ -37,6 +37,9 @@ CONTRAST = "T1"
 APART = 0.5
 """Dice of two masks below which a pair is taken for unaligned: of aligned brains it is above 0.9."""
 
+SMALL = 0.05
+"""Share of the grid below which labels are of small structures, which hardly overlap between aligned people either."""
+
 UNLABELLED = (
     "No labels: ranked by the similarity of images, which a field that folds can raise at will; read folds beside it."
 )
@@ -318,6 +321,8 @@ def _check_pair(fixed: Subject, moving: Subject, dataset: Dataset) -> None:
         raise DataError(f"'{moving.id}' and '{fixed.id}' lie on different grids, {apart}; {todo}.")
     overlap = dice(fixed.mask, moving.mask)
     if fixed.labels is not None and moving.labels is not None:
-        overlap = min(overlap, dice(fixed.labels > 0, moving.labels > 0))
+        labelled = fixed.labels > 0, moving.labels > 0
+        if min(part.mean() for part in labelled) >= SMALL:
+            overlap = min(overlap, dice(*labelled))
     if overlap < APART:
         raise DataError(f"'{moving.id}' and '{fixed.id}' are not aligned (Dice of their masks {overlap:.2f}); {todo}.")
