@@ -283,6 +283,15 @@ def test_a_frame_scans_the_file_as_reading_does(store: RowStore) -> None:
     assert list(store.frame()["case"]) == ["k1", "k3", "k2", "k4"]
 
 
+@pytest.mark.parametrize("other", [{"track": "t1-to-t2"}, {"dataset": "oasis"}, {"split": "validation"}])
+def test_rows_of_two_boards_are_refused(store: RowStore, other: dict[str, str]) -> None:
+    """Of `cat a/rows.jsonl >> b/rows.jsonl`, the rows of a would replace those of b."""
+    store.append(replace(ROW, case="k1", **other))
+    for read in (store.frame, store.read):
+        with pytest.raises(DataError, match=r"rows.jsonl holds rows of 2 boards \(.*; .*\); move those of each into"):
+            read()
+
+
 def test_a_frame_names_the_damaged_line(store: RowStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mrbench.engine.store._BLOCK", 100)
     lines = store.path.read_text().splitlines(keepends=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -20,6 +20,9 @@ from mrbench.io.parts import read_parts, serve
 if TYPE_CHECKING:
     import pandas as pd
 
+
+_BOARD = ("track", "dataset", "split")
+"""What the rows of one board share."""
 
 _BLOCK = 4 * 2**20
 """Bytes that are read at once."""
@@ -50,7 +53,7 @@ class RowStore:
         Raises
         ------
         DataError
-            If a line other than the last cannot be read.
+            If a line other than the last cannot be read, or the rows are of several boards.
         """
         first, *others = self._writers()
         if not others:
@@ -70,15 +73,27 @@ class RowStore:
         Raises
         ------
         DataError
-            If a line other than the last cannot be read.
+            If a line other than the last cannot be read, or the rows are of several boards.
         """
         from mrbench.stats.frame import joined, latest
 
         reader = RowReader()
-        return latest(
-            joined(read_parts(store.path, store.part, __name__) or [store.part(reader=reader)])
-            for store in self._writers()
-        )
+
+        def whole(store: RowStore) -> pd.DataFrame:
+            rows = joined(read_parts(store.path, store.part, __name__) or [store.part(reader=reader)])
+            store._check_one_board(rows[list(_BOARD)].drop_duplicates().to_numpy().tolist())
+            return rows
+
+        return latest(whole(store) for store in self._writers())
+
+    def _check_one_board(self, boards: Collection[tuple[str, ...]]) -> None:
+        """Refuse rows of several boards: those of one would take the place of another's, method by method."""
+        if len(boards) > 1:
+            named = "; ".join(", ".join(board) for board in boards)
+            raise DataError(
+                f"{self.path} holds rows of {len(boards)} boards ({named}); "
+                "move those of each into a folder of their own."
+            )
 
     def part(self, start: int = 0, stop: int | None = None, reader: RowReader | None = None) -> pd.DataFrame:
         """The lines of this writer's file from one byte to another, as a frame; older rows too."""
@@ -94,9 +109,12 @@ class RowStore:
     def read_own_file(self) -> list[Row]:
         """Return the rows of this writer's file alone, as `read` does."""
         rows: dict[tuple[str, str], Row] = {}
+        boards: dict[tuple[str, ...], None] = {}
         for _, row in self.lines():
             rows.pop((row.method, row.case), None)
             rows[row.method, row.case] = row
+            boards[row.track, row.dataset, row.split] = None
+        self._check_one_board(boards)
         return list(rows.values())
 
     def lines(self) -> Iterator[tuple[bytes, Row]]:
