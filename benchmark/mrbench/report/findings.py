@@ -21,7 +21,8 @@ difference lies above the margin; *refuted*: it lies below; else *not separable*
 test was not made, or its cases are draws from one model. *Refused*: the comparison would not be fair, because of
 unequal budgets, shared ancestors, other data, weights that have seen subjects of the board, or times of other
 machines. Where several methods could stand on a side, the best is taken, and the bound of the interval that such a
-choice favours is widened; the other bound is the least favourable of all on that side."""
+choice favours is widened; the other bound is the least favourable of all on that side. Intervals are over subjects: a
+network is one training, and another seed may move it by more than a narrow interval says."""
 
 ENDS = ("lower", "upper")
 
