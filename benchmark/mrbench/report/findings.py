@@ -17,12 +17,13 @@ INTRODUCTION = """# What the field claims, and what the rows say
 
 Made by `mrbench findings` from the rows in `results/`; nothing here is written by hand. Each claim is data: which
 rows, which metric, which margin, and what would refute it. *Supported*: the 95 % interval over subjects of the
-difference lies above the margin; *refuted*: it lies below; else *not separable*; *in part*: boards or tests differ, a
-test was not made, or its cases are draws from one model. *Refused*: the comparison would not be fair, because of
-unequal budgets, shared ancestors, other data, weights that have seen subjects of the board, or times of other
-machines. Where several methods could stand on a side, the best is taken, and the bound of the interval that such a
-choice favours is widened; the other bound is the least favourable of all on that side. Intervals are over subjects: a
-network is one training, and another seed may move it by more than a narrow interval says."""
+difference lies above the margin; *refuted*: it lies below; else *not separable*. Of several tests all must hold, so
+that one that is refuted refutes the claim. *In part*: boards differ, a test was not made or not decided, or its
+cases are draws from one model. *Refused*: the comparison would not be fair, because of unequal budgets, shared
+ancestors, other data, weights that have seen subjects of the board, or times of other machines. Where several
+methods could stand on a side, the best is taken, and the bound of the interval that such a choice favours is
+widened; the other bound is the least favourable of all on that side. Intervals are over subjects: a network is one
+training, and another seed may move it by more than a narrow interval says."""
 
 ENDS = ("lower", "upper")
 
