@@ -142,10 +142,10 @@ def _test(entry: object, task: str, where: str) -> Test:
     values = dict(_checked(entry, Test, where))
     for key in ("boards", "first", "second"):
         if key in values:
-            values[key] = (values[key],) if isinstance(values[key], str) else values[key]
-            values[key] = tuple(values[key]) if isinstance(values[key], list | tuple) else values[key]
-            if not isinstance(values[key], tuple) or not all(isinstance(one, str) and one for one in values[key]):
+            names = [values[key]] if isinstance(values[key], str) else values[key]
+            if not isinstance(names, list | tuple) or not all(isinstance(one, str) and one for one in names):
                 raise RequestError(f"{where}: {key} is a name or a list of names; mend it.")
+            values[key] = tuple(names)
     test = Test(**values)
     if not test.boards or not test.first:
         raise RequestError(f"{where}: a test needs boards and first; name some.")

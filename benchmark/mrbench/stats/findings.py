@@ -277,8 +277,9 @@ def _measured(
         few = "1 subject is" if pair.design.n_subjects == 1 else f"{pair.design.n_subjects} subjects are"
         return replace(line, reason=f"{few} too few for an interval")
     levels, notes = (_widened(len(sides[0])), _widened(len(sides[-1]))), list(line.notes)
-    low, high = pair.bounds(levels)
-    if line.second and test.within is None:
+    if not line.second or test.within is not None:
+        low, high = pair.bounds(levels)
+    else:
         (low, nearest), (high, farthest) = extremes(line.first, line.second, sides, values, board, sign, levels)
         notes += [f"the lower bound is that against {nearest}"] if nearest != line.second else []
         notes += [f"the upper bound is that of {farthest}"] if farthest != line.first else []
