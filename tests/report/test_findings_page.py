@@ -27,6 +27,16 @@ def test_a_line_without_numbers_says_which_test_it_is_of() -> None:
     assert "asked for: more than 0.1 mm.)" in page
 
 
+def test_boards_that_lack_the_same_rows_are_one_line() -> None:
+    """Every fold of a dataset had a line of its own that said the same; what has numbers keeps its own."""
+    boards = [board(rows("old", 0.7, dataset=name)) for name in "de"]
+    boards.append(board(rows("net", 0.75, dataset="f"), rows("old", 0.7, dataset="f")))
+    page = as_markdown([asked(boards, second=("old",))], {"registration": {"dice": DICE}})
+    told = [line for line in page.splitlines() if line.startswith("- ")]
+    assert len(told) == 2 and told[0].startswith("- registration/t/d, registration/t/e: *not tested here*, it has no")
+    assert told[1].startswith("- registration/t/f: *supported*")
+
+
 def test_the_gain_of_a_leak_is_told_as_what_it_is() -> None:
     """It stood as if it were the difference of the two means beside it."""
     boards = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import isnan
 from typing import Any
 
@@ -99,8 +99,16 @@ def _claim(finding: Finding, metrics: Mapping[str, Metric]) -> str:
     said = f"Source: {markdown(claim.source)}. Would be refuted by: {markdown(claim.refuted_by)}."
     lines = [f"### {markdown(claim.claim)}", "", f"**{verdict_of(finding).capitalize()}.** {said}", ""]
     for test, boards in zip(claim.tests, finding.lines, strict=True):
-        lines += [f"- {sentence(line, test, metrics)}" for line in boards]
+        lines += [f"- {sentence(line, test, metrics)}" for line in _gathered(boards)]
     return "\n".join(lines)
+
+
+def _gathered(lines: Sequence[Line]) -> list[Line]:
+    """The same lines; those without numbers that have one reason become one line of all their boards."""
+    alike: dict[object, list[Line]] = {}
+    for line in lines:
+        alike.setdefault((line.verdict, line.reason) if isnan(line.difference) else line.board, []).append(line)
+    return [replace(same[0], board=", ".join(line.board for line in same)) for same in alike.values()]
 
 
 def sentence(line: Line, test: Test, metrics: Mapping[str, Metric]) -> str:

@@ -78,10 +78,13 @@ TRACKS = tracks_by_name(
         "all coils, Poisson disc over both axes, 12 % x 12 % centre",
         Sampling(None, "poisson", 8, 0.12),
     ),
-    Track(
-        "cine-8x",
-        "one coil, cine, Gaussian columns by frame, 3 % centre (Schlemper)",
-        Sampling(1, "gaussian", 8, 0.03125, dynamic=True),
+    *(
+        Track(
+            f"cine-{fold}x",
+            "one coil, cine, Gaussian columns by frame, 3 % centre (Schlemper)",
+            Sampling(1, "gaussian", fold, 0.03125, dynamic=True),
+        )
+        for fold in (8, 10)
     ),
     *(
         Track[Sampling](
