@@ -16,10 +16,11 @@ from mrbench.tasks.sampling import TRACKS
 from mrbench_methods.reconstruction import random_physics
 from mrbench_methods.reconstruction.cascade import CascadeCNN
 from mrbench_methods.reconstruction.learned import LearnedReconstruction
-from mrbench_methods.reconstruction.modl import MoDL
+from mrbench_methods.reconstruction.modl import BAND, MoDL
 from mrbench_methods.reconstruction.modl_network import BiasFreeUnet
 from mrbench_methods.reconstruction.random_physics import RandomPhysicsRecipe, object_of
 from mrbench_methods.reconstruction.sense import SenseStep
+from mrbench_methods.reconstruction.unet import UNet
 from mrbench_methods.reconstruction.varnet import VarNet
 
 task = Reconstruction()
@@ -128,8 +129,8 @@ def test_a_band_is_a_whole_problem(recipe: RandomPhysicsRecipe, monkeypatch: pyt
     monkeypatch.setattr(random_physics, "draw_mask", whole)
     monkeypatch.setattr(random_physics, "NOISE", (1e-7, 2e-7))
     for seed in range(3):
-        kspace, mask, maps, target = recipe.draw(rng_for(str(seed), "draw"))
-        assert mask.all() and len(target) <= recipe.band and maps.shape == kspace.shape
+        kspace, mask, target, maps = recipe.draw(rng_for(str(seed), "draw"))
+        assert mask.all() and len(target) <= BAND and maps.shape == kspace.shape
         parts = (torch.from_numpy(part[None]) for part in (kspace, mask, maps))
         image = SenseStep(*parts, 1e-5)(torch.zeros(1, *target.shape, dtype=torch.complex64))[0]
         assert np.abs(np.abs(image.numpy()) - target).mean() < 0.02 * target.mean()
@@ -139,7 +140,7 @@ def test_a_band_is_a_whole_problem(recipe: RandomPhysicsRecipe, monkeypatch: pyt
 def test_draws_differ_in_size_coils_and_contrast_and_repeat_by_their_seed(recipe: RandomPhysicsRecipe) -> None:
     drawn = [recipe.draw(rng_for(str(seed), "draw")) for seed in range(5)]
     assert len({part[0].shape for part in drawn}) == 5
-    for kspace, mask, _, target in drawn:
+    for kspace, mask, target, _ in drawn:
         assert (kspace[:, ~mask] == 0).all() and 0.05 < mask.mean() < 0.6 and target.min() >= 0 and target.max() <= 1
     again = recipe.draw(rng_for("3", "draw"))
     assert all(np.array_equal(one, other) for one, other in zip(drawn[3], again, strict=True))
@@ -160,3 +161,16 @@ def test_masks_of_a_proximal_training_come_with_maps() -> None:
     method = CascadeCNN(cascades=1, features=2, proximal=True)
     recipe = method.training_recipe(TrainingScans(scans, [TRACKS["multicoil-4x"].settings]), seed=0)
     assert recipe.batch == 1 and torch.isfinite(recipe.loss(rng_for("0", "training")))
+
+
+def test_a_unet_of_random_physics_sees_whole_slices_of_any_scanner() -> None:
+    """Its image is standardised by slice, which a band is not; the form without is named otherwise."""
+    method = UNet(features=2, pools=2, random_physics=True)
+    scans = TrainingScans([acquire(3, 1, seed=1)], [TRACKS["multicoil-4x"].settings])
+    recipe = method.training_recipe(scans, seed=0)
+    assert isinstance(recipe, RandomPhysicsRecipe) and "band_rows" not in recipe.settings
+    drawn = [recipe.draw(rng_for(str(seed), "draw")) for seed in range(3)]
+    assert len({kspace.shape for kspace, _, _ in drawn}) == 3
+    assert all(kspace.shape[1:] == target.shape and len(target) >= 90 for kspace, _, target in drawn)
+    assert torch.isfinite(recipe.loss(rng_for("0", "training")))
+    assert method.network == "unet-f2p2-random-physics" and UNet(features=2, pools=2).network == "unet-f2p2"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 DENOISERS = ("unet", "cnn")
 
+BAND = 72
+"""Rows of a slice in a training step."""
+
 
 class MoDL(LearnedReconstruction):
     """Model-based deep learning: a denoiser and a SENSE step with ESPIRiT maps in turn, frame by frame.
@@ -75,4 +78,4 @@ class MoDL(LearnedReconstruction):
     def recipe(self, examples: TrainingScans, seed: int) -> RandomPhysicsRecipe:
         from mrbench_methods.reconstruction.random_physics import RandomPhysicsRecipe
 
-        return RandomPhysicsRecipe(self, examples)
+        return RandomPhysicsRecipe(self, examples, BAND)

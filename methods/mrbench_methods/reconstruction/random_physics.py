@@ -40,25 +40,33 @@ HEAD = 0.05
 
 
 class RandomPhysicsRecipe:
-    """One slice a step, as another scanner would have measured it; a band of its rows is reconstructed.
+    """One slice a step, as another scanner would have measured it.
 
-    The physics acts on each row alone where columns are sampled, so that a band is a whole problem. The target is the
-    object itself, without the noise that a measured reference has. What lies beyond the field of view is cut off and
-    not folded back; matrices and arrays end at `MATRIX` and `COILS`, of which larger ones cost ESPIRiT's time.
+    The target is the object itself, without the noise that a measured reference has. What lies beyond the field of
+    view is cut off and not folded back; matrices and arrays end at `MATRIX` and `COILS`, of which larger ones cost
+    ESPIRiT's time.
+
+    Parameters
+    ----------
+    method : LearnedReconstruction
+    examples : TrainingScans
+    band : int or None
+        Rows of the slice that are reconstructed: the physics acts on each row alone where columns are sampled, so that
+        a band is a whole problem. None for all of them, which a network needs that standardises its image.
     """
 
-    band = 72
     batch = 1
 
-    def __init__(self, method: LearnedReconstruction, examples: TrainingScans) -> None:
+    def __init__(self, method: LearnedReconstruction, examples: TrainingScans, band: int | None) -> None:
         import torch
 
+        self.band = band
         self.network = method.network_.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method, self.tracks = method, examples.tracks
         self.volumes = AsNeeded.of(examples.scans).then(lambda scan, _: _magnitude(scan))
         self.settings: Mapping[str, Any] = {
             "batch": self.batch,
-            "band_rows": self.band,
+            **({"band_rows": self.band} if self.band else {}),
             "loss": "mean absolute error",
             "precision": precision_of(self.network),
             "augmentation": f"quarter turns, flips, zoom to {ZOOM}, matrix {MATRIX}, place, contrast and its inverse, "
@@ -69,13 +77,13 @@ class RandomPhysicsRecipe:
         return self.loss_of(self.draw(rng))
 
     def loss_of(self, drawn: Sequence[np.ndarray]) -> Tensor:
-        kspace, mask, maps, target = tensors_for(self.network, *(part[None] for part in drawn))
+        kspace, mask, target, *maps = tensors_for(self.network, *(part[None] for part in drawn))
         with half_convolutions(self.network):
-            prediction = self.network(kspace, mask, maps=maps)
+            prediction = self.network(kspace, mask, *maps)
         return self.method.loss(prediction.float(), target)
 
-    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return k-space and maps ``(coil, y, x)``, mask and target ``(y, x)`` of a band of a slice."""
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Return k-space ``(coil, y, x)``, mask and target ``(y, x)``, and coil maps where the network needs them."""
         while True:
             volume = self.volumes[int(rng.integers(len(self.volumes)))]
             sampling = self.tracks[int(rng.integers(len(self.tracks)))]
@@ -86,14 +94,19 @@ class RandomPhysicsRecipe:
             undersampled = np.where(mask[0], kspace, 0)
             if min(calibration) < 3 and len(kspace) > 1:
                 continue
-            first = int(rng.integers(max(1, image.shape[0] - self.band + 1)))
-            rows = slice(first, first + self.band)
-            maps = coil_maps(undersampled, calibration, rows)
-            if np.isfinite(maps).all():  # ESPIRiT fails now and then where there is nothing but noise
+            rows = self._rows(len(image), rng)
+            maps = [coil_maps(undersampled, calibration, rows)] if self.method.needs_maps else []
+            if all(np.isfinite(part).all() for part in maps):  # ESPIRiT fails where there is nothing but noise
                 break
         band = to_kspace(to_image(undersampled)[:, rows]).astype(np.complex64)
         cut = np.ascontiguousarray(mask[0, rows])
-        return np.where(cut, band, 0), cut, maps, image[rows]
+        return [np.where(cut, band, 0), cut, image[rows], *maps]
+
+    def _rows(self, rows: int, rng: np.random.Generator) -> slice:
+        if self.band is None:
+            return slice(None)
+        first = int(rng.integers(max(1, rows - self.band + 1)))
+        return slice(first, first + self.band)
 
 
 def _magnitude(scan: Acquisition) -> np.ndarray:

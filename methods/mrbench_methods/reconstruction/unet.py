@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mrbench.tasks.reconstruction import TrainingScans
 from mrbench_methods.reconstruction.learned import LearnedReconstruction
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ class UNet(LearnedReconstruction):
     features : int
         Of the first level.
     pools : int
+    random_physics : bool
+        Trained on slices as many scanners would measure them (`RandomPhysicsRecipe`), not as the data were simulated;
+        not in the paper.
     weights : str
         Name (``ixi-hh-2mm.singlecoil-4x``), path, or ``auto``: those trained for the data set and track.
     """
@@ -30,16 +34,26 @@ class UNet(LearnedReconstruction):
     quick_presets = ({},)
     batch = 4
 
-    def __init__(self, *, features: int = 12, pools: int = 4, weights: str = "auto") -> None:
+    def __init__(
+        self, *, features: int = 12, pools: int = 4, random_physics: bool = False, weights: str = "auto"
+    ) -> None:
         self.features = features
         self.pools = pools
+        self.random_physics = random_physics
         self.weights = weights
 
     @property
     def network(self) -> str:
-        return f"unet-f{self.features}p{self.pools}"
+        return f"unet-f{self.features}p{self.pools}{'-random-physics' if self.random_physics else ''}"
 
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:
         from mrbench_methods.reconstruction.unet_reconstruction import MagnitudeUnet
 
         return MagnitudeUnet(self.features, self.pools)
+
+    def recipe(self, examples: TrainingScans, seed: int) -> object:
+        if not self.random_physics:
+            return super().recipe(examples, seed)
+        from mrbench_methods.reconstruction.random_physics import RandomPhysicsRecipe
+
+        return RandomPhysicsRecipe(self, examples, None)
