@@ -38,7 +38,7 @@ class NetworkMethod(LearnedMethod):
 
     network_: torch.nn.Module
 
-    training_only = LearnedMethod.training_only | {"recipe"}
+    training_only = LearnedMethod.training_only | {"recipe", "settings"}  # weights say what their tracks are
 
     @abstractmethod
     def new_network(self, tracks: Sequence[Any]) -> torch.nn.Module:

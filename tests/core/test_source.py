@@ -71,6 +71,19 @@ class Net(LearnedMethod):
 """
 
 
+def test_another_track_of_a_task_runs_no_network_again(tmp_path: Path) -> None:
+    """what a class leaves to its weights may be a value, too; its tracks were one, and a new one made all rows older"""
+
+    def hashed(name: str, tracks: str, own: str) -> str:
+        text = LEARNED.replace('task = "registration"', f'task = "registration"\n    settings = TRACKS\n    {own}')
+        (tmp_path / f"{name}.py").write_text(text.replace("def loss", f"TRACKS = {tracks}\n\ndef loss"))
+        return source_hash(find_method(f"{tmp_path}/{name}.py:Net", "registration"))
+
+    left_out = 'training_only = LearnedMethod.training_only | {"settings"}'
+    assert hashed("a", "('x',)", left_out) == hashed("b", "('x', 'y')", left_out)
+    assert hashed("c", "('x',)", "") != hashed("d", "('x', 'y')", "")
+
+
 def test_an_edit_of_the_training_runs_no_learned_method_again(tmp_path: Path) -> None:
     """the digest of the weights is in the key already; what predicts counts, and so does a recipe of other methods"""
 

@@ -27,6 +27,7 @@ from mrbench.core.registry import PACKAGES
 CONTRACT = "mrbench.core"
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 _SKIPPED_FIELDS = frozenset(
     {"annotation", "returns", "type_comment", "type_params", "kind", "ctx", "lineno", "col_offset", "end_lineno"}
 )
@@ -83,7 +84,7 @@ class _Reached:
         if not isinstance(node, ast.ClassDef):
             return node
         kept = copy(node)
-        kept.body = [part for part in node.body if getattr(part, "name", "") not in self.left_out]
+        kept.body = [part for part in node.body if not self.left_out.intersection(_bound_by(part))]
         return kept
 
     def _used(self, source: _Source, node: ast.AST) -> Iterator[tuple[str, str]]:
@@ -142,13 +143,22 @@ def _taken_apart(module: str, path: Path) -> _Source:
     for node in tree.body:
         if isinstance(node, _DEFINITIONS):
             definitions.setdefault(node.name, []).append(node)
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in {name.id for t in targets for name in ast.walk(t) if isinstance(name, ast.Name)}:
+        elif isinstance(node, _ASSIGNMENTS):
+            for target in _bound_by(node):
                 definitions.setdefault(target, []).append(node)
         elif not (isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node) or _for_types_only(node)):
             statements.append(node)
     return _Source(module, package, definitions, _imports_in(tree, package), statements)
+
+
+def _bound_by(node: ast.stmt) -> set[str]:
+    """The names that a definition or an assignment binds."""
+    if isinstance(node, _DEFINITIONS):
+        return {node.name}
+    if not isinstance(node, _ASSIGNMENTS):
+        return set()
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
 
 
 def _path(module: str) -> Path | None:
