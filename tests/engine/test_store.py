@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.rows import row_of
 from mrbench.core.errors import DataError, MrbenchError, RequestError
 from mrbench.core.row import Row, RowReader
 from mrbench.engine.provenance import read_runs, record_run
+from mrbench.engine.shard import Shard
 from mrbench.engine.store import RowStore
 from mrbench.io.files import inside, sweep_cache, write_atomically
 from mrbench.stats.frame import frame
@@ -62,6 +64,14 @@ def test_a_torn_first_line_is_repaired(store: RowStore) -> None:
     assert store.repair() == [] and store.path.read_bytes() == b""
     store.append(ROW)
     assert [row.key for row in store.read()] == ["k1"]
+
+
+@pytest.mark.parametrize("last", ["garbage", "\0\0\0", '{"schema": 99, "key": "k"}'])
+def test_a_last_line_that_is_no_beginning_of_a_row_is_damage(store: RowStore, last: str) -> None:
+    """a last line without its end that never was a row -> one sentence; its board was left out in silence"""
+    store.path.write_text(store.path.read_text() + last)
+    with pytest.raises(DataError, match="line 4 is not a row"):
+        store.read()
 
 
 def test_a_line_that_lacks_fields_is_one_sentence(store: RowStore) -> None:
@@ -286,10 +296,14 @@ def test_a_frame_scans_the_file_as_reading_does(store: RowStore) -> None:
 @pytest.mark.parametrize("other", [{"track": "t1-to-t2"}, {"dataset": "oasis"}, {"split": "validation"}])
 def test_rows_of_two_boards_are_refused(store: RowStore, other: dict[str, str]) -> None:
     """Of `cat a/rows.jsonl >> b/rows.jsonl`, the rows of a would replace those of b."""
-    store.append(replace(ROW, case="k1", **other))
-    for read in (store.frame, store.read):
-        with pytest.raises(DataError, match=r"rows.jsonl holds rows of 2 boards \(.*; .*\); move those of each into"):
-            read()
+    for writer in (store, RowStore(store.path, Shard(of=2, number=1))):  # then beside them, as a file of a shard
+        whole = store.path.read_bytes()
+        writer.append(replace(ROW, case="k1", **other))
+        files = rf".* in rows.jsonl; .* in {re.escape(writer.path.name)}"
+        for read in (store.frame, store.read):
+            with pytest.raises(DataError, match=rf"holds rows of 2 boards \({files}\); move those of each into"):
+                read()
+        store.path.write_bytes(whole)
 
 
 def test_a_frame_names_the_damaged_line(store: RowStore, monkeypatch: pytest.MonkeyPatch) -> None:

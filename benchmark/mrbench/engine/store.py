@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -59,8 +60,9 @@ class RowStore:
         if not others:
             return first.read_own_file()
         rows: dict[tuple[str, str], Row] = {}
+        found: dict[tuple[str, ...], Path] = {}
         for store in (first, *others):
-            for row in store.read_own_file():
+            for row in store.read_own_file(found):
                 older = rows.get((row.method, row.case))
                 if older is None or older.run <= row.run:  # names of runs begin with their time
                     rows.pop((row.method, row.case), None)
@@ -78,20 +80,26 @@ class RowStore:
         from mrbench.stats.frame import joined, latest
 
         reader = RowReader()
+        found: dict[tuple[str, ...], Path] = {}
 
         def whole(store: RowStore) -> pd.DataFrame:
             rows = joined(read_parts(store.path, store.part, __name__) or [store.part(reader=reader)])
-            store._check_one_board(rows[list(_BOARD)].drop_duplicates().to_numpy().tolist())
+            store._check_one_board(map(tuple, rows[list(_BOARD)].drop_duplicates().to_numpy().tolist()), found)
             return rows
 
         return latest(whole(store) for store in self._writers())
 
-    def _check_one_board(self, boards: Collection[tuple[str, ...]]) -> None:
-        """Refuse rows of several boards: those of one would take the place of another's, method by method."""
-        if len(boards) > 1:
-            named = "; ".join(", ".join(board) for board in boards)
+    def _check_one_board(self, boards: Iterable[tuple[str, ...]], found: dict[tuple[str, ...], Path]) -> None:
+        """Refuse rows of several boards: those of one would take the place of another's, method by method.
+
+        ``found`` holds the boards of the files that were read before, and gets those of this one.
+        """
+        for board in boards:
+            found.setdefault(board, self.path)
+        if len(found) > 1:
+            named = "; ".join(f"{', '.join(board)} in {path.name}" for board, path in found.items())
             raise DataError(
-                f"{self.path} holds rows of {len(boards)} boards ({named}); "
+                f"{self.path.parent} holds rows of {len(found)} boards ({named}); "
                 "move those of each into a folder of their own."
             )
 
@@ -106,15 +114,15 @@ class RowStore:
         shards = shards_of(self.board.parent) if self.board.parent.is_dir() else []
         return [RowStore(self.board), *(RowStore(self.board, shard) for shard in shards)]
 
-    def read_own_file(self) -> list[Row]:
-        """Return the rows of this writer's file alone, as `read` does."""
+    def read_own_file(self, found: dict[tuple[str, ...], Path] | None = None) -> list[Row]:
+        """Return the rows of this writer's file alone, as `read` does; ``found`` as in `_check_one_board`."""
         rows: dict[tuple[str, str], Row] = {}
         boards: dict[tuple[str, ...], None] = {}
         for _, row in self.lines():
             rows.pop((row.method, row.case), None)
             rows[row.method, row.case] = row
             boards[row.track, row.dataset, row.split] = None
-        self._check_one_board(boards)
+        self._check_one_board(boards, {} if found is None else found)
         return list(rows.values())
 
     def lines(self) -> Iterator[tuple[bytes, Row]]:
@@ -139,7 +147,7 @@ class RowStore:
             try:
                 yield line, Row.from_json(line)
             except ValueError as error:
-                if not line.endswith(b"\n"):  # the last one, torn
+                if _torn(line):
                     return
                 raise DataError(
                     f"{self.path}, line {number} is not a row that this version of mrbench reads ({error}); "
@@ -234,6 +242,17 @@ class RowStore:
         """Delete the files of a shard whose rows are elsewhere now. Only while `locked`."""
         for path in (self.path, self.runs, self._lock):
             path.unlink(missing_ok=True)
+
+
+def _torn(line: bytes) -> bool:
+    """Whether a line is what a kill leaves of a row: its beginning, and not something else."""
+    if line.endswith(b"\n") or not line.startswith(b"{"):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return True
+    return False
 
 
 if __name__ == "__main__":
