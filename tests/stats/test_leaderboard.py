@@ -87,6 +87,14 @@ def test_a_line_tells_every_device_and_number_of_threads() -> None:
     assert line["device"] == "cpu + cuda" and line["threads"] == (1, 2)
 
 
+def test_a_warning_says_on_how_many_cases_it_was() -> None:
+    """One chance resemblance on a case stood like a mistake in all of them."""
+    rows = [dice("a", case, 0.5, message=f"odd by {case}" if case in (2, 3) else "") for case in range(4)]
+    rows += [dice("b", case, 0.5, message="old file") for case in range(4)]
+    messages = leaderboard(frame(rows), METRICS).summary["message"]
+    assert messages.to_dict() == {"a": "on 2 of 4 cases, first: odd by 2", "b": "old file"}
+
+
 def test_a_failure_counts_and_ranks_last() -> None:
     rows = [dice("steady", c, 0.5) for c in range(4)] + [dice("flaky", c, 0.9 if c < 3 else None) for c in range(4)]
     table = leaderboard(frame(rows), METRICS)

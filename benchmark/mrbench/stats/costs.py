@@ -27,7 +27,7 @@ def costs(ran: pd.DataFrame, place: Grid) -> pd.DataFrame:
         ``kind``, ``n_cases``, ``n_failed``, ``seconds_median``, ``seconds_iqr``, ``cpu_seconds_median``, ``contended``
         (whether other work on the machine may have added more than `MOVED` to the median time), ``device`` and
         ``threads`` (all of them), ``threads_beyond`` (the most that computed on a case that was allowed fewer; NaN
-        where none did), ``message`` (the first one), ``weights``, ``mixed``
+        where none did), ``message`` (the first one, and on how many cases there is one), ``weights``, ``mixed``
         (whether rows are of several versions of code or weights), and the medians of cost by the size of the case,
         ``cpu_seconds_per_megavoxel`` and ``memory_mib_per_megavoxel``.
     """
@@ -68,7 +68,13 @@ def _least(scored: pd.DataFrame) -> pd.Series:
 
 
 def _first_text(messages: pd.Series) -> str:
-    return next((text for text in messages.unique() if text), "")
+    """The first message of a method, and on how many of its cases there is one: a mistake is on all of them."""
+    told = messages[messages.astype(bool)]
+    if told.empty:
+        return ""
+    if len(told) == len(messages) and told.nunique() == 1:
+        return str(told.iloc[0])
+    return f"on {len(told)} of {len(messages)} cases, first: {told.iloc[0]}"
 
 
 def _distinct(ran: pd.DataFrame, column: str) -> pd.Series:
