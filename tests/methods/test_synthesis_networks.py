@@ -303,7 +303,7 @@ def test_weights_of_both_tracks_serve_each(tmp_path: Path) -> None:
 def test_all_weights_leaves_the_other_direction_away() -> None:
     setting = setting_of(find_task("synthesis"), find_dataset("open-ms", "contrasts"), "t1-to-t2")
     names = [str(entry.spec) for entry in candidates(setting, ["pix2pix", "cyclegan"], all_weights=True)]
-    assert names[2:] == [f"cyclegan[weights=icbm-sim.{BOTH}]"]
+    assert names[2:] == ["pix2pix[weights=icbm-sim.t1-to-t2]", f"cyclegan[weights=icbm-sim.{BOTH}]"]
 
 
 def test_weights_that_saw_the_test_patient_are_not_scored() -> None:

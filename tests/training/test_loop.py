@@ -88,6 +88,7 @@ class DrawnLineRecipe(LineRecipe):
         return (self.network(x) - y).square().mean()
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine of one core
 def test_batches_drawn_ahead_are_the_same(tmp_path: Path) -> None:
     plain, ahead = DrawnLineRecipe(), DrawnLineRecipe()
     for recipe, loaders in ((plain, 0), (ahead, 2)):
